@@ -7,7 +7,7 @@
 
 static bool has_late_reset(const struct bnt_guest *guest)
 {
-    return bnti_guest_has_habit(guest, BNT_GUEST_HABIT_RESET_LATE);
+    return bnti_guest_has_vmware_quirk(guest, BNT_GUEST_VMWARE_QUIRK_RESET_LATE);
 }
 
 /* Begins the release if a call was answered by RESET. */
@@ -37,7 +37,7 @@ void bnti_vmware_begin_start(struct bnt_guest *guest)
  * reset_due_ns, and E_UNSUPPORTED in DOWN. */
 bnt_status bnti_vmware_poll_start(struct bnt_guest *guest)
 {
-    const bool once = bnti_guest_has_habit(guest, BNT_GUEST_HABIT_HANDSHAKE_ONCE);
+    const bool once = bnti_guest_has_vmware_quirk(guest, BNT_GUEST_VMWARE_QUIRK_HANDSHAKE_ONCE);
     if (guest->now_ns < guest->vmware.start_due_ns) {
         return BNT_E_AGAIN;
     }
@@ -118,7 +118,7 @@ static void begin_tick(struct bnt_guest *guest)
 /* Polls the target while an allocation sleeps: the pages may no longer be needed. */
 static void poll_target_while_sleeping(struct bnt_guest *guest)
 {
-    if (bnti_guest_has_habit(guest, BNT_GUEST_HABIT_TARGET_FIXED) ||
+    if (bnti_guest_has_vmware_quirk(guest, BNT_GUEST_VMWARE_QUIRK_TARGET_FIXED) ||
         !bnti_guest_awaits_sleeping_alloc(guest) ||
         (!guest->vmware.rung && guest->now_ns < guest->vmware.poll_due_ns)) {
         return;

@@ -16,7 +16,7 @@ static bool has_host_listed_pages(const struct bnt_guest *guest)
 /* Calls START. Returns true if the host has no locked pages afterwards. */
 static bool send_stop_start(struct bnt_guest *guest)
 {
-    const bool old = bnti_guest_has_habit(guest, BNT_GUEST_HABIT_PROTOCOL_2010);
+    const bool old = bnti_guest_has_vmware_quirk(guest, BNT_GUEST_VMWARE_QUIRK_PROTOCOL_2010);
     const bool lists = has_host_listed_pages(guest);
     const int32_t status = bnti_vmware_call_host(guest, BNT_VMWARE_CMD_START,
                                                  old ? BNT_VMWARE_PROTOCOL_2010 : 0, 0, NULL);

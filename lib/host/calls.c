@@ -246,7 +246,7 @@ static int32_t call_serve(struct bnt_host *host, uint32_t number, uint64_t arg1,
         return BNT_VMWARE_RESET;
     }
     if ((command->needs & ~host->vmware.capabilities) != 0) {
-        call_misuse(host, BNT_FAULT_CALL_NOT_AGREED, 0, number);
+        call_misuse(host, BNT_FAULT_CALL_NOT_NEGOTIATED, 0, number);
         return BNT_VMWARE_CMD_INVALID;
     }
     return command->serve(host, command, arg1, arg2);

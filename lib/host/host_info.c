@@ -49,7 +49,7 @@ bnt_host_page bnt_host_page_get(const struct bnt_host *host, uint64_t pfn)
 
 bnt_status bnt_host_info_get(const struct bnt_host *host, struct bnt_host_info *info)
 {
-    const bool agreed = bnt_dev_agreed(&host->dev);
+    const bool agreed = bnt_dev_negotiated(&host->dev);
     const uint32_t fits = (uint32_t)bnti_host_min(info->size, sizeof *info);
     struct bnt_host_info told;
 

@@ -138,8 +138,9 @@ static bool config_open(const struct bnt_host *host)
 {
     const unsigned before = BNT_DEVICE_STATUS_FEATURES_OK | BNT_DEVICE_STATUS_DRIVER_OK;
 
-    return bnt_dev_agreed(&host->dev) || (host->config.features.interface != BNT_INTERFACE_MODERN &&
-                                          (host->dev.status & before) == 0);
+    return bnt_dev_negotiated(&host->dev) ||
+           (host->config.features.interface != BNT_INTERFACE_MODERN &&
+            (host->dev.status & before) == 0);
 }
 
 void bnt_host_config_write(struct bnt_host *host, uint64_t now_ns, uint32_t offset, const void *src,
@@ -183,7 +184,7 @@ bnt_status bnt_host_queue_enable(struct bnt_host *host, uint16_t queue, uint16_t
     if (host->provided) {
         return BNT_E_UNSUPPORTED;
     }
-    if ((!bnt_dev_agreed(&host->dev) && !bnt_dev_legacy_begin(&host->dev)) ||
+    if ((!bnt_dev_negotiated(&host->dev) && !bnt_dev_legacy_begin(&host->dev)) ||
         bnt_dev_suspended(&host->dev)) {
         return BNT_E_STATE;
     }

@@ -87,7 +87,7 @@ static void status_pack(struct bnti_pack *pack, struct bnt_host *host)
             bnti_pack_require(pack, bnt_dev_legacy_begin(&host->dev));
         }
         bnti_pack_require(pack, host->dev.legacy == legacy);
-        if (bnt_dev_agreed(&host->dev)) {
+        if (bnt_dev_negotiated(&host->dev)) {
             bnti_host_queues_number(host);
         }
     }

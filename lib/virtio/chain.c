@@ -260,10 +260,10 @@ bnt_status bnti_chain_walk_packed(const struct bnt_vq_dev *vq, const struct bnt_
     chain_clear(chain, 0);
     told->head = bnti_lap_offset(vq->avail_next, vq->size);
     while (status == BNT_OK && (count == 0 || (desc.flags & BNT_VQ_DESC_F_NEXT) != 0)) {
-        if (vq->descs_out + count >= vq->size) {
-            return walk_fault(&walk,
-                              vq->descs_out == 0 ? BNT_FAULT_DESC_LOOP : BNT_FAULT_DESC_OVERRUN,
-                              vq->size - vq->descs_out, (uint64_t)count + 1);
+        if (vq->descs_inflight + count >= vq->size) {
+            return walk_fault(
+                &walk, vq->descs_inflight == 0 ? BNT_FAULT_DESC_LOOP : BNT_FAULT_DESC_OVERRUN,
+                vq->size - vq->descs_inflight, (uint64_t)count + 1);
         }
         status = chain_packed_read(&walk, bnti_lap_add(vq->avail_next, count, vq->size), count == 0,
                                    &desc);

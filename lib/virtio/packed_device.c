@@ -81,7 +81,7 @@ static bnt_status packed_take(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
         return status;
     }
     told.status = bnti_chain_walk_packed(vq, mem, flags, chain, descs, &told);
-    if (told.status == BNT_OK && bnti_vq_dev_out_find(vq, chain->head) < vq->out_count) {
+    if (told.status == BNT_OK && bnti_vq_dev_out_find(vq, chain->head) < vq->inflight_count) {
         told.status = BNT_E_RING;
         told.fault = BNT_FAULT_BUFFER_ID_TWICE;
         told.found = chain->head;
@@ -90,7 +90,7 @@ static bnt_status packed_take(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
         return bnti_vq_dev_break(vq, &told, diag);
     }
     vq->avail_next = bnti_lap_add(vq->avail_next, *descs, vq->size);
-    vq->descs_out += *descs;
+    vq->descs_inflight += *descs;
     return BNT_OK;
 }
 
@@ -125,7 +125,7 @@ static bnt_status packed_use(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
         return status;
     }
     vq->used_next = bnti_lap_add(vq->used_next, used->descs, vq->size);
-    vq->descs_out -= used->descs;
+    vq->descs_inflight -= used->descs;
     vq->used_since += used->descs;
     if (vq->used_since > 2u * vq->size) {
         vq->used_since = 2u * vq->size; /* every descriptor there is, in both laps */

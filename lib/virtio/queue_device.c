@@ -149,7 +149,7 @@ uint32_t bnti_vq_dev_out_find(const struct bnt_vq_dev *vq, uint16_t head)
 {
     uint32_t i = 0;
 
-    while (i < vq->out_count && (vq->out[i].head != head || vq->out[i].done)) {
+    while (i < vq->inflight_count && (vq->inflight[i].head != head || vq->inflight[i].done)) {
         i++;
     }
     return i;
@@ -157,7 +157,7 @@ uint32_t bnti_vq_dev_out_find(const struct bnt_vq_dev *vq, uint16_t head)
 
 static void out_add(struct bnt_vq_dev *vq, const struct bnt_vq_chain *chain, uint16_t descs)
 {
-    struct bnt_vq_dev_out *out = &vq->out[vq->out_count++];
+    struct bnt_vq_dev_inflight *out = &vq->inflight[vq->inflight_count++];
     const uint64_t bytes = chain->writable_bytes;
 
     memset(out, 0, sizeof *out);
@@ -168,9 +168,9 @@ static void out_add(struct bnt_vq_dev *vq, const struct bnt_vq_chain *chain, uin
 
 static void out_remove(struct bnt_vq_dev *vq, uint32_t first, uint32_t count)
 {
-    memmove(&vq->out[first], &vq->out[first + count],
-            sizeof vq->out[0] * (vq->out_count - first - count));
-    vq->out_count -= count;
+    memmove(&vq->inflight[first], &vq->inflight[first + count],
+            sizeof vq->inflight[0] * (vq->inflight_count - first - count));
+    vq->inflight_count -= count;
 }
 
 bnt_status bnt_vq_dev_pop(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
@@ -179,7 +179,7 @@ bnt_status bnt_vq_dev_pop(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
     uint16_t descs = 0;
     bnt_status status = vq_dev_usable(vq);
 
-    if (status == BNT_OK && vq->out_count == BNT_VQ_DEV_OUT_MAX) {
+    if (status == BNT_OK && vq->inflight_count == BNT_VQ_DEV_INFLIGHT_MAX) {
         status = BNT_E_LIMIT;
     }
     if (status == BNT_OK) {
@@ -193,7 +193,7 @@ bnt_status bnt_vq_dev_pop(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
 
 /** Whether the driver may infer that `out` was used: a batch tells no length but its last (VS-17).
  */
-static bool out_inferable(const struct bnt_vq_dev_out *out)
+static bool out_inferable(const struct bnt_vq_dev_inflight *out)
 {
     return out->len == out->writable_bytes;
 }
@@ -202,13 +202,13 @@ static bool out_inferable(const struct bnt_vq_dev_out *out)
 static bnt_status out_use(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint32_t first,
                           uint32_t count, struct bnt_diag *diag)
 {
-    const struct bnt_vq_dev_out *last = &vq->out[first + count - 1];
+    const struct bnt_vq_dev_inflight *last = &vq->inflight[first + count - 1];
     struct bnti_vq_used used = {
         .len = last->len, .head = last->head, .buffers = (uint16_t)count, .descs = 0};
     bnt_status status;
 
     for (uint32_t i = first; i < first + count; i++) {
-        used.descs += vq->out[i].descs;
+        used.descs += vq->inflight[i].descs;
     }
     status = vq_dev_ops(vq)->use(vq, mem, &used, diag);
     if (status == BNT_OK) {
@@ -223,9 +223,10 @@ static bnt_status out_release(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
 {
     bnt_status status = BNT_OK;
 
-    while (status == BNT_OK && vq->out_count > 0 && vq->out[0].done) {
+    while (status == BNT_OK && vq->inflight_count > 0 && vq->inflight[0].done) {
         uint32_t count = 1;
-        while (count < vq->out_count && vq->out[count].done && out_inferable(&vq->out[count - 1])) {
+        while (count < vq->inflight_count && vq->inflight[count].done &&
+               out_inferable(&vq->inflight[count - 1])) {
             count++;
         }
         status = out_use(vq, mem, 0, count, diag);
@@ -238,14 +239,14 @@ static bnt_status push_remembered(struct bnt_vq_dev *vq, const struct bnt_mem *m
 {
     const uint32_t i = bnti_vq_dev_out_find(vq, head);
 
-    if (vq->out_count == 0) {
+    if (vq->inflight_count == 0) {
         return BNT_E_STATE;
     }
-    if (i == vq->out_count) {
+    if (i == vq->inflight_count) {
         return BNT_E_ARGUMENT;
     }
-    vq->out[i].len = len;
-    vq->out[i].done = true;
+    vq->inflight[i].len = len;
+    vq->inflight[i].done = true;
     return vq_dev_in_order(vq) ? out_release(vq, mem, diag) : out_use(vq, mem, i, 1, diag);
 }
 

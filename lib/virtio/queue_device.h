@@ -45,7 +45,7 @@ bnt_status bnti_vq_dev_store(struct bnt_vq_dev *vq, const struct bnt_mem *mem, u
 bnt_status bnti_vq_dev_store16(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint64_t gpa,
                                uint16_t value, struct bnt_diag *diag);
 
-/** The oldest remembered buffer `head` that is not done; out_count if there is none. */
+/** The oldest remembered buffer `head` that is not done; inflight_count if there is none. */
 uint32_t bnti_vq_dev_out_find(const struct bnt_vq_dev *vq, uint16_t head);
 
 static inline bool bnti_vq_dev_event_idx(const struct bnt_vq_dev *vq)

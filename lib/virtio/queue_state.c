@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-static void out_pack(struct bnti_pack *pack, struct bnt_vq_dev_out *out)
+static void out_pack(struct bnti_pack *pack, struct bnt_vq_dev_inflight *out)
 {
     bnti_pack_u32(pack, &out->writable_bytes);
     bnti_pack_u32(pack, &out->len);
@@ -28,14 +28,14 @@ static void positions_pack(struct bnti_pack *pack, struct bnt_vq_dev *vq)
     bnti_pack_u16(pack, &vq->used_signalled);
     bnti_pack_u16(pack, &vq->event_flags);
     bnti_pack_u32(pack, &vq->used_since);
-    bnti_pack_u32(pack, &vq->descs_out);
-    bnti_pack_u32(pack, &vq->out_count);
-    if (vq->out_count > BNT_VQ_DEV_OUT_MAX) {
+    bnti_pack_u32(pack, &vq->descs_inflight);
+    bnti_pack_u32(pack, &vq->inflight_count);
+    if (vq->inflight_count > BNT_VQ_DEV_INFLIGHT_MAX) {
         bnti_pack_require(pack, false);
-        vq->out_count = 0;
+        vq->inflight_count = 0;
     }
-    for (uint32_t i = 0; i < vq->out_count; i++) {
-        out_pack(pack, &vq->out[i]);
+    for (uint32_t i = 0; i < vq->inflight_count; i++) {
+        out_pack(pack, &vq->inflight[i]);
     }
     bnti_pack_bool(pack, &vq->kicks_wanted);
     bnti_pack_bool(pack, &vq->broken);
@@ -45,7 +45,7 @@ static void positions_pack(struct bnti_pack *pack, struct bnt_vq_dev *vq)
 static bool out_repeats(const struct bnt_vq_dev *vq, uint32_t at)
 {
     for (uint32_t i = 0; i < at; i++) {
-        if (!vq->out[i].done && vq->out[i].head == vq->out[at].head) {
+        if (!vq->inflight[i].done && vq->inflight[i].head == vq->inflight[at].head) {
             return true;
         }
     }
@@ -57,7 +57,7 @@ static bool out_entry_valid(const struct bnt_vq_dev *vq, uint32_t at)
 {
     const bool packed = (vq->features & BNT_F_RING_PACKED) != 0;
     const bool in_order = (vq->features & BNT_F_IN_ORDER) != 0;
-    const struct bnt_vq_dev_out *out = &vq->out[at];
+    const struct bnt_vq_dev_inflight *out = &vq->inflight[at];
 
     if (packed ? out->descs == 0 || (!out->done && out_repeats(vq, at))
                : out->descs != 0 || out->head >= vq->size) {
@@ -71,13 +71,13 @@ static bool out_valid(const struct bnt_vq_dev *vq)
 {
     uint32_t descs = 0;
 
-    for (uint32_t i = 0; i < vq->out_count; i++) {
+    for (uint32_t i = 0; i < vq->inflight_count; i++) {
         if (!out_entry_valid(vq, i)) {
             return false;
         }
-        descs += vq->out[i].descs;
+        descs += vq->inflight[i].descs;
     }
-    return descs == vq->descs_out && descs <= vq->size;
+    return descs == vq->descs_inflight && descs <= vq->size;
 }
 
 /** A packed ring has no indices but its two positions, which lie apart by what is out. */
@@ -89,7 +89,7 @@ static bool packed_valid(const struct bnt_vq_dev *vq)
 
     if (vq->avail_next >= laps || vq->used_next >= laps || vq->avail_known != 0 ||
         vq->used_signalled != 0 || vq->used_since > laps ||
-        bnti_lap_add(vq->used_next, vq->descs_out, vq->size) != vq->avail_next) {
+        bnti_lap_add(vq->used_next, vq->descs_inflight, vq->size) != vq->avail_next) {
         return false;
     }
     /* The event structure is written first when kicks are suppressed, or with EVENT_IDX. */
@@ -106,7 +106,7 @@ static bool split_valid(const struct bnt_vq_dev *vq)
     const uint32_t out = bnti_index_ahead(vq->avail_next, vq->used_next);
     const uint32_t known = bnti_index_ahead(vq->avail_known, vq->avail_next);
 
-    return out + known <= vq->size && vq->out_count == (remembers ? out : 0) &&
+    return out + known <= vq->size && vq->inflight_count == (remembers ? out : 0) &&
            vq->used_since == 0 && vq->event_flags == 0;
 }
 
@@ -122,7 +122,7 @@ bool bnti_vq_dev_is_out(const struct bnt_vq_dev *vq, uint16_t head)
 {
     const bool remembers = (vq->features & (BNT_F_RING_PACKED | BNT_F_IN_ORDER)) != 0;
 
-    return remembers ? bnti_vq_dev_out_find(vq, head) < vq->out_count
+    return remembers ? bnti_vq_dev_out_find(vq, head) < vq->inflight_count
                      : vq->avail_next != vq->used_next && head < vq->size;
 }
 

@@ -48,7 +48,7 @@ struct oracle_vm_config {
     uint32_t page_order;
     uint32_t refused_max;
     uint64_t report_pages; /**< number of guest pages in a block of a free page report */
-    uint32_t habits;       /**< quirks of VMware's drivers, BNT_GUEST_HABIT_... */
+    uint32_t habits;       /**< quirks of VMware's drivers, BNT_GUEST_VMWARE_QUIRK_... */
     uint64_t
         stall_ns; /**< a target request ends when the balloon makes no progress for this time */
     uint64_t

@@ -82,7 +82,7 @@ static void submit_request(struct oracle *oracle, uint32_t vm,
     uint32_t moved = shadow_move_pages(oracle, vm, request->pages, request->page_count, from, to);
     /* The driver repeats a deflate with an unknown outcome although the OS already uses the pages.
      */
-    while (request->again && moved < request->page_count &&
+    while (request->repeats_unknown && moved < request->page_count &&
            (*shadow_find_place(shadow, request->pages[moved]) & SHADOW_LENT) != 0) {
         moved++;
     }
@@ -109,7 +109,7 @@ static uint8_t get_page_verdict(const struct shadow *shadow,
     uint8_t other = BNT_VERDICT_NONE;
     /* The driver owns a page that the host did not lock, unless the whole call failed. */
     const bool unlocked = !request->inflate && !(shadow->calls && shadow->call_failed) &&
-                          (shadow->config.habits & BNT_GUEST_HABIT_DEFLATE_STOPS) == 0;
+                          (shadow->config.habits & BNT_GUEST_VMWARE_QUIRK_DEFLATE_STOPS) == 0;
     for (uint32_t i = first; i < first + pfns; i++) {
         const uint8_t verdict =
             i < request->verdict_count ? request->verdicts[i] : (uint8_t)BNT_VERDICT_NONE;
@@ -138,7 +138,8 @@ static page_place find_place_after_inflate(struct shadow *shadow, uint8_t verdic
         shadow->unknown_pages++;
         return PLACE_BALLOON;
     case BNT_VERDICT_NOT_NEEDED:
-        return (shadow->config.habits & BNT_GUEST_HABIT_REFUSE_ALL) != 0 ? PLACE_HELD : PLACE_TAKEN;
+        return (shadow->config.habits & BNT_GUEST_VMWARE_QUIRK_REFUSE_ALL) != 0 ? PLACE_HELD
+                                                                                : PLACE_TAKEN;
     case BNT_VERDICT_RESET:
         return PLACE_TAKEN;
     default:
@@ -148,7 +149,8 @@ static page_place find_place_after_inflate(struct shadow *shadow, uint8_t verdic
 
 static page_place find_place_after_deflate(struct shadow *shadow, uint8_t verdict)
 {
-    if (verdict == BNT_VERDICT_RESET && (shadow->config.habits & BNT_GUEST_HABIT_RESET_LATE) != 0) {
+    if (verdict == BNT_VERDICT_RESET &&
+        (shadow->config.habits & BNT_GUEST_VMWARE_QUIRK_RESET_LATE) != 0) {
         return PLACE_BALLOON; /* the page stays until the tick that handles the reset */
     }
     if (verdict == BNT_VERDICT_ACCEPTED || verdict == BNT_VERDICT_RESET) {
@@ -201,7 +203,7 @@ static page_place find_place_after_completion(struct shadow *shadow,
                                               const struct bnt_guest_request *request,
                                               uint8_t verdict)
 {
-    if (request->doubtful) {
+    if (request->outcome_unknown) {
         return find_place_after_unknown(shadow);
     }
     const page_place to = request->inflate ? find_place_after_inflate(shadow, verdict)
@@ -232,14 +234,14 @@ static void complete_request(struct oracle *oracle, uint32_t vm, bool verdicts,
         return;
     }
     const uint32_t whole =
-        request->doubtful ? 0 : complete_accepted_request(oracle, vm, verdicts, request);
+        request->outcome_unknown ? 0 : complete_accepted_request(oracle, vm, verdicts, request);
     for (uint32_t i = whole; i < request->page_count; i++) {
         uint8_t *place = shadow_find_place(shadow, request->pages[i]);
         if (!request->inflate && (*place & SHADOW_LENT) != 0) {
             /* The OS owns a lent page, whatever place the page is in now. If the outcome is
              * unknown, the page stays lent. */
-            *place &=
-                request->doubtful && !shadow->releasing ? UINT8_MAX : ~SHADOW_LENT & UINT8_MAX;
+            *place &= request->outcome_unknown && !shadow->releasing ? UINT8_MAX
+                                                                     : ~SHADOW_LENT & UINT8_MAX;
             continue;
         }
         if (*place != (request->inflate ? PLACE_INFLATING : PLACE_DEFLATING)) {

@@ -27,7 +27,7 @@ static void set_vmware_config(const struct vm *vm, struct bnt_guest_config *conf
         config->sizing.poll_ns = poll_ns != 0 ? poll_ns : config->sizing.poll_ns;
     }
     config->vmware.caps = driver->config.vmware.caps;
-    config->vmware.habits |= driver->config.vmware.habits;
+    config->vmware.quirks |= driver->config.vmware.quirks;
     config->vmware.slack_pfns = encode_slack(vm_get_slack_pfns(vm));
 }
 

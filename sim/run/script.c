@@ -247,7 +247,7 @@ static void act_start_corruption(struct vm *vm, const struct scenario_action *ac
 static bool is_answer_false(const struct vm *vm, const struct bnt_host_call_rule *rule)
 {
     /* A current driver treats a page that is not locked as its own; the driver of 2010 does not. */
-    const bool believes = (vm_get_driver_habits(vm) & BNT_GUEST_HABIT_DEFLATE_STOPS) == 0;
+    const bool believes = (vm_get_driver_habits(vm) & BNT_GUEST_VMWARE_QUIRK_DEFLATE_STOPS) == 0;
     return bnt_vmware_succeeded(rule->command, rule->status) ||
            (believes && rule->command == BNT_VMWARE_CMD_UNLOCK &&
             rule->status == BNT_VMWARE_PPN_UNLOCKED);

@@ -109,7 +109,7 @@ const struct choice capability_choices[] = {
 
 static const struct choice habit_choices[] = {
 #define X(name, bit, text, meaning) {text, UINT64_C(1) << (bit), meaning},
-    BNT_GUEST_HABIT_MAP(X)
+    BNT_GUEST_VMWARE_QUIRK_MAP(X)
 #undef X
         {NULL, 0, NULL}};
 
@@ -239,7 +239,7 @@ static const struct key_row driver_rows[] = {
      .draw = {.share = 60}, .doc = "whose habits it has on VMware's wire"},
     {"vmware_capabilities", KEY_FEATURES, VM(driver.config.vmware.caps), .flags = KEY_LIBRARY, .choices = capability_choices,
      .doc = "what it offers to START"},
-    {"vmware_quirks", KEY_FEATURES, VM(driver.config.vmware.habits), .choices = habit_choices, .fallback = "[]",
+    {"vmware_quirks", KEY_FEATURES, VM(driver.config.vmware.quirks), .choices = habit_choices, .fallback = "[]",
      .draw = {.reason = "others' ways: only where a profile asks for them"}, .doc = "habits of VMware's drivers, beside those of its profile"},
     {"slack_pfns", KEY_COUNT, VM(driver.config.vmware.slack_pfns), 0, UINT32_MAX - 1, .flags = KEY_ZERO_IS_NONE,
      .fallback = "(a page of 2 MiB less one PFN; 0 with profile vmware-2010)",

@@ -48,12 +48,12 @@ uint32_t vm_get_driver_habits(const struct vm *vm)
     if (!vm_uses_vmware_wire(vm)) {
         return 0;
     }
-    return vm->spec.driver.profile_2010 ? UINT8_MAX : vm->spec.driver.config.vmware.habits;
+    return vm->spec.driver.profile_2010 ? UINT8_MAX : vm->spec.driver.config.vmware.quirks;
 }
 
 uint32_t vm_get_refused_max(const struct vm *vm)
 {
-    const bool bound = (vm_get_driver_habits(vm) & BNT_GUEST_HABIT_REFUSE_ALL) == 0;
+    const bool bound = (vm_get_driver_habits(vm) & BNT_GUEST_VMWARE_QUIRK_REFUSE_ALL) == 0;
     return bound ? vm->spec.driver.config.sizing.refused_pages_max : UINT32_MAX;
 }
 

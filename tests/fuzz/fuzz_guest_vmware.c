@@ -376,7 +376,7 @@ static struct fvm *guest_new(struct input *in)
     f->caps = input_byte(in);
     f->config.vmware.slack_pfns = more & 1 ? BNT_GUEST_SLACK_NONE : (more & 14u) * 20;
     f->config.vmware.batch_max = more & 16 ? 7 : 0;
-    f->config.vmware.habits ^= more & 32 ? input_byte(in) : 0u;
+    f->config.vmware.quirks ^= more & 32 ? input_byte(in) : 0u;
     f->config.vmware.caps = more & 64 ? input_byte(in) & BNT_VMWARE_CAPS_ALL : 0;
     f->config.rates.alloc_max = more & 128 ? 64 : 0;
     f->config.rates.free_max = more & 128 ? 64 : 0;

@@ -184,7 +184,7 @@ static void device_pop(struct device_run *run, struct bnt_diag *diag)
         CHECK(run->out <= run->vq.size);
         chain_check(run);
     } else if (status == BNT_E_LIMIT) {
-        CHECK(run->vq.out_count == BNT_VQ_DEV_OUT_MAX);
+        CHECK(run->vq.inflight_count == BNT_VQ_DEV_INFLIGHT_MAX);
     } else if (status != BNT_E_AGAIN) {
         CHECK(run->vq.broken);
         CHECK(diag->status == status && (status == BNT_E_CALLBACK || diag->fault != 0));
@@ -195,12 +195,12 @@ static void device_push(struct device_run *run, struct ring_input *in, struct bn
 {
     const bool remembers = (run->vq.features & (BNT_F_RING_PACKED | BNT_F_IN_ORDER)) != 0;
     const uint8_t pick = take8(in);
-    const bool pushed = remembers && run->vq.out_count > 0 && (pick & 0x80) == 0;
-    const uint16_t head = pushed ? run->vq.out[pick % run->vq.out_count].head : pick;
+    const bool pushed = remembers && run->vq.inflight_count > 0 && (pick & 0x80) == 0;
+    const uint16_t head = pushed ? run->vq.inflight[pick % run->vq.inflight_count].head : pick;
     const bnt_status status = bnt_vq_dev_push(&run->vq, &memory.mem, head, take8(in), diag);
 
     if (remembers && status == BNT_E_ARGUMENT) {
-        CHECK(run->vq.out_count > 0 && !run->vq.broken);
+        CHECK(run->vq.inflight_count > 0 && !run->vq.broken);
     } else if (!remembers && head >= run->vq.size) {
         CHECK(status == BNT_E_ARGUMENT);
     } else if (run->out == 0) {

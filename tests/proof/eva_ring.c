@@ -119,13 +119,13 @@ static void map_any(void)
  * Any state at all in which the invariant holds: as many buffers are out as there is room for, and
  * truth values are 0 or 1. Nothing else of what the guest could bring about is assumed.
  */
-static void queue_any(uint64_t features, uint32_t out_count)
+static void queue_any(uint64_t features, uint32_t inflight_count)
 {
     Frama_C_make_unknown((char *)&vq, sizeof vq);
     vq.features = features;
-    vq.out_count = out_count;
-    for (uint32_t i = 0; i < BNT_VQ_DEV_OUT_MAX; i++) {
-        vq.out[i].done = any_bool();
+    vq.inflight_count = inflight_count;
+    for (uint32_t i = 0; i < BNT_VQ_DEV_INFLIGHT_MAX; i++) {
+        vq.inflight[i].done = any_bool();
     }
     vq.kicks_wanted = any_bool();
     vq.broken = any_bool();
@@ -145,13 +145,13 @@ static void eva_ring(uint64_t features)
         (void)bnt_vq_dev_init_legacy(&vq, &mem, any8(), any16(), any64(), any64(), any64(),
                                      features, any_bool(), &diag);
     } else {
-        const uint32_t out_count = (uint32_t)Frama_C_interval(0, BNT_VQ_DEV_OUT_MAX);
-        //@ split out_count;
-        queue_any(features, out_count);
+        const uint32_t inflight_count = (uint32_t)Frama_C_interval(0, BNT_VQ_DEV_INFLIGHT_MAX);
+        //@ split inflight_count;
+        queue_any(features, inflight_count);
         any_call(&diag);
-        //@ merge out_count;
+        //@ merge inflight_count;
     }
-    //@ assert kept: vq.out_count <= BNT_VQ_DEV_OUT_MAX;
+    //@ assert kept: vq.inflight_count <= BNT_VQ_DEV_INFLIGHT_MAX;
     //@ assert kept_truth: \initialized(&vq.broken);
 }
 

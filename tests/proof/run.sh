@@ -32,7 +32,7 @@ analyse()
     [ "$2" != eva_map ] || unroll="-eva-min-loop-unroll 34"
     # shellcheck disable=SC2086 # options are words
     frama-c -c11 -machdep gcc_x86_64 \
-        -cpp-extra-args="-Ilib/include -I. -DBNT_VQ_DEV_OUT_MAX=4 -include tests/proof/eva_prelude.h" \
+        -cpp-extra-args="-Ilib/include -I. -DBNT_VQ_DEV_INFLIGHT_MAX=4 -include tests/proof/eva_prelude.h" \
         -kernel-warn-key annot:missing-spec=inactive -eva -eva-precision 2 -main "$2" $unroll \
         -eva-split-return-function "$splits" -eva-slevel-function "$slevels" \
         tests/proof/eva_ring.c lib/virtio/queue_device.c lib/virtio/split_device.c \
@@ -81,7 +81,7 @@ without()
 
 if [ "$mode" = control ]; then
     without segments 's/count >= chain->seg_max/false/' lib/virtio/chain.c eva_split || exit 1
-    without remembered 's/vq->out_count == BNT_VQ_DEV_OUT_MAX/false/' lib/virtio/queue_device.c \
+    without remembered 's/vq->inflight_count == BNT_VQ_DEV_INFLIGHT_MAX/false/' lib/virtio/queue_device.c \
         eva_packed_in_order || exit 1
     without regions 's/mem->region_count == BNT_MEM_REGIONS_MAX/false/' lib/virtio/memory.c \
         eva_map || exit 1

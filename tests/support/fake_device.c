@@ -126,7 +126,7 @@ static void fake_config_write(void *opaque, uint32_t offset, const void *src, ui
     struct fake *f = opaque;
     bnt_le32 wire;
     CHECK(bytes == sizeof wire);
-    CHECK(bnt_dev_agreed(&f->dev)); /* VG-23 */
+    CHECK(bnt_dev_negotiated(&f->dev)); /* VG-23 */
     memcpy(&wire, src, sizeof wire);
     f->config_writes++;
     if (offset == BNT_BALLOON_CONFIG_ACTUAL) {

@@ -325,7 +325,8 @@ static void fake_request(void *opaque, const struct bnt_guest_request *request)
     const uint64_t each = fake_pages_of(f, request->page_order);
     for (uint64_t i = 0; i < request->page_count * each; i++) {
         const uint64_t index = fake_index(f, request->pages[i / each]) + i % each;
-        const bool again = request->again && at_once; /* given back when it was told first */
+        const bool again =
+            request->repeats_unknown && at_once; /* given back when it was told first */
         CHECK(request->complete || again || f->owned[index] == 1);
         CHECK(f->exposed[index] == (request->complete ? exposed : 0));
         f->exposed[index] = request->complete ? 0 : exposed;

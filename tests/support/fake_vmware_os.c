@@ -38,7 +38,7 @@ static uint32_t pages_alloc(void *opaque, uint64_t *pages, uint32_t count)
         const uint64_t pfns = f->oom_in_alloc;
         f->oom_in_alloc = 0;
         const bnt_status status = bnt_guest_oom(f->guest, f->now_ns, pfns, &result);
-        const bool shrinks = !(f->config.vmware.habits & BNT_GUEST_HABIT_NO_SHRINK);
+        const bool shrinks = !(f->config.vmware.quirks & BNT_GUEST_VMWARE_QUIRK_NO_SHRINK);
         CHECK(status == (shrinks ? BNT_OK : BNT_E_UNSUPPORTED));
     }
     const uint32_t most = f->alloc_limit < count ? (uint32_t)f->alloc_limit : count;

@@ -105,7 +105,7 @@ void bnti_guest_oom_deflate(struct bnt_guest *guest, uint64_t pfns,
      */
     result->freed_pfns += (uint64_t)bnti_guest_give_back_aside(guest)
                           << guest->config.memory.page_order;
-    if (!bnti_guest_has_habit(guest, BNT_GUEST_HABIT_REFUSE_ALL)) {
+    if (!bnti_guest_has_vmware_quirk(guest, BNT_GUEST_VMWARE_QUIRK_REFUSE_ALL)) {
         result->freed_pfns += (uint64_t)guest->held_count << guest->config.memory.page_order;
         bnti_guest_give_back_held(guest);
     }

@@ -83,7 +83,8 @@ void bnti_guest_pace_begin_cycle(struct bnt_guest *guest, bnti_guest_cycle cycle
     pace->sleep = false;
     pace->done_pfns = 0;
     pace->last_pfns = 0;
-    pace->goal_pfns = bnti_guest_has_habit(guest, BNT_GUEST_HABIT_TARGET_FIXED) ? pfns : BNT_NEVER;
+    pace->goal_pfns =
+        bnti_guest_has_vmware_quirk(guest, BNT_GUEST_VMWARE_QUIRK_TARGET_FIXED) ? pfns : BNT_NEVER;
     pace->rate = BNT_NEVER;
     if (pace->limited && cycle == BNTI_GUEST_CYCLE_INFLATE) {
         pace->rate = pace->slow_cycles > 0 ? pace->rate_alloc : rates->nosleep_max;
@@ -195,7 +196,7 @@ void bnti_guest_pace_handle_refused_unlock(struct bnt_guest *guest)
     if (!pace->on || guest->cycle != BNTI_GUEST_CYCLE_DEFLATE) {
         return;
     }
-    if (bnti_guest_has_habit(guest, BNT_GUEST_HABIT_DEFLATE_STOPS)) {
+    if (bnti_guest_has_vmware_quirk(guest, BNT_GUEST_VMWARE_QUIRK_DEFLATE_STOPS)) {
         bnti_guest_tick_mark_over(guest);
     }
     if (pace->limited && !pace->failed) {
@@ -289,7 +290,8 @@ uint64_t bnti_guest_pace_deadline(const struct bnt_guest *guest, uint64_t have, 
     if (pace->open) {
         const bool waits = bnti_guest_awaits_sleeping_alloc(guest) && !pace->over &&
                            have < target && !bnti_guest_must_inflate_wait(guest);
-        const bool polls = polled && !bnti_guest_has_habit(guest, BNT_GUEST_HABIT_TARGET_FIXED);
+        const bool polls =
+            polled && !bnti_guest_has_vmware_quirk(guest, BNT_GUEST_VMWARE_QUIRK_TARGET_FIXED);
         return !waits               ? guest->now_ns
                : !polls             ? BNT_NEVER
                : guest->vmware.rung ? guest->now_ns

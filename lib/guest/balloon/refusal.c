@@ -18,7 +18,7 @@ bool bnti_guest_hold_page(struct bnt_guest *guest, bool huge, uint64_t page)
         }
         return room;
     }
-    if (bnti_guest_has_habit(guest, BNT_GUEST_HABIT_REFUSE_ALL)) {
+    if (bnti_guest_has_vmware_quirk(guest, BNT_GUEST_VMWARE_QUIRK_REFUSE_ALL)) {
         guest->ops.links.push(guest->opaque, guest->held_head, &page, 1);
         guest->held_head = page;
         guest->held_count++;
@@ -53,7 +53,7 @@ uint32_t bnti_guest_pop_held_pages(struct bnt_guest *guest, uint64_t *pages, uin
 {
     const uint32_t taken = guest->held_count < count ? guest->held_count : count;
     guest->held_count -= taken;
-    if (bnti_guest_has_habit(guest, BNT_GUEST_HABIT_REFUSE_ALL)) {
+    if (bnti_guest_has_vmware_quirk(guest, BNT_GUEST_VMWARE_QUIRK_REFUSE_ALL)) {
         guest->held_head = guest->ops.links.pop(guest->opaque, guest->held_head, pages, taken);
         return taken;
     }
@@ -70,7 +70,7 @@ void bnti_guest_give_back_held(struct bnt_guest *guest)
     if (count == 0) {
         return;
     }
-    if (bnti_guest_has_habit(guest, BNT_GUEST_HABIT_REFUSE_ALL)) {
+    if (bnti_guest_has_vmware_quirk(guest, BNT_GUEST_VMWARE_QUIRK_REFUSE_ALL)) {
         guest->held_due = true;
         return;
     }

@@ -62,11 +62,11 @@ static page_class classify_page(const struct bnt_guest *guest,
     const uint8_t *verdicts = guest->verdict_copy + ((size_t)page << order);
     const page_class class = combine_page_verdicts(guest, verdicts, UINT32_C(1) << order, inflate);
     if (inflate && class == PAGE_NOT_NEEDED &&
-        bnti_guest_has_habit(guest, BNT_GUEST_HABIT_REFUSE_ALL)) {
+        bnti_guest_has_vmware_quirk(guest, BNT_GUEST_VMWARE_QUIRK_REFUSE_ALL)) {
         return PAGE_REFUSED;
     }
     if (!inflate && verdicts[0] == BNT_VERDICT_NOT_LOCKED &&
-        bnti_guest_has_habit(guest, BNT_GUEST_HABIT_DEFLATE_STOPS)) {
+        bnti_guest_has_vmware_quirk(guest, BNT_GUEST_VMWARE_QUIRK_DEFLATE_STOPS)) {
         return PAGE_REFUSED;
     }
     return class;
@@ -188,9 +188,10 @@ static void apply_inflate(struct bnt_guest *guest)
         bnti_guest_emit_event(guest, BNT_GUEST_EVENT_OUTCOME_UNKNOWN, tally.uncertain, 0);
     }
     /* On VMware's wire the tick is over as soon as the bound of held pages is reached. */
-    tally.over = tally.over || (guest->wire->ticks && tally.refused > 0 &&
-                                guest->held_count == guest->config.sizing.refused_pages_max &&
-                                !bnti_guest_has_habit(guest, BNT_GUEST_HABIT_REFUSE_ALL));
+    tally.over =
+        tally.over || (guest->wire->ticks && tally.refused > 0 &&
+                       guest->held_count == guest->config.sizing.refused_pages_max &&
+                       !bnti_guest_has_vmware_quirk(guest, BNT_GUEST_VMWARE_QUIRK_REFUSE_ALL));
     if (tally.refused > 0) {
         bnti_guest_emit_event(guest, BNT_GUEST_EVENT_REFUSED, tally.refused, guest->held_count);
     }

@@ -243,11 +243,11 @@ static inline bool bnti_guest_has_pages(const struct bnt_guest *guest)
 /* Quirks and habits that this build contains. A build without BNT_WITH_QUIRKS contains no code for
  * quirks. */
 #ifdef BNT_WITH_QUIRKS
-#define BNTI_GUEST_QUIRKS ((uint32_t)BNT_GUEST_QUIRKS_ALL)
-#define BNTI_GUEST_HABITS ((uint32_t)UINT8_MAX)
+#define BNTI_GUEST_QUIRKS        ((uint32_t)BNT_GUEST_QUIRKS_ALL)
+#define BNTI_GUEST_VMWARE_QUIRKS ((uint32_t)UINT8_MAX)
 #else
-#define BNTI_GUEST_QUIRKS 0u
-#define BNTI_GUEST_HABITS 0u
+#define BNTI_GUEST_QUIRKS        0u
+#define BNTI_GUEST_VMWARE_QUIRKS 0u
 #endif
 
 /* Whether the driver shall behave as another driver does (ballonet/personality.h). */
@@ -319,9 +319,9 @@ static inline uint64_t bnti_guest_min(uint64_t a, uint64_t b)
 }
 
 /* Whether the driver shall have this habit of VMware's drivers. */
-static inline bool bnti_guest_has_habit(const struct bnt_guest *guest, uint32_t habit)
+static inline bool bnti_guest_has_vmware_quirk(const struct bnt_guest *guest, uint32_t habit)
 {
-    return (guest->config.vmware.habits & BNTI_GUEST_HABITS & habit) != 0;
+    return (guest->config.vmware.quirks & BNTI_GUEST_VMWARE_QUIRKS & habit) != 0;
 }
 
 static inline uint16_t bnti_guest_queue_index(const struct bnt_guest *guest, uint32_t q)

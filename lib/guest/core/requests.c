@@ -22,8 +22,8 @@ void bnti_guest_report_request(struct bnt_guest *guest, bnti_guest_slot slot, bo
         .epoch = request->epoch,
         .verdict_count = verdict_count,
         .verdicts = guest->verdict_copy,
-        .doubtful = doubtful,
-        .again = !complete && request->again,
+        .outcome_unknown = doubtful,
+        .repeats_unknown = !complete && request->again,
     };
     guest->ops.request(guest->opaque, &told);
 }

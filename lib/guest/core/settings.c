@@ -101,10 +101,10 @@ static bool are_rates_valid(const struct bnt_guest_rates *r)
 static bool is_vmware_valid(const struct bnt_guest_config *c)
 {
     const bool links = c->record.kind == BNT_GUEST_RECORD_LINKS ||
-                       !(c->vmware.habits & BNT_GUEST_HABIT_REFUSE_ALL);
+                       !(c->vmware.quirks & BNT_GUEST_VMWARE_QUIRK_REFUSE_ALL);
     return c->memory.page_order == 0 && (c->vmware.caps & ~BNT_VMWARE_CAPS_ALL) == 0 &&
            c->vmware.batch_max <= BNT_VMWARE_BATCH_MAX &&
-           (c->vmware.habits & ~BNTI_GUEST_HABITS) == 0 && links;
+           (c->vmware.quirks & ~BNTI_GUEST_VMWARE_QUIRKS) == 0 && links;
 }
 
 bool bnti_guest_are_settings_valid(const struct bnt_guest_config *c)
@@ -133,7 +133,7 @@ bool bnti_guest_are_settings_valid(const struct bnt_guest_config *c)
     const bool paced = c->wire == BNT_GUEST_WIRE_VMWARE || c->rates.use == BNT_GUEST_ON;
     const bool plain = !paced || (c->quirks == 0 && c->sizing.granule_pfns == page_pfns);
     const bool wire = c->wire == BNT_GUEST_WIRE_VIRTIO
-                          ? c->vmware.habits == 0
+                          ? c->vmware.quirks == 0
                           : c->wire == BNT_GUEST_WIRE_VMWARE && is_vmware_valid(c);
     return queue && limits && record && layout && quirks && plain && wire &&
            are_rates_valid(&c->rates) && (uint32_t)c->sizing.sleeping <= BNT_GUEST_ON &&
@@ -148,16 +148,16 @@ void bnt_guest_vmware_2010(struct bnt_guest_config *config)
     config->sizing.poll_ns = UINT64_C(1000000000);
     config->rates = (struct bnt_guest_rates){.use = BNT_GUEST_ON};
     config->vmware =
-        (struct bnt_guest_vmware){.slack_pfns = BNT_GUEST_SLACK_NONE, .habits = UINT8_MAX};
+        (struct bnt_guest_vmware){.slack_pfns = BNT_GUEST_SLACK_NONE, .quirks = UINT8_MAX};
 }
 
-const char *bnt_guest_habit_name(uint32_t habit)
+const char *bnt_guest_vmware_quirk_name(uint32_t habit)
 {
     switch (habit) {
 #define BNT_X(name, bit, text, meaning) \
-    case BNT_GUEST_HABIT_##name:        \
+    case BNT_GUEST_VMWARE_QUIRK_##name: \
         return (text);
-        BNT_GUEST_HABIT_MAP(BNT_X)
+        BNT_GUEST_VMWARE_QUIRK_MAP(BNT_X)
 #undef BNT_X
     default:
         return "unknown";

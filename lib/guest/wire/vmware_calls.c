@@ -24,7 +24,7 @@ int32_t bnti_vmware_call_host(struct bnt_guest *guest, uint32_t command, uint64_
         guest->vmware.reset_seen = true;
     }
     const bool adopts = command == BNT_VMWARE_CMD_GET_TARGET ||
-                        !bnti_guest_has_habit(guest, BNT_GUEST_HABIT_TARGET_FIXED);
+                        !bnti_guest_has_vmware_quirk(guest, BNT_GUEST_VMWARE_QUIRK_TARGET_FIXED);
     if (status == BNT_VMWARE_SUCCESS && bnt_vmware_command_targets(command) && adopts) {
         const bool wide = (guest->vmware.caps & BNT_VMWARE_CAP_64_BIT_TARGET) != 0;
         bnti_guest_set_target(guest, wide ? value : value & BNT_VMWARE_PFNS_MAX_32, true);
@@ -83,7 +83,7 @@ static uint32_t find_unusable_caps(const struct bnt_guest *guest)
 static uint32_t choose_offered_caps(const struct bnt_guest *guest)
 {
     const uint32_t lost = find_unusable_caps(guest);
-    if (bnti_guest_has_habit(guest, BNT_GUEST_HABIT_PROTOCOL_2010)) {
+    if (bnti_guest_has_vmware_quirk(guest, BNT_GUEST_VMWARE_QUIRK_PROTOCOL_2010)) {
         return 0;
     }
     return lost == 0 ? guest->config.vmware.caps
@@ -94,8 +94,9 @@ static uint32_t choose_offered_caps(const struct bnt_guest *guest)
  * an address. */
 void bnti_vmware_emit_unusable_caps(struct bnt_guest *guest)
 {
-    const uint32_t lost =
-        bnti_guest_has_habit(guest, BNT_GUEST_HABIT_PROTOCOL_2010) ? 0 : find_unusable_caps(guest);
+    const uint32_t lost = bnti_guest_has_vmware_quirk(guest, BNT_GUEST_VMWARE_QUIRK_PROTOCOL_2010)
+                              ? 0
+                              : find_unusable_caps(guest);
     if (lost == 0) {
         return;
     }
@@ -129,7 +130,7 @@ static uint32_t settle_caps(const struct bnt_guest *guest, int32_t status, uint6
  * again. */
 bool bnti_vmware_perform_handshake(struct bnt_guest *guest)
 {
-    const bool old = bnti_guest_has_habit(guest, BNT_GUEST_HABIT_PROTOCOL_2010);
+    const bool old = bnti_guest_has_vmware_quirk(guest, BNT_GUEST_VMWARE_QUIRK_PROTOCOL_2010);
     uint64_t result = 0;
     const int32_t status = bnti_vmware_call_host(
         guest, BNT_VMWARE_CMD_START, old ? BNT_VMWARE_PROTOCOL_2010 : choose_offered_caps(guest), 0,
@@ -162,7 +163,7 @@ bool bnti_vmware_get_target(struct bnt_guest *guest)
     uint64_t limit = guest->limit_pfns;
     const bool wide = (guest->vmware.caps & BNT_VMWARE_CAP_64_BIT_TARGET) != 0;
     if (limit > BNT_VMWARE_PFNS_MAX_32 && !wide) {
-        if (bnti_guest_has_habit(guest, BNT_GUEST_HABIT_LIMIT_SILENT)) {
+        if (bnti_guest_has_vmware_quirk(guest, BNT_GUEST_VMWARE_QUIRK_LIMIT_SILENT)) {
             return false;
         }
         limit = BNT_VMWARE_PFNS_MAX_32;
@@ -193,7 +194,7 @@ bool bnti_vmware_has_huge_pages(const struct bnt_guest *guest)
 
 bool bnti_vmware_serves_oom(const struct bnt_guest *guest)
 {
-    return !bnti_guest_has_habit(guest, BNT_GUEST_HABIT_NO_SHRINK);
+    return !bnti_guest_has_vmware_quirk(guest, BNT_GUEST_VMWARE_QUIRK_NO_SHRINK);
 }
 
 /* Spends budget for one call. Many calls about single pages share one unit. */

@@ -227,7 +227,7 @@ struct bnt_host {
 
 static inline bool bnti_host_negotiated(const struct bnt_host *host, uint64_t feature)
 {
-    return feature != 0 && bnt_dev_agreed(&host->dev) && (host->dev.accepted & feature) != 0;
+    return feature != 0 && bnt_dev_negotiated(&host->dev) && (host->dev.accepted & feature) != 0;
 }
 
 /** Whether PFNs, statistics and command ids come in big-endian: a legacy driver's (BL-7, BL-9). */

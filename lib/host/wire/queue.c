@@ -112,9 +112,9 @@ void bnti_host_queues_number(struct bnt_host *host)
     /* A legacy driver asks for its queues before anything is negotiated: what it wrote counts. */
     const bool written = host->config.features.interface != BNT_INTERFACE_MODERN &&
                          (host->dev.accepted & BNT_F_VERSION_1) == 0;
-    const uint64_t known = bnt_dev_agreed(&host->dev) ? UINT64_MAX
-                           : written                  ? host->dev.offered & BNT_F_LEGACY_MASK
-                                                      : 0;
+    const uint64_t known = bnt_dev_negotiated(&host->dev) ? UINT64_MAX
+                           : written                      ? host->dev.offered & BNT_F_LEGACY_MASK
+                                                          : 0;
     const uint64_t negotiated = host->dev.accepted & known;
     const struct bnt_balloon_queues queues =
         bnt_balloon_queues_number(host->config.queues.layout, host->config.features.offered,

@@ -1,11 +1,10 @@
 /*
  * The balloon protocol: every constant and layout that driver and device share.
  *
- * This is all that the guest library and the host library know of each other.
- * The standard part is VIRTIO 1.3, 5.5 (unchanged in 1.4); the Ballonet
- * extension is specified in docs/understand/wire-extension.md, cited as BX-n. Extension
- * features have names; an embedder binds them to bit numbers with
- * `bnt_balloon_binding`, since drafts in the wild collide on the low bits.
+ * The two cores share nothing else. The standard part is VIRTIO 1.3, 5.5 (unchanged in 1.4). The
+ * Ballonet extension is specified in docs/understand/wire-extension.md, whose rules are cited as
+ * BX-n. Extension features have names; an embedder binds the names to bit numbers with
+ * `bnt_balloon_binding`, because published drafts use the same low bits for different features.
  */
 #ifndef BALLONET_BALLOON_H
 #define BALLONET_BALLOON_H
@@ -20,17 +19,17 @@ extern "C" {
 /** VIRTIO device id of the memory balloon. */
 #define BNT_BALLOON_DEVICE_ID 5
 
-/* A set of features of the balloon, by name; a set of queues, by role. */
+/* The set of one feature, and the set of one queue; `|` joins sets. */
 #define BNT_BALLOON_WITH(name)  (1u << BNT_BALLOON_FEATURE_##name)
 #define BNT_BALLOON_QUEUE(role) (1u << BNT_BALLOON_QUEUE_##role)
 
 /* clang-format off */
 /**
- * The features of the balloon, a row each: S for those of the standard (VIRTIO 1.3, 5.5.3), E for
- * those of the extension and of drafts, which all need VERSION_1. A row has the name; the member of
- * a binding; the bit, by default where it is bound; the name in scenarios; the features that it
- * needs, and those that it excludes; the queues that come with it; what comes with it in
- * configuration space, as the offset of the first byte and the number of bytes; a sentence.
+ * The features of the balloon, a row for each. S rows are features of the standard (VIRTIO 1.3,
+ * 5.5.3); E rows are features of the extension and of drafts, and all of them need VERSION_1. A row
+ * has the name; the member of a binding; the bit, for E rows the default one; the name in scenarios;
+ * the features that it needs, and those that it excludes; its queues; the offset and the number of
+ * bytes of its fields in configuration space; a sentence.
  */
 #define BNT_BALLOON_FEATURE_MAP(S, E)                                                                                  \
     S(MUST_TELL_HOST, must_tell_host, 0, "must-tell-host", 0, 0, 0, 0, 0, "tell before use")                           \
@@ -66,7 +65,8 @@ typedef enum bnt_balloon_feature {
     BNT_BALLOON_FEATURE_COUNT
 } bnt_balloon_feature;
 
-/** The bits: BNT_BALLOON_BIT_VERDICTS and so on. Those of E are free in every registry today. */
+/** The bits of the features: BNT_BALLOON_BIT_VERDICTS and so on. No registry uses the bits of E
+ * rows today. */
 typedef enum bnt_balloon_bit {
 #define BNT_X(name, member, bit, ...) BNT_BALLOON_BIT_##name = (bit),
     BNT_BALLOON_FEATURE_MAP(BNT_X, BNT_X)
@@ -82,10 +82,10 @@ typedef enum bnt_balloon_bit {
 #define BNT_BALLOON_F_PAGE_REPORTING (UINT64_C(1) << BNT_BALLOON_BIT_PAGE_REPORTING)
 
 /**
- * Which bit carries which extension feature, each a mask of one bit. 0 in a member: the feature is
- * not bound, and neither offered nor accepted. RESET and HUGE_PAGES depend on VERDICTS (BX-2,
- * BX-22). The DEVICE_INIT features are drafts of 2026 (docs/understand/drafts.md); the one
- * ON_INFLATE excludes VERDICTS, since both give the device a part of an inflate buffer.
+ * The bit of each extension feature, as a mask of one bit; 0 means that the feature is not bound,
+ * and is neither offered nor accepted. RESET and HUGE_PAGES depend on VERDICTS (BX-2, BX-22). The
+ * DEVICE_INIT features are drafts of 2026 (docs/understand/drafts.md). DEVICE_INIT_ON_INFLATE and
+ * VERDICTS exclude each other, because in both the device writes a part of an inflate buffer.
  */
 struct bnt_balloon_binding {
 #define BNT_X(name, member, ...) uint64_t member;
@@ -99,27 +99,29 @@ struct bnt_balloon_binding {
         BNT_BALLOON_FEATURE_MAP(BNT_NOTHING, BNT_BALLOON_BOUND_BY_DEFAULT) \
     }
 
-/** What a row of the map says beside its names. Sets are of BNT_BALLOON_WITH, BNT_BALLOON_QUEUE. */
+/** A row of the map of features, without its names. `needs` and `excludes` are sets of
+ * BNT_BALLOON_WITH, `queues` is a set of BNT_BALLOON_QUEUE. */
 struct bnt_balloon_row {
     uint32_t needs;
     uint32_t excludes;
     uint32_t queues;
-    uint32_t config_first; /**< offset in configuration space */
-    uint32_t config_bytes; /**< 0: it has nothing there */
+    uint32_t config_first; /**< offset of its first field in configuration space */
+    uint32_t config_bytes; /**< 0: the feature has no field in configuration space */
 };
 
-/** The row of a feature; NULL for what is none. */
+/** The row of a feature; NULL for a value that is no feature. */
 const struct bnt_balloon_row *bnt_balloon_feature_row(uint32_t feature);
 
-/** The mask of a feature under a binding; 0 where it is not bound, or is none. */
+/** The mask of a feature under a binding; 0 for a feature that is not bound, and for a value that
+ * is no feature. */
 uint64_t bnt_balloon_feature_mask(uint32_t feature, const struct bnt_balloon_binding *binding);
 
-/** The masks of a set of features. */
+/** The masks of all features of a set. */
 uint64_t bnt_balloon_feature_masks(uint32_t set, const struct bnt_balloon_binding *binding);
 
 /**
- * What a queue is for, whatever its index. The value is the index by the standard's fixed rule
- * (VIRTIO 1.3, 5.5.2); the last two are crosvm's.
+ * The roles of queues, whatever their index is. The value is the index by the standard's fixed rule
+ * (VIRTIO 1.3, 5.5.2). The last two queues are crosvm's.
  */
 typedef enum bnt_balloon_queue {
     BNT_BALLOON_QUEUE_INFLATE = 0,
@@ -132,41 +134,41 @@ typedef enum bnt_balloon_queue {
     BNT_BALLOON_QUEUE_COUNT
 } bnt_balloon_queue;
 
-/** Index of a queue that is not there. */
+/** The index of a queue that does not exist. */
 #define BNT_BALLOON_QUEUE_NONE UINT16_MAX
 
 /**
- * How queues get their indices. The standard, QEMU and Linux disagree: a role has its own number
- * for ever, or queues are numbered one after the other over the features that are offered, or over
- * those that are negotiated. They differ as soon as a queue in the middle is missing.
+ * How queues get their indices. In the standard each role has a fixed index. QEMU numbers the
+ * queues of the offered features without gaps, and Linux those of the negotiated features. The
+ * three rules differ as soon as a queue in the middle is missing.
  */
 typedef enum bnt_queue_layout {
-    BNT_QUEUE_LAYOUT_DEFAULT = 0,      /**< PROBE of a driver, FIXED of a device */
-    BNT_QUEUE_LAYOUT_FIXED,            /**< the standard's: index is role */
-    BNT_QUEUE_LAYOUT_DENSE_OFFERED,    /**< QEMU's, crosvm's */
-    BNT_QUEUE_LAYOUT_DENSE_NEGOTIATED, /**< Linux's */
-    BNT_QUEUE_LAYOUT_PROBE             /**< drivers only: by the sizes that the device shows */
+    BNT_QUEUE_LAYOUT_DEFAULT = 0,      /**< PROBE for a driver, FIXED for a device */
+    BNT_QUEUE_LAYOUT_FIXED,            /**< the standard's rule: the index is the role */
+    BNT_QUEUE_LAYOUT_DENSE_OFFERED,    /**< the rule of QEMU and crosvm */
+    BNT_QUEUE_LAYOUT_DENSE_NEGOTIATED, /**< the rule of Linux */
+    BNT_QUEUE_LAYOUT_PROBE             /**< drivers only: derived from the sizes of the queues */
 } bnt_queue_layout;
 
-/** "default", "dense-offered" and so on; "unknown" for what is none. */
+/** "default", "dense-offered" and so on; "unknown" for a value that is no layout. */
 const char *bnt_queue_layout_name(uint32_t layout);
 
-/** The index of each role; BNT_BALLOON_QUEUE_NONE where there is no such queue. */
+/** The index of the queue of each role; BNT_BALLOON_QUEUE_NONE if there is no such queue. */
 struct bnt_balloon_queues {
     uint16_t index[BNT_BALLOON_QUEUE_COUNT];
 };
 
-/** The feature that brings a queue; 0 for inflate and deflate, which are always there, and
- * UINT64_MAX for one whose feature is not bound. */
+/** The feature to which a queue belongs; 0 for inflate and deflate, which always exist, and
+ * UINT64_MAX for a queue whose feature is not bound. */
 uint64_t bnt_balloon_queue_feature(uint32_t role, const struct bnt_balloon_binding *binding);
 
-/** Whether a role has a queue under `features`. */
+/** Whether a device with these features has a queue of this role. */
 bool bnt_balloon_queue_present(uint32_t role, uint64_t features,
                                const struct bnt_balloon_binding *binding);
 
-/** Numbers the queues of a device, whose layout is not PROBE; DEFAULT counts as FIXED. A fixed and
- * a dense-offered device has a queue for each feature that is offered; `negotiated` counts only for
- * dense-negotiated. */
+/** Numbers the queues of a device. `layout` is not PROBE; DEFAULT counts as FIXED. With FIXED and
+ * DENSE_OFFERED each offered feature has its queues; with DENSE_NEGOTIATED each negotiated feature
+ * has them, and only then does `negotiated` matter. */
 struct bnt_balloon_queues bnt_balloon_queues_number(bnt_queue_layout layout, uint64_t offered,
                                                     uint64_t negotiated,
                                                     const struct bnt_balloon_binding *binding);
@@ -183,40 +185,37 @@ struct bnt_balloon_queues bnt_balloon_queues_number(bnt_queue_layout layout, uin
 #define BNT_BALLOON_CONFIG_BYTES_STANDARD 16
 #define BNT_BALLOON_CONFIG_BYTES          44
 
-/* Command ids of free page hinting; every other one names a run (VIRTIO 1.3, 5.5.6.4). */
-#define BNT_BALLOON_HINT_STOP     0 /**< no hints now; hinted pages stay with the driver */
-#define BNT_BALLOON_HINT_DONE     1 /**< the device needs hinted pages no more */
+/* Command ids of free page hinting; every other id names a run of hints (VIRTIO 1.3, 5.5.6.4). */
+#define BNT_BALLOON_HINT_STOP     0 /**< no hints now; the driver keeps its hinted pages */
+#define BNT_BALLOON_HINT_DONE     1 /**< the device no longer needs the hinted pages */
 #define BNT_BALLOON_HINT_ID_FIRST 2
 
-/** PFNs of one request that every device must take, and that our driver sends
- * at most. */
+/** PFNs of one request that every device must accept; our driver sends no more. */
 #define BNT_BALLOON_REQUEST_PFNS_MAX 256
 
-/* With VERDICTS every inflate and deflate buffer has these two headers (BX-4).
- */
+/* With VERDICTS every inflate and deflate buffer has these two headers (BX-4). */
 struct bnt_balloon_request {
-    bnt_le32 epoch; /**< reset epoch that the request was built under; 0 without
-                       RESET */
+    bnt_le32 epoch; /**< reset epoch when the request was built; 0 without RESET */
     bnt_le32 flags; /**< BNT_BALLOON_REQUEST_2M or 0 */
     /* le32 pfn[], device-readable */
 };
 
-/** With HUGE_PAGES: each pfn is the first of an aligned 2 MiB page, and is answered by one verdict
+/** Flag with HUGE_PAGES: each PFN is the first of an aligned huge page, which gets one verdict
  * (BX-23). */
 #define BNT_BALLOON_REQUEST_2M 1u
 
-/** PFNs of such a page, and the power of two. */
+/** PFNs of a huge page, as a power of two and as a number. */
 #define BNT_BALLOON_2M_ORDER 9u
 #define BNT_BALLOON_2M_PFNS  (UINT64_C(1) << BNT_BALLOON_2M_ORDER)
 
 struct bnt_balloon_response {
-    bnt_le32 num_pages; /**< the target now */
-    bnt_le32 epoch;     /**< the reset epoch now */
+    bnt_le32 num_pages; /**< the present target */
+    bnt_le32 epoch;     /**< the present reset epoch */
                         /* u8 verdict[], one for each pfn, device-writable */
 };
 
 /* clang-format off */
-/** What a device says of one PFN: name, value on the wire, sentence (BX-5). */
+/** Verdicts of a device on one PFN: name, value on the wire, sentence (BX-5). */
 #define BNT_VERDICT_MAP(X)                                                                         \
     X(NONE,       0, "no verdict: never written by a device")                                      \
     X(ACCEPTED,   1, "accepted")                                                                   \
@@ -236,15 +235,15 @@ typedef enum bnt_verdict {
     BNT_VERDICT_COUNT
 } bnt_verdict;
 
-/** The verdict's name in lower case with dashes ("not-locked"); "unknown" for
- * what is none. */
+/** The verdict's name in lower case with dashes ("not-locked"); "unknown" for a value that is no
+ * verdict. */
 const char *bnt_verdict_name(uint8_t verdict);
 
 /* clang-format off */
 /**
- * Statistics: name, tag, name in messages, unit, kind. 0 to 9 are the standard's (VIRTIO 1.3,
- * 5.5.6.3); every Linux since 6.12 sends 10 to 15, which no text has. A COUNTER counts from the boot
- * on, MEMORY is a part of the TOTAL memory now.
+ * Statistics: name, tag, name in messages, unit, kind. Tags 0 to 9 are the standard's (VIRTIO 1.3,
+ * 5.5.6.3). Linux since 6.12 also sends tags 10 to 15, which no specification has. A COUNTER counts
+ * from boot on; MEMORY is a part of the TOTAL memory.
  */
 #define BNT_STAT_MAP(X)                                                                            \
     X(SWAP_IN,         0, "swap-in",               "bytes", COUNTER)                               \
@@ -272,12 +271,12 @@ typedef enum bnt_stat_tag {
     BNT_STAT_COUNT
 } bnt_stat_tag;
 
-/* crosvm's own, of a device that offers WS_REPORTING: bytes. */
+/* Statistics of crosvm, for a device that offers WS_REPORTING: bytes. */
 #define BNT_STAT_SHMEM       65534
 #define BNT_STAT_UNEVICTABLE 65535
 
-/** The value of a statistic that is not known. A buffer full of 0xFF, virtio-win's while its
- * service is not there, says so of everything. */
+/** The value of a statistic that is not known. virtio-win sends a buffer full of 0xFF while its
+ * service does not run, so that no statistic is known. */
 #define BNT_STAT_UNSET UINT64_MAX
 
 /** One statistics entry on the wire: 10 bytes, packed. */
@@ -286,36 +285,37 @@ struct bnt_stat_wire {
     bnt_le64 value;
 };
 
-/** One statistic in a program. */
+/** One statistic in memory. */
 struct bnt_stat {
     uint16_t tag;
     uint64_t value;
 };
 
-/** Entries of one statistics buffer at most. */
+/** Largest number of entries of a statistics buffer. */
 #define BNT_STATS_MAX 64
 
-/* Working-set reports, crosvm's (docs/understand/drafts.md): operations, bins of a report. */
+/* Working-set reports of crosvm (docs/understand/drafts.md): operations, bins of a report. */
 #define BNT_WS_OP_REQUEST 1
 #define BNT_WS_OP_CONFIG  2
 #define BNT_WS_OP_DISCARD 3
 #define BNT_WS_BINS_MIN   2
 #define BNT_WS_BINS_MAX   16
 
-/** A command on the wire. REQUEST and DISCARD have the operation alone. CONFIG has the intervals
- * behind it, one less than bins, then the threshold of refreshing, then that of reporting. */
+/** A command for working-set reports on the wire. REQUEST and DISCARD are the operation alone.
+ * CONFIG is the operation, the intervals (one fewer than bins), the refresh threshold and the
+ * report threshold. */
 struct bnt_ws_command_wire {
     bnt_le16 op;
     bnt_le32 ms[BNT_WS_BINS_MAX + 1];
 };
 
-/** Bytes of a CONFIG command for reports of `bins` bins. */
+/** The bytes of a CONFIG command for reports of `bins` bins. */
 static inline uint32_t bnt_ws_config_bytes(uint32_t bins)
 {
     return (uint32_t)(sizeof(bnt_le16) + sizeof(bnt_le32) * (bins + 1));
 }
 
-/** One bin of a report on the wire: 32 bytes. */
+/** One bin of a working-set report on the wire: 32 bytes. */
 struct bnt_ws_bin_wire {
     bnt_le16 tag;
     bnt_le16 node_id;
@@ -324,37 +324,39 @@ struct bnt_ws_bin_wire {
     bnt_le64 bytes[2]; /**< anonymous, file */
 };
 
-/** One bin in a program: memory that was last used up to `age_ms` ago, and longer ago than the bin
- * before says. The last one has all that is older. */
+/** One bin of a working-set report in memory: memory that was last used at most `age_ms` ago, and
+ * longer ago than the `age_ms` of the bin before. The last bin has all older memory. */
 struct bnt_ws_bin {
     uint16_t node;
-    uint64_t age_ms; /**< UINT64_MAX: of the last */
+    uint64_t age_ms; /**< UINT64_MAX in the last bin */
     uint64_t anon_bytes;
     uint64_t file_bytes;
 };
 
-/** Where bins end, as the device wants them. No interval: the guest's own choice. */
+/** The ends of the bins that the device wants. Without an interval the guest chooses the ends. */
 struct bnt_ws_config {
-    uint32_t interval_count;                    /**< one less than bins */
-    uint32_t intervals_ms[BNT_WS_BINS_MAX - 1]; /**< growing */
-    uint32_t refresh_ms;                        /**< older figures are to be made anew */
-    uint32_t report_ms; /**< at most one report in this time, where the guest sends by itself */
+    uint32_t interval_count;                    /**< one fewer than bins */
+    uint32_t intervals_ms[BNT_WS_BINS_MAX - 1]; /**< each larger than the one before */
+    uint32_t refresh_ms;                        /**< the guest refreshes older figures */
+    uint32_t report_ms; /**< a guest that reports by itself sends at most one report in this time */
 };
 
-/** Dependencies among the balloon's features under a binding (VG-8, VG-12,
- * BX-2). */
+/** Largest number of rules of a bnt_balloon_rule_set. */
 #define BNT_BALLOON_RULES_MAX 12
+
+/** Dependencies among the balloon's features under a binding (VG-8, VG-12, BX-2). */
 struct bnt_balloon_rule_set {
     struct bnt_feature_rule rules[BNT_BALLOON_RULES_MAX];
     uint32_t count;
 };
+
+/** Computes the dependencies among the features under a binding. */
 struct bnt_balloon_rule_set bnt_balloon_rules(const struct bnt_balloon_binding *binding);
 
-/** Whether features contain two that exclude each other: VERDICTS and DEVICE_INIT_ON_INFLATE. */
+/** Whether `features` has both VERDICTS and DEVICE_INIT_ON_INFLATE, which exclude each other. */
 bool bnt_balloon_features_exclusive(uint64_t features, const struct bnt_balloon_binding *binding);
 
-/** Whether a binding is usable: each mask 0 or one bit of 6..63 that no other
- * feature has. */
+/** Whether a binding is valid: each mask is 0, or one bit of 6 to 63 that no other feature has. */
 bool bnt_balloon_binding_valid(const struct bnt_balloon_binding *binding);
 
 #ifdef __cplusplus

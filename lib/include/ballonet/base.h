@@ -1,17 +1,17 @@
 /*
- * Ballonet: what every library of it shares: status codes, faults,
- * little-endian wire types, hashing.
+ * What all libraries of Ballonet share: status codes, faults, little-endian wire types, hashing.
  *
- * Caveats first. Nothing here allocates, keeps globals, reads a clock or uses
- * floating point. Every struct that a caller fills begins with its own `size`
- * and only ever grows at its end; zero the struct, set `size = sizeof`, then
- * fill what you need. A bug of ours asserts; a mistake of the caller is a
- * status; a misbehaving peer is a `bnt_diag`, a counter and a latched state,
- * never a crash.
+ * No library allocates memory, keeps globals, reads a clock or uses floating point. Every struct
+ * that a caller fills begins with its own `size`: zero the struct, set `size = sizeof`, then set
+ * the members that you need. While the version is 0.1 a new version may change the structs.
  *
- * Words: GPA guest-physical address; PFN a 4 KiB unit of it, whatever the
- * guest's page size; page the guest's own page; kick driver-to-device
- * notification; interrupt device-to-driver.
+ * A bug of a library ends in an assertion. A mistake of the caller is a status; a NULL pointer
+ * where none is allowed is E_ARGUMENT. A peer that misbehaves never crashes a library: it sets a
+ * state that lasts until a reset, a counter, and a `bnt_diag`.
+ *
+ * Words: a GPA is a guest-physical address; a PFN names 4 KiB at such an address, whatever the
+ * guest's page size is; a page is the guest's own page; a kick is a notification from driver to
+ * device; an interrupt is a notification from device to driver.
  */
 #ifndef BALLONET_BASE_H
 #define BALLONET_BASE_H
@@ -34,7 +34,7 @@ extern "C" {
 #define BNT_MUST_USE
 #endif
 
-/** Bytes of one PFN: 4096 on the wire, always (VIRTIO 1.3, 5.5.6). */
+/** Bytes of one PFN: always 4096 on the wire (VIRTIO 1.3, 5.5.6). */
 #define BNT_PFN_SHIFT 12
 #define BNT_PFN_BYTES (UINT64_C(1) << BNT_PFN_SHIFT)
 
@@ -43,8 +43,8 @@ extern "C" {
 
 /* clang-format off */
 /**
- * Every status a function of Ballonet can return: name, number (pinned for ever), sentence.
- * 0 is success, all others are negative.
+ * The statuses that functions return: name, number, sentence. 0 is success, every other number is
+ * negative. A number never changes its meaning.
  */
 #define BNT_STATUS_MAP(X)                                                                          \
     X(OK,             0, "success")                                                                \
@@ -69,8 +69,8 @@ extern "C" {
     X(E_EXCLUSIVE,  -19, "two features exclude each other")
 
 /**
- * What exactly a peer did wrong; goes with E_RING, E_RANGE, E_MESSAGE, E_CONFIG or E_FEATURES.
- * Numbers are pinned for ever.
+ * What a peer did wrong: name, number, sentence. A fault comes with status E_RING, E_RANGE,
+ * E_MESSAGE, E_CONFIG or E_FEATURES. A number never changes its meaning.
  */
 #define BNT_FAULT_MAP(X)                                                                           \
     X(NONE,                  0, "no fault")                                                        \
@@ -82,7 +82,7 @@ extern "C" {
     X(DESC_BYTES,            6, "a chain holds more than 2^32 bytes")                              \
     X(DESC_ADDRESS,          7, "a descriptor points outside guest memory")                        \
     X(CHAIN_SEGMENTS,        8, "a chain has more descriptors than the device's limit")            \
-    X(INDIRECT_UNEXPECTED,   9, "an indirect descriptor, but the feature was not negotiated")      \
+    X(INDIRECT_UNEXPECTED,   9, "an indirect descriptor came, but the feature was not negotiated")  \
     X(INDIRECT_NESTED,      10, "an indirect descriptor inside an indirect table")                 \
     X(INDIRECT_AND_NEXT,    11, "a descriptor has both INDIRECT and NEXT")                         \
     X(INDIRECT_LENGTH,      12, "an indirect table is empty or not a multiple of 16 bytes")        \
@@ -106,36 +106,36 @@ extern "C" {
     X(REQUEST_TOO_LONG,     30, "a request carries more PFNs than the device's limit")             \
     X(REQUEST_NO_VERDICTS,  31, "a request leaves no room for its verdicts")                       \
     X(REQUEST_PFN_RANGE,    32, "a PFN is not guest memory")                                       \
-    X(REQUEST_NOT_HELD,     33, "a deflate of a page that is not in the balloon")                  \
-    X(REQUEST_HELD,         34, "an inflate of a page that is in the balloon already")             \
+    X(REQUEST_NOT_HELD,     33, "a deflate names a page that is not in the balloon")               \
+    X(REQUEST_HELD,         34, "an inflate names a page that is in the balloon already")          \
     X(REPORT_BALLOONED,     35, "a free page report covers a page in the balloon")                 \
-    X(REPORT_RANGE,         36, "a free page report covers what is not guest memory")              \
+    X(REPORT_RANGE,         36, "a free page report covers an address that is not guest memory")   \
     X(REPORT_READABLE,      37, "a free page report has device-readable bytes")                    \
     X(STATS_LENGTH,         38, "a statistics buffer is not a whole number of entries, or too big")\
-    X(STATS_SECOND,         39, "a second statistics buffer while one is held")                    \
+    X(STATS_SECOND,         39, "a second statistics buffer came while the device has one")        \
     X(NEEDS_RESET,          40, "the device asks for a reset (DEVICE_NEEDS_RESET)")                \
     X(QUEUE_MISSING,        41, "a queue that the negotiated features need does not exist")        \
     X(VERDICT_UNKNOWN,      42, "a verdict is missing or has no known value")                      \
-    X(USED_ORDER,           43, "a buffer came back before an older one, in spite of IN_ORDER")    \
+    X(USED_ORDER,           43, "a buffer came back before an older one under IN_ORDER")           \
     X(DESC_UNAVAILABLE,     44, "a packed chain goes on in a descriptor that is not available")    \
     X(DESC_OVERRUN,         45, "a packed ring offers descriptors that the device still holds")    \
-    X(BUFFER_ID_TWICE,      46, "a packed buffer's id is that of another that is still out")       \
-    X(CALL_UNKNOWN,         47, "a call of no known command")                                      \
-    X(CALL_NOT_AGREED,      48, "a call of a command whose capability was not agreed")             \
-    X(CALL_COUNT,           49, "a batch of no entries, or of more than its page holds")           \
-    X(CALL_BATCH_PAGE,      50, "a batch page that is not guest memory")                           \
-    X(CALL_LIMIT,           51, "a limit of more than 32 bits without 64_BIT_TARGET")              \
-    X(NOTIFY_DATA,          52, "a notification's data name a place that the ring is not at")      \
+    X(BUFFER_ID_TWICE,      46, "a packed buffer has the id of another one that is in flight")     \
+    X(CALL_UNKNOWN,         47, "a call with an unknown command")                                  \
+    X(CALL_NOT_NEGOTIATED,      48, "a call with a command whose capability was not negotiated")       \
+    X(CALL_COUNT,           49, "a batch has no entries, or more than its page holds")             \
+    X(CALL_BATCH_PAGE,      50, "a batch page is not guest memory")                                \
+    X(CALL_LIMIT,           51, "a limit has more than 32 bits without 64_BIT_TARGET")             \
+    X(NOTIFY_DATA,          52, "a notification's data name a position ahead of the ring")         \
     X(POISON_CHANGED,       53, "poison_val was written to a running device")                      \
     X(REQUEST_NO_BITMAP,    54, "an inflate leaves no room for its bitmap of initialised pages")       \
     X(HINT_LENGTH,          55, "a free page hint's command is not 4 bytes")                     \
-    X(HINT_RANGE,           56, "a free page hint covers what is not guest memory")              \
+    X(HINT_RANGE,           56, "a free page hint covers an address that is not guest memory")   \
     X(HINT_BALLOONED,       57, "a free page hint covers a page in the balloon")                   \
-    X(REQUEST_FLAGS,        58, "a request has a flag that means nothing")                         \
+    X(REQUEST_FLAGS,        58, "a request has an unknown flag")                                   \
     X(WS_BUFFER,            59, "a working-set buffer has a wrong length, or is one too many")      \
     X(BATCH_PAGE_BEYOND,    60, "the batch page has no PFN of 32 bits")                             \
-    X(QUEUE_LAYOUT,         61, "a driver gave up that may number its queues in another way") \
-    X(QUEUE_RESET,          62, "the reset of a queue was not seen to end")                        \
+    X(QUEUE_LAYOUT,         61, "a driver gave up; it may number the queues in another way") \
+    X(QUEUE_RESET,          62, "the device did not end the reset of a queue in time")             \
     X(DEVICE_WAS_RESET,     63, "the device was reset behind its driver: DRIVER_OK is gone")
 /* clang-format on */
 
@@ -152,24 +152,24 @@ typedef enum bnt_fault {
     BNT_FAULT_COUNT
 } bnt_fault;
 
-/** The name of a status without its prefix ("E_RANGE"); "UNKNOWN" for what is
- * none. Never NULL. */
+/** The name of a status without its prefix ("E_RANGE"); "UNKNOWN" for a value that is no status.
+ * Never NULL. */
 const char *bnt_status_name(bnt_status status);
 
 /** One sentence for a status, without a full stop. Never NULL. */
 const char *bnt_status_text(bnt_status status);
 
-/** The name of a fault without its prefix ("DESC_LOOP"); "UNKNOWN" for what is
- * none. Never NULL. */
+/** The name of a fault without its prefix ("DESC_LOOP"); "UNKNOWN" for a value that is no fault.
+ * Never NULL. */
 const char *bnt_fault_name(bnt_fault fault);
 
 /** One sentence for a fault, without a full stop. Never NULL. */
 const char *bnt_fault_text(bnt_fault fault);
 
 /**
- * Where a peer went wrong. Owned by the caller, optional wherever a function
- * takes one; written only when the function returns E_RING, E_RANGE, E_MESSAGE,
- * E_CONFIG or E_FEATURES. Fields that do not apply are 0.
+ * Where and how a peer broke the rules. The struct is the caller's, and optional wherever a
+ * function takes one. Functions write it only when they return E_RING, E_RANGE, E_MESSAGE, E_CONFIG
+ * or E_FEATURES. A member that does not apply is 0.
  */
 struct bnt_diag {
     uint32_t size; /**< sizeof(struct bnt_diag) */
@@ -177,16 +177,15 @@ struct bnt_diag {
     bnt_fault fault;
     uint32_t queue;    /**< queue index */
     uint32_t head;     /**< head descriptor of the chain, or the used id */
-    uint32_t desc;     /**< descriptor at fault */
-    uint64_t gpa;      /**< address at fault, bytes */
-    uint64_t expected; /**< the bound or value that would have been right */
+    uint32_t desc;     /**< the wrong descriptor */
+    uint64_t gpa;      /**< the wrong address, in bytes */
+    uint64_t expected; /**< the bound or the right value */
     uint64_t found;    /**< the value that was found */
 };
 
 /*
- * Little-endian values as they lie on the wire. They are structs of bytes, so
- * that no conversion can be forgotten (it would not compile) and no alignment
- * is assumed.
+ * Little-endian values on the wire. The types are structs of bytes: a missing conversion does not
+ * compile, and no alignment is assumed.
  */
 typedef struct bnt_le16 {
     uint8_t b[2];
@@ -239,12 +238,12 @@ static inline bnt_le64 bnt_le64_set(uint64_t v)
 }
 
 /*
- * The legacy interface has values in the byte order of the guest (VIRTIO 1.3, 2.4.3). They lie in
- * the same types; `big` says how they lie there. It is rare: a branch not taken costs the others
- * nothing, a conditional move would.
+ * The legacy interface has values in the byte order of the guest (VIRTIO 1.3, 2.4.3). The same
+ * types hold them, and `big` says that the value is big-endian. Big-endian guests are rare, so the
+ * code uses a branch, which costs the other guests nothing, and not a conditional move.
  */
 typedef enum bnt_byte_order {
-    BNT_BYTE_ORDER_NATIVE = 0, /**< that of the machine this code runs on */
+    BNT_BYTE_ORDER_NATIVE = 0, /**< of the machine that runs this code */
     BNT_BYTE_ORDER_LITTLE,
     BNT_BYTE_ORDER_BIG
 } bnt_byte_order;
@@ -306,8 +305,8 @@ static inline bnt_le64 bnt_guest64_set(uint64_t v, bool big)
     return bnt_le64_set(v);
 }
 
-/** Spreads every bit of x over all 64; a bijection, the same on every machine.
- */
+/** Mixes the bits of x, so that each bit changes about half of all 64. The function is a bijection,
+ * and the same on every machine. */
 static inline uint64_t bnt_mix64(uint64_t x)
 {
     x ^= x >> 32;
@@ -318,7 +317,7 @@ static inline uint64_t bnt_mix64(uint64_t x)
     return x;
 }
 
-/** Chains one value onto a hash; order matters. */
+/** Adds one value to a hash, which depends on the order of the values. */
 static inline uint64_t bnt_hash_add(uint64_t hash, uint64_t value)
 {
     return bnt_mix64(hash ^ value) + UINT64_C(0x9E3779B97F4A7C15);

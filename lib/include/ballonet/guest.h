@@ -107,9 +107,9 @@ struct bnt_guest_need {
  * The copy is there to be read; do not pass it to bnt_guest_init, because BNT_GUEST_SLACK_NONE has
  * become 0 in it. The settings are not validated. Call it at any time.
  *
- * BNT_OK
- * BNT_E_SIZE      config->size is too small or unknown
- * BNT_E_ARGUMENT  config is NULL
+ * - BNT_OK
+ * - BNT_E_SIZE: config->size is too small or unknown
+ * - BNT_E_ARGUMENT: config is NULL
  */
 BNT_MUST_USE bnt_status bnt_guest_config_resolve(const struct bnt_guest_config *config,
                                                  struct bnt_guest_config *resolved);
@@ -119,10 +119,10 @@ BNT_MUST_USE bnt_status bnt_guest_config_resolve(const struct bnt_guest_config *
  *
  * Call it at any time.
  *
- * BNT_OK
- * BNT_E_SIZE       config->size is too small or unknown
- * BNT_E_ARGUMENT   a setting is out of its documented range
- * BNT_E_EXCLUSIVE  VERDICTS and DEVICE_INIT_ON_INFLATE are both required
+ * - BNT_OK
+ * - BNT_E_SIZE: config->size is too small or unknown
+ * - BNT_E_ARGUMENT: a setting is out of its documented range
+ * - BNT_E_EXCLUSIVE: VERDICTS and DEVICE_INIT_ON_INFLATE are both required
  */
 BNT_MUST_USE bnt_status bnt_guest_footprint(const struct bnt_guest_config *config,
                                             struct bnt_guest_need *need);
@@ -136,11 +136,11 @@ BNT_MUST_USE bnt_status bnt_guest_footprint(const struct bnt_guest_config *confi
  * DEGRADED). Where VERDICTS and DEVICE_INIT_ON_INFLATE are both wanted and not both required, the
  * driver takes VERDICTS.
  *
- * BNT_OK
- * BNT_E_SIZE       config->size or ops->size is too small or unknown
- * BNT_E_ARGUMENT   a setting is out of its range, or a callback is missing
- * BNT_E_STORAGE    `state` or `dma` is too small or not aligned
- * BNT_E_EXCLUSIVE  VERDICTS and DEVICE_INIT_ON_INFLATE are both required
+ * - BNT_OK
+ * - BNT_E_SIZE: config->size or ops->size is too small or unknown
+ * - BNT_E_ARGUMENT: a setting is out of its range, or a callback is missing
+ * - BNT_E_STORAGE: `state` or `dma` is too small or not aligned
+ * - BNT_E_EXCLUSIVE: VERDICTS and DEVICE_INIT_ON_INFLATE are both required
  */
 BNT_MUST_USE bnt_status bnt_guest_init(void *state, size_t state_bytes, void *dma, uint64_t dma_gpa,
                                        size_t dma_bytes, const struct bnt_guest_config *config,
@@ -157,13 +157,13 @@ BNT_MUST_USE bnt_status bnt_guest_init(void *state, size_t state_bytes, void *dm
  * DEGRADED). After a failure the state is DOWN, the device's status has FAILED, and bnt_guest_diag
  * says why.
  *
- * BNT_OK             RUNNING; or STARTING while the device's reset takes time: go on with
- *                    bnt_guest_step, which then returns the statuses below
- * BNT_E_STATE        the state is not DOWN
- * BNT_E_FEATURES     a required feature is missing, or the device refused the features
- * BNT_E_UNSUPPORTED  a required queue is missing or too small
- * BNT_E_CONFIG       the configuration space keeps changing, or is invalid
- * BNT_E_REENTRANT    called from inside a callback
+ * - BNT_OK: RUNNING; or STARTING while the device's reset takes time: go on with bnt_guest_step,
+ *   which then returns the statuses below
+ * - BNT_E_STATE: the state is not DOWN
+ * - BNT_E_FEATURES: a required feature is missing, or the device refused the features
+ * - BNT_E_UNSUPPORTED: a required queue is missing or too small
+ * - BNT_E_CONFIG: the configuration space keeps changing, or is invalid
+ * - BNT_E_REENTRANT: called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_guest_attach(struct bnt_guest *guest, uint64_t now_ns);
 
@@ -180,10 +180,10 @@ BNT_MUST_USE bnt_status bnt_guest_attach(struct bnt_guest *guest, uint64_t now_n
  * driver unlocks the pages instead, and gives back also those that the host does not unlock (event
  * FORCED).
  *
- * BNT_OK           DOWN
- * BNT_E_AGAIN      STOPPING: the reset takes time, or more pages are left than one call gives back;
- *                  go on with bnt_guest_step
- * BNT_E_REENTRANT  called from inside a callback
+ * - BNT_OK: DOWN
+ * - BNT_E_AGAIN: STOPPING: the reset takes time, or more pages are left than one call gives back;
+ *   go on with bnt_guest_step
+ * - BNT_E_REENTRANT: called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_guest_detach(struct bnt_guest *guest, uint64_t now_ns);
 
@@ -204,13 +204,13 @@ BNT_MUST_USE bnt_status bnt_guest_detach(struct bnt_guest *guest, uint64_t now_n
  * and drivers do it at their end all the same; bnt_guest_detach does not.
  *
  * A sleeping allocation is cancelled, or its pages go straight back. A migration that is under way
- * ends first, and another one returns E_AGAIN. A queue that is being reset is waited for. An OOM
- * deflate counts as any other deflate. A reset by the host is answered first. bnt_guest_suspend
+ * ends first, and another one returns E_AGAIN. The detach waits for a queue that is being reset. An
+ * OOM deflate counts as any other deflate. A reset by the host is answered first. bnt_guest_suspend
  * returns E_STATE. bnt_guest_detach and bnt_guest_unplugged take over at once.
  *
- * BNT_OK           DOWN
- * BNT_E_AGAIN      under way: go on with bnt_guest_step until DOWN; another call changes nothing
- * BNT_E_REENTRANT  called from inside a callback
+ * - BNT_OK: DOWN
+ * - BNT_E_AGAIN: under way: go on with bnt_guest_step until DOWN; another call changes nothing
+ * - BNT_E_REENTRANT: called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_guest_detach_orderly(struct bnt_guest *guest, uint64_t now_ns);
 
@@ -220,9 +220,9 @@ BNT_MUST_USE bnt_status bnt_guest_detach_orderly(struct bnt_guest *guest, uint64
  * Call it in any state, also after bnt_guest_detach. From now on the driver touches no register,
  * and does not wait for a reset. Attach again when a device is plugged in.
  *
- * BNT_OK           DOWN
- * BNT_E_AGAIN      STOPPING: more pages are left than one call gives back; go on with
- * bnt_guest_step BNT_E_REENTRANT  called from inside a callback
+ * - BNT_OK: DOWN
+ * - BNT_E_AGAIN: STOPPING: more pages are left than one call gives back; go on with
+ * bnt_guest_step - BNT_E_REENTRANT: called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_guest_unplugged(struct bnt_guest *guest, uint64_t now_ns);
 
@@ -281,11 +281,11 @@ void bnt_guest_pages_freed(struct bnt_guest *guest);
  * since then nobody called the driver, the device used no buffer and no deadline passed, it returns
  * the same again within 100 instructions, in the states RUNNING, DOWN, BROKEN and SUSPENDED.
  *
- * BNT_OK
- * BNT_E_BROKEN     the state is BROKEN, and bnt_guest_diag says why; `deadline_ns` is when recovery
- *                  begins, BNT_NEVER without recovery
- * BNT_E_REENTRANT  called from inside a callback
- * others           in STARTING, the statuses of bnt_guest_attach
+ * - BNT_OK
+ * - BNT_E_BROKEN: the state is BROKEN, and bnt_guest_diag says why; `deadline_ns` is when recovery
+ *   begins, BNT_NEVER without recovery
+ * - BNT_E_REENTRANT: called from inside a callback
+ * - other statuses: in STARTING, the statuses of bnt_guest_attach
  */
 BNT_MUST_USE bnt_status bnt_guest_step(struct bnt_guest *guest, uint64_t now_ns, uint32_t budget,
                                        uint64_t *deadline_ns);
@@ -297,10 +297,10 @@ BNT_MUST_USE bnt_status bnt_guest_step(struct bnt_guest *guest, uint64_t now_ns,
  * ops.pages.free inside this call if a reset, a detach, an OOM deflate or a lower target came
  * meanwhile. Call bnt_guest_step next. Unless the call returns OK the pages stay the caller's.
  *
- * BNT_OK
- * BNT_E_ARGUMENT   more pages than were requested
- * BNT_E_STATE      no sleeping allocation was started
- * BNT_E_REENTRANT  called from inside a callback
+ * - BNT_OK
+ * - BNT_E_ARGUMENT: more pages than were requested
+ * - BNT_E_STATE: no sleeping allocation was started
+ * - BNT_E_REENTRANT: called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_guest_alloc_done(struct bnt_guest *guest, uint64_t now_ns,
                                              const uint64_t *pages, uint32_t count);
@@ -330,11 +330,11 @@ struct bnt_guest_oom_result {
  * In RELEASING, STOPPING and RECOVERING the pages come back without a message. In STOPPING and
  * RECOVERING they are pending until the device's reset is complete.
  *
- * BNT_OK             also if nothing was freed because the balloon is empty
- * BNT_E_UNSUPPORTED  DEFLATE_ON_OOM was not negotiated, and no page is hinted
- * BNT_E_STATE        DOWN, STARTING or suspended
- * BNT_E_BROKEN       the device is broken
- * BNT_E_REENTRANT    called from inside a callback other than ops.pages.alloc
+ * - BNT_OK: also if nothing was freed because the balloon is empty
+ * - BNT_E_UNSUPPORTED: DEFLATE_ON_OOM was not negotiated, and no page is hinted
+ * - BNT_E_STATE: DOWN, STARTING or suspended
+ * - BNT_E_BROKEN: the device is broken
+ * - BNT_E_REENTRANT: called from inside a callback other than ops.pages.alloc
  */
 BNT_MUST_USE bnt_status bnt_guest_oom(struct bnt_guest *guest, uint64_t now_ns, uint64_t pfns,
                                       struct bnt_guest_oom_result *result);
@@ -347,10 +347,10 @@ BNT_MUST_USE bnt_status bnt_guest_oom(struct bnt_guest *guest, uint64_t now_ns, 
  * balloon, whatever the features are, because reclaim must not deflate the balloon. It ends the run
  * of hints that is under way.
  *
- * BNT_OK           also if nothing was freed
- * BNT_E_STATE      the device's reset is not complete
- * BNT_E_BROKEN     the device is broken
- * BNT_E_REENTRANT  called from inside a callback other than ops.pages.alloc
+ * - BNT_OK: also if nothing was freed
+ * - BNT_E_STATE: the device's reset is not complete
+ * - BNT_E_BROKEN: the device is broken
+ * - BNT_E_REENTRANT: called from inside a callback other than ops.pages.alloc
  */
 BNT_MUST_USE bnt_status bnt_guest_shrink(struct bnt_guest *guest, uint64_t now_ns, uint64_t pfns,
                                          uint64_t *freed_pfns);
@@ -359,9 +359,9 @@ BNT_MUST_USE bnt_status bnt_guest_shrink(struct bnt_guest *guest, uint64_t now_n
  * The OS's memory grew or shrank: sets the largest balloon, in PFNs, that the driver reports to the
  * host from now on.
  *
- * BNT_OK
- * BNT_E_ARGUMENT   limit_pfns is 0 or more than 2^52
- * BNT_E_REENTRANT  called from inside a callback
+ * - BNT_OK
+ * - BNT_E_ARGUMENT: limit_pfns is 0 or more than 2^52
+ * - BNT_E_REENTRANT: called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_guest_limit_set(struct bnt_guest *guest, uint64_t limit_pfns);
 
@@ -379,12 +379,12 @@ BNT_MUST_USE bnt_status bnt_guest_limit_set(struct bnt_guest *guest, uint64_t li
  * reports the end. Then each of the two pages is in the balloon or has come back. A new page whose
  * queue was reset comes back when the device completes the deflate of that page.
  *
- * BNT_OK
- * BNT_E_AGAIN        something is in flight, or the driver deflates everything: try again later
- * BNT_E_ARGUMENT     `old_page` is not ballooned, or `new_page` is unusable: it stays the caller's
- * BNT_E_STATE        the state is not RUNNING
- * BNT_E_UNSUPPORTED  ops.links.remove is missing
- * BNT_E_REENTRANT    called from inside a callback
+ * - BNT_OK
+ * - BNT_E_AGAIN: something is in flight, or the driver deflates everything: try again later
+ * - BNT_E_ARGUMENT: `old_page` is not ballooned, or `new_page` is unusable: it stays the caller's
+ * - BNT_E_STATE: the state is not RUNNING
+ * - BNT_E_UNSUPPORTED: ops.links.remove is missing
+ * - BNT_E_REENTRANT: called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_guest_page_migrate(struct bnt_guest *guest, uint64_t now_ns,
                                                uint64_t old_page, uint64_t new_page,
@@ -401,10 +401,10 @@ BNT_MUST_USE bnt_status bnt_guest_page_migrate(struct bnt_guest *guest, uint64_t
  * reset by the host; while the device is suspended nothing is sent. A sleeping allocation is
  * cancelled, and bnt_guest_page_migrate returns E_AGAIN. Call bnt_guest_step next.
  *
- * BNT_OK           the balloon is empty and nothing is in flight
- * BNT_E_AGAIN      under way; event TARGET_REACHED reports the end
- * BNT_E_STATE      DOWN or STOPPING
- * BNT_E_REENTRANT  called from inside a callback
+ * - BNT_OK: the balloon is empty and nothing is in flight
+ * - BNT_E_AGAIN: under way; event TARGET_REACHED reports the end
+ * - BNT_E_STATE: DOWN or STOPPING
+ * - BNT_E_REENTRANT: called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_guest_deflate_all(struct bnt_guest *guest, uint64_t now_ns);
 
@@ -414,9 +414,9 @@ BNT_MUST_USE bnt_status bnt_guest_deflate_all(struct bnt_guest *guest, uint64_t 
  *
  * Without bnt_guest_deflate_all the call changes nothing. Call bnt_guest_step next.
  *
- * BNT_OK
- * BNT_E_STATE      DOWN or STOPPING, or an orderly detach is under way
- * BNT_E_REENTRANT  called from inside a callback
+ * - BNT_OK
+ * - BNT_E_STATE: DOWN or STOPPING, or an orderly detach is under way
+ * - BNT_E_REENTRANT: called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_guest_target_follow(struct bnt_guest *guest, uint64_t now_ns);
 
@@ -430,14 +430,14 @@ BNT_MUST_USE bnt_status bnt_guest_target_follow(struct bnt_guest *guest, uint64_
  * device shows the queue as disabled; if that takes longer than `queues.reset_max_ns` the driver
  * resets the device.
  *
- * BNT_OK             done, or under way while the device takes its time (event QUEUE_RESET at the
- *                    end, STALLED if it takes long)
- * BNT_E_UNSUPPORTED  RING_RESET was not negotiated, or not for this queue
- * BNT_E_STATE        the state is not RUNNING or RELEASING
- * BNT_E_ARGUMENT     no queue in use has this index
- * BNT_E_AGAIN        the queue is being reset already
- * BNT_E_BROKEN       the queue could not be set up again
- * BNT_E_REENTRANT    called from inside a callback
+ * - BNT_OK: done, or under way while the device takes its time (event QUEUE_RESET at the end,
+ *   STALLED if it takes long)
+ * - BNT_E_UNSUPPORTED: RING_RESET was not negotiated, or not for this queue
+ * - BNT_E_STATE: the state is not RUNNING or RELEASING
+ * - BNT_E_ARGUMENT: no queue in use has this index
+ * - BNT_E_AGAIN: the queue is being reset already
+ * - BNT_E_BROKEN: the queue could not be set up again
+ * - BNT_E_REENTRANT: called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_guest_queue_reset(struct bnt_guest *guest, uint64_t now_ns,
                                               uint16_t queue);
@@ -448,24 +448,24 @@ BNT_MUST_USE bnt_status bnt_guest_queue_reset(struct bnt_guest *guest, uint64_t 
  * Pages stay where they are, requests stay in flight and their deadlines stand still. Until
  * bnt_guest_resume the driver sends nothing, and an OOM deflate gives nothing back.
  *
- * BNT_OK             SUSPENDED
- * BNT_E_AGAIN        SUSPENDING: go on with bnt_guest_step
- * BNT_E_UNSUPPORTED  F_SUSPEND was not negotiated
- * BNT_E_STATE        the state is not RUNNING or RELEASING, a queue is being reset, or an orderly
- *                    detach is under way
- * BNT_E_BROKEN       the device asked for a reset instead
- * BNT_E_REENTRANT    called from inside a callback
+ * - BNT_OK: SUSPENDED
+ * - BNT_E_AGAIN: SUSPENDING: go on with bnt_guest_step
+ * - BNT_E_UNSUPPORTED: F_SUSPEND was not negotiated
+ * - BNT_E_STATE: the state is not RUNNING or RELEASING, a queue is being reset, or an orderly
+ *   detach is under way
+ * - BNT_E_BROKEN: the device asked for a reset instead
+ * - BNT_E_REENTRANT: called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_guest_suspend(struct bnt_guest *guest, uint64_t now_ns);
 
 /**
  * Resumes a suspended device.
  *
- * BNT_OK           back in RUNNING or RELEASING
- * BNT_E_AGAIN      RESUMING: go on with bnt_guest_step
- * BNT_E_STATE      the state is not SUSPENDED
- * BNT_E_BROKEN     the device asked for a reset, or was reset
- * BNT_E_REENTRANT  called from inside a callback
+ * - BNT_OK: back in RUNNING or RELEASING
+ * - BNT_E_AGAIN: RESUMING: go on with bnt_guest_step
+ * - BNT_E_STATE: the state is not SUSPENDED
+ * - BNT_E_BROKEN: the device asked for a reset, or was reset
+ * - BNT_E_REENTRANT: called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_guest_resume(struct bnt_guest *guest, uint64_t now_ns);
 
@@ -482,9 +482,9 @@ uint16_t bnt_guest_queue_index(const struct bnt_guest *guest, bnt_balloon_queue 
  *
  * Call it at any time, also from inside a callback.
  *
- * BNT_OK
- * BNT_E_SIZE      not even the member `size` fits
- * BNT_E_ARGUMENT  a pointer is NULL
+ * - BNT_OK
+ * - BNT_E_SIZE: not even the member `size` fits
+ * - BNT_E_ARGUMENT: a pointer is NULL
  */
 BNT_MUST_USE bnt_status bnt_guest_info_get(const struct bnt_guest *guest,
                                            struct bnt_guest_info *info);

@@ -1,8 +1,8 @@
 /*
  * The settings of the balloon driver core, grouped by subject.
  *
- * Part of <ballonet/guest.h>, which includes it. Zero the whole struct, set `size`, the memory, and
- * what shall differ from the defaults: a setting that is 0 has its default, from
+ * Part of <ballonet/guest.h>, which includes it. Zero the whole struct, set `size` and `memory`,
+ * and then the settings that differ from the defaults. A setting that is 0 has its default, from
  * BNT_GUEST_DEFAULT_MAP or as its comment says. bnt_guest_config_resolve shows what an instance
  * would use.
  *
@@ -74,7 +74,7 @@ struct bnt_guest_feature_config {
     uint64_t required;                  /**< attaching fails without one of these features */
     struct bnt_balloon_binding binding; /**< bits of the extension's features */
     bnt_interface interface;            /**< modern, transitional or legacy */
-    bnt_byte_order byte_order;          /**< of the guest, for the legacy interface */
+    bnt_byte_order byte_order;          /**< byte order of the guest, for the legacy interface */
 };
 
 /** The queues of VIRTIO. Ignored on VMware's wire. */
@@ -147,7 +147,7 @@ struct bnt_guest_oom_config {
     uint64_t holdoff_ns; /**< no inflation for this long after an OOM deflate */
 };
 
-/** The way out of BROKEN. */
+/** Recovery from state BROKEN. */
 struct bnt_guest_recovery_config {
     /** Device resets in a row to get out of BROKEN; BNT_GUEST_RECOVER_NEVER: none. */
     uint32_t tries;
@@ -158,7 +158,7 @@ struct bnt_guest_recovery_config {
 
 /** Detaching. */
 struct bnt_guest_detach_config {
-    /** An orderly detach that takes longer than this goes on by a reset of the device. */
+    /** An orderly detach that takes longer than this ends with a reset of the device. */
     uint64_t timeout_ns;
 };
 
@@ -196,8 +196,9 @@ struct bnt_guest_hinting_config {
 struct bnt_guest_poison_config {
     /**
      * The OS expects each le32 of its free pages to hold `val`: the OS fills the pages that it
-     * frees, and the driver has the pages filled that it gives back. The driver accepts PAGE_POISON
-     * only with this setting (BD-2), and then PAGE_REPORTING only with PAGE_POISON (BD-3).
+     * frees, and the driver fills the pages that it gives back, through ops.poison.fill. The driver
+     * accepts PAGE_POISON only with this setting (BD-2), and then PAGE_REPORTING only with
+     * PAGE_POISON (BD-3).
      */
     bool init_on_free;
     uint32_t val; /**< 0 where free pages are zeroed */

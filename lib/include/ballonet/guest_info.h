@@ -2,8 +2,8 @@
  * What a balloon driver core says about itself, grouped by subject.
  *
  * Part of <ballonet/guest.h>, which includes it; bnt_guest_info_get fills it in. Counters count
- * from bnt_guest_init on. What is asked for often stands first: a caller may set `size` to the
- * offset of a later group, and gets what fits.
+ * from bnt_guest_init on. The groups that are read often come first: a caller that sets `size` to
+ * the offset of a later group gets only the groups before it.
  */
 #ifndef BALLONET_GUEST_INFO_H
 #define BALLONET_GUEST_INFO_H
@@ -22,10 +22,10 @@ extern "C" {
     X(DOWN,       "down",       "not attached; the balloon is empty")                              \
     X(STARTING,   "starting",   "waits for the device's reset to complete, then negotiates")       \
     X(RUNNING,    "running",    "sizes towards the target")                                        \
-    X(RELEASING,  "releasing",  "the host reset the balloon: pages go back silently")              \
+    X(RELEASING,  "releasing",  "the host reset the balloon: pages go back without a message")              \
     X(BROKEN,     "broken",     "the device broke the rules: nothing is sent; detach still works") \
     X(STOPPING,   "stopping",   "detaching: waits for the reset, then gives every page back")      \
-    X(RECOVERING, "recovering", "the same, on the way from `broken` to a new start")               \
+    X(RECOVERING, "recovering", "waits for the reset that leads from `broken` to a new start")               \
     X(SUSPENDING, "suspending", "waits for the device to say that it is suspended")                \
     X(SUSPENDED,  "suspended",  "nothing is sent; pages and requests stay where they are")         \
     X(RESUMING,   "resuming",   "waits for the device to say that it is live")
@@ -40,25 +40,26 @@ typedef enum bnt_guest_state {
 /** The balloon now. */
 struct bnt_guest_balloon_info {
     uint64_t target_pfns;    /**< rounded up to the guest's page */
-    uint64_t ballooned_pfns; /**< in the record; stuck pages are not part of this count */
+    uint64_t ballooned_pfns; /**< ballooned PFNs, without stuck pages */
     uint64_t inflight_inflate_pfns;
     uint64_t inflight_deflate_pfns;
-    uint64_t held_pages;     /**< refused on inflate, to be given back to the OS */
-    uint64_t stuck_pages;    /**< ballooned; the device refused to deflate them in this cycle */
-    uint64_t actual_pfns;    /**< the `actual` that was written last */
-    uint32_t epoch;          /**< the reset epoch that was acknowledged last */
-    uint32_t emptying;       /**< 1: bnt_guest_deflate_all is in force; 2: an orderly detach is */
+    uint64_t held_pages;  /**< pages refused on inflate, which come back to the OS */
+    uint64_t stuck_pages; /**< ballooned; the device refused to deflate them in this cycle */
+    uint64_t actual_pfns; /**< the `actual` that was written last */
+    uint32_t epoch;       /**< the reset epoch that was acknowledged last */
+    uint32_t
+        emptying; /**< 1: bnt_guest_deflate_all is in force; 2: an orderly detach is under way */
     uint64_t migrating_pfns; /**< new page of a migration that was not sent yet */
 };
 
 /** PFNs that entered and left the balloon. */
 struct bnt_guest_total_info {
-    uint64_t inflated_pfns;  /**< entered the balloon, pages with an unknown verdict included */
-    uint64_t deflated_pfns;  /**< left the balloon by a deflate, OOM deflates included */
-    uint64_t reset_pfns;     /**< were ballooned and came back silently: by a reset or a detach */
-    uint64_t oom_pfns;       /**< came back by OOM deflates */
-    uint64_t forced_pfns;    /**< came back by a detach although the host lists them (FORCED) */
-    uint64_t resets;         /**< resets of the balloon by the host */
+    uint64_t inflated_pfns; /**< PFNs that entered the balloon, also with an unknown verdict */
+    uint64_t deflated_pfns; /**< PFNs that left the balloon by a deflate, also by OOM deflates */
+    uint64_t reset_pfns;    /**< ballooned PFNs that came back silently, by a reset or a detach */
+    uint64_t oom_pfns;      /**< PFNs that came back by OOM deflates */
+    uint64_t forced_pfns; /**< PFNs that a detach gave back although the host lists them (FORCED) */
+    uint64_t resets;      /**< resets of the balloon by the host */
     uint64_t alloc_failures; /**< times that the OS gave fewer pages than were asked for */
 };
 
@@ -86,15 +87,15 @@ struct bnt_guest_wire_info {
 /** Pages that the OS provided and that cannot be ballooned, reported or hinted (event UNUSABLE).
  * A page counts each time that the OS provides it. */
 struct bnt_guest_unusable_info {
-    uint64_t held_pages; /**< held now, until the cycle ends */
-    uint64_t outside;    /**< outside the configured memory */
-    uint64_t unnameable; /**< with a PFN that has more bits than the wire */
+    uint64_t held_pages; /**< unusable pages held now, until the cycle ends */
+    uint64_t outside;    /**< pages outside the configured memory */
+    uint64_t unnameable; /**< pages whose PFN has more bits than the wire */
 };
 
 /** Huge pages. */
 struct bnt_guest_huge_info {
     uint64_t pages;     /**< ballooned now, part of balloon.ballooned_pfns */
-    uint64_t held_pfns; /**< of refused huge pages, which are then offered in parts */
+    uint64_t held_pfns; /**< PFNs of refused huge pages, which are then offered in parts */
     uint64_t refused;   /**< huge pages that the device refused */
     uint64_t splits;    /**< huge pages that became single pages */
 };

@@ -120,12 +120,12 @@ struct bnt_guest_request {
     bool complete; /**< the device completed it; false: it is about to be submitted */
     uint32_t page_count;
     uint32_t page_order;     /**< PFNs of each page as a power of two; 9 for huge pages */
-    const uint64_t *pages;   /**< first PFN of each page, in the order sent */
+    const uint64_t *pages;   /**< first PFN of each page, in the order of the request */
     uint32_t epoch;          /**< the reset epoch of the request; 0 without RESET */
     uint32_t verdict_count;  /**< PFN verdicts of the device; 0 without VERDICTS */
-    const uint8_t *verdicts; /**< one for each PFN */
-    bool doubtful;           /**< complete with an unknown outcome: its queue was reset */
-    bool again;              /**< a deflate of pages whose inflate was doubtful */
+    const uint8_t *verdicts; /**< one verdict for each PFN */
+    bool outcome_unknown;    /**< complete, but its queue was reset */
+    bool repeats_unknown;    /**< a deflate of pages whose inflate has an unknown outcome */
 };
 
 /** How blocks come back from a free page report. */

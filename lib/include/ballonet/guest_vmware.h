@@ -1,17 +1,18 @@
 /*
- * The guest core's settings of VMware's wire, of adaptive rates and of sleeping allocations.
+ * The driver core's settings of VMware's wire and of adaptive rates.
  *
- * Part of <ballonet/guest.h>, which includes it. On VMware's wire the guest polls: a tick each
- * `sizing.poll_ns` (1 s), and whenever the doorbell rings. A tick asks for the target and then
- * inflates or deflates within its rates. On VIRTIO's wire rates are off unless asked for; then
- * sizing is done in ticks too, `rates.period_ns` apart, with whatever target was told last.
+ * Part of <ballonet/guest.h>, which includes it. On VMware's wire the driver polls the host: a tick
+ * begins every `sizing.poll_ns` (1 s), and whenever the doorbell rings. A tick asks for the target,
+ * and then inflates or deflates within its rates. On VIRTIO's wire rates are off by default; with
+ * rates, ticks begin every `rates.period_ns`, and use the target that was read last.
  *
- * An inflating tick first takes pages without waiting, fast. When that fails, the next ticks are
- * slow, and this one goes on with allocations that may wait, if the embedder has them: the op
- * `pages_alloc_sleep` starts one, bnt_guest_alloc_done ends it, the core meanwhile does the rest.
+ * An inflating tick first allocates pages without waiting, at a fast rate. If that fails, the tick
+ * continues with allocations that may wait, if the embedder has ops.sleeping, and the next ticks
+ * are slow: ops.sleeping.alloc starts an allocation, bnt_guest_alloc_done ends it, and the core
+ * meanwhile does other work.
  *
- * Every constant is a setting, whose default stands in BNT_GUEST_DEFAULT_MAP, and
- * bnt_guest_vmware_2010 sets those of the driver that entered Linux 2.6.34.
+ * Every constant is a setting, whose default is in BNT_GUEST_DEFAULT_MAP. bnt_guest_vmware_2010
+ * sets the constants of the driver in Linux 2.6.34.
  */
 #ifndef BALLONET_GUEST_VMWARE_H
 #define BALLONET_GUEST_VMWARE_H
@@ -25,7 +26,7 @@ extern "C" {
 
 struct bnt_guest_config;
 
-/** Which wire an instance speaks. */
+/** How an instance talks to the host. */
 typedef enum bnt_guest_wire {
     BNT_GUEST_WIRE_VIRTIO = 0,
     BNT_GUEST_WIRE_VMWARE /**< calls (<ballonet/vmware.h>): no transport, queues or features */
@@ -38,36 +39,38 @@ typedef enum bnt_guest_switch {
     BNT_GUEST_ON
 } bnt_guest_switch;
 
-/** A tick of VMware's wire where `sizing.poll_ns` is 0: 1 s. */
+/** The time between two ticks of VMware's wire where `sizing.poll_ns` is 0: 1 s. */
 #define BNT_GUEST_VMWARE_POLL_NS UINT64_C(1000000000)
 
-/** Lowest rates where nothing is set. */
+/** Default of the lowest rates. */
 #define BNT_GUEST_RATE_MIN_PFNS 512u
 
-/** Largest setting of a rate, PFNs a tick: 64 GiB. */
+/** Largest setting of a rate, in PFNs a tick: 64 GiB. */
 #define BNT_GUEST_RATE_MAX (1u << 24)
 
 /**
- * Adaptive rates, in PFNs a tick. Each is 1 to BNT_GUEST_RATE_MAX, 0: the default. A page counts
- * its PFNs, so one of 2 MiB counts 512. `alloc` and `free` begin with their largest values.
+ * Adaptive rates, in PFNs a tick, from 1 to BNT_GUEST_RATE_MAX; 0 is the default. A huge page
+ * counts as 512 PFNs. The rates of slow allocation (`alloc`) and of deflation (`free`) begin with
+ * their largest values.
  */
 struct bnt_guest_rates {
-    bnt_guest_switch use; /**< not with quirks; default: on with VMware's wire, off with VIRTIO's */
-    uint32_t nosleep_max; /**< while allocation without waiting works */
-    uint32_t
-        alloc_min; /**< lowest rate of slow ticks; 0: BNT_GUEST_RATE_MIN_PFNS, at most alloc_max */
+    bnt_guest_switch use; /**< not with quirks; default: on VMware's wire only */
+    uint32_t nosleep_max; /**< rate of fast ticks, which allocate without waiting */
+    /** Lowest rate of slow ticks; 0: BNT_GUEST_RATE_MIN_PFNS, or alloc_max if that is less. */
+    uint32_t alloc_min;
     uint32_t alloc_max;
-    uint32_t alloc_step; /**< for each time that a tick reached its rate */
-    uint32_t free_min;   /**< 0: BNT_GUEST_RATE_MIN_PFNS, at most free_max */
+    uint32_t alloc_step; /**< added to the rate after each tick that reached it */
+    /** Lowest rate of deflation; 0: BNT_GUEST_RATE_MIN_PFNS, or free_max if that is less. */
+    uint32_t free_min;
     uint32_t free_max;
     uint32_t free_step;
-    uint32_t slow_cycles; /**< ticks, this one included, after a failure; 1 to 2^24 */
-    uint64_t period_ns;   /**< of a tick on VIRTIO's wire */
+    uint32_t slow_cycles; /**< slow ticks after a failure, this tick included; 1 to 2^24 */
+    uint64_t period_ns;   /**< time between two ticks on VIRTIO's wire */
 };
 
 /* clang-format off */
-/** Habits of VMware's drivers: name, bit, name in messages, what a guest with it does. */
-#define BNT_GUEST_HABIT_MAP(X)                                                                     \
+/** Quirks of VMware's drivers: name, bit, name in messages, what a driver with the quirk does. */
+#define BNT_GUEST_VMWARE_QUIRK_MAP(X)                                                                     \
     X(PROTOCOL_2010,  0, "protocol-2010",  "offers protocol version 2 instead of capabilities")    \
     X(HANDSHAKE_ONCE, 1, "handshake-once", "attach fails when START or GUEST_ID fails")            \
     X(TARGET_FIXED,   2, "target-fixed",   "a tick keeps the target that it began with")           \
@@ -79,37 +82,38 @@ struct bnt_guest_rates {
 /* clang-format on */
 
 enum {
-#define BNT_X(name, bit, text, meaning) BNT_GUEST_HABIT_##name = 1 << (bit),
-    BNT_GUEST_HABIT_MAP(BNT_X)
+#define BNT_X(name, bit, text, meaning) BNT_GUEST_VMWARE_QUIRK_##name = 1 << (bit),
+    BNT_GUEST_VMWARE_QUIRK_MAP(BNT_X)
 #undef BNT_X
 };
 
-/** `slack_pfns` of a driver that nothing is said of: less than a page of 2 MiB. */
+/** Default of `slack_pfns`: one PFN less than a huge page. */
 #define BNT_GUEST_SLACK_DEFAULT (BNT_VMWARE_2M_PFNS - 1)
 
-/** `slack_pfns` of a driver that deflates for every PFN above its target. */
+/** The value of `slack_pfns` for a driver that deflates for every PFN above its target. */
 #define BNT_GUEST_SLACK_NONE UINT32_MAX
 
 /** Settings of VMware's wire. */
 struct bnt_guest_vmware {
-    uint32_t caps;      /**< offered, BNT_VMWARE_CAP_.... 64_BIT_TARGET is for 64-bit OSes */
-    uint32_t guest_id;  /**< a bnt_vmware_guest_id but UNKNOWN, whose number is 0 */
+    uint32_t caps;      /**< offered, BNT_VMWARE_CAP_*; 64_BIT_TARGET is for 64-bit OSes */
+    uint32_t guest_id;  /**< a bnt_vmware_guest_id other than UNKNOWN, which is 0 */
     uint32_t batch_max; /**< entries of a batch, 1 to 512 */
     /**
-     * Excess over a target other than 0 for which it does not deflate; BNT_GUEST_SLACK_NONE:
-     * none. A page of 2 MiB that goes over (`sizing.huge_overshoot`) goes over by no more
-     * than this: with less slack the rest is filled up by single pages.
+     * The driver does not deflate while the balloon exceeds a target other than 0 by at most this;
+     * BNT_GUEST_SLACK_NONE: it deflates for every PFN. A huge page (`sizing.huge_overshoot`)
+     * exceeds the target by at most this, too: with less slack the driver takes single pages
+     * instead.
      */
     uint32_t slack_pfns;
-    uint32_t habits; /**< BNT_GUEST_HABIT_...; 0 unless built with BNT_WITH_QUIRKS */
+    uint32_t quirks; /**< BNT_GUEST_VMWARE_QUIRK_*; 0 unless built with BNT_WITH_QUIRKS */
 };
 
-/** "target-fixed" and so on for one habit, as a mask; "unknown" for what is none. */
-const char *bnt_guest_habit_name(uint32_t habit);
+/** "target-fixed" and so on for the mask of one quirk; "unknown" for a value that is no quirk. */
+const char *bnt_guest_vmware_quirk_name(uint32_t quirk);
 
 /**
- * Sets wire, sizing.poll_ns, rates and vmware to those of Linux 2.6.34 (2010): the
- * default rates and every habit, no slack.
+ * Changes `config` to the driver of Linux 2.6.34 (2010): sets `wire`, `sizing.poll_ns`, `rates` and
+ * `vmware`. The driver has the default rates, every quirk and no slack.
  */
 void bnt_guest_vmware_2010(struct bnt_guest_config *config);
 

@@ -89,9 +89,9 @@ struct bnt_host;
  *
  * The settings are not validated. Call it at any time.
  *
- * BNT_OK
- * BNT_E_SIZE      config->size is too small or unknown
- * BNT_E_ARGUMENT  config is NULL
+ * - BNT_OK
+ * - BNT_E_SIZE: config->size is too small or unknown
+ * - BNT_E_ARGUMENT: config is NULL
  */
 BNT_MUST_USE bnt_status bnt_host_config_resolve(const struct bnt_host_config *config,
                                                 struct bnt_host_config *resolved);
@@ -101,11 +101,11 @@ BNT_MUST_USE bnt_status bnt_host_config_resolve(const struct bnt_host_config *co
  *
  * Call it at any time.
  *
- * BNT_OK
- * BNT_E_SIZE       config->size is too small or unknown
- * BNT_E_ARGUMENT   a setting is out of its documented range
- * BNT_E_FEATURES   an offered feature is unknown, or lacks one that it depends on
- * BNT_E_EXCLUSIVE  VERDICTS and DEVICE_INIT_ON_INFLATE are both offered
+ * - BNT_OK
+ * - BNT_E_SIZE: config->size is too small or unknown
+ * - BNT_E_ARGUMENT: a setting is out of its documented range
+ * - BNT_E_FEATURES: an offered feature is unknown, or lacks one that it depends on
+ * - BNT_E_EXCLUSIVE: VERDICTS and DEVICE_INIT_ON_INFLATE are both offered
  */
 BNT_MUST_USE bnt_status bnt_host_footprint(const struct bnt_host_config *config, size_t *bytes);
 
@@ -115,12 +115,12 @@ BNT_MUST_USE bnt_status bnt_host_footprint(const struct bnt_host_config *config,
  * The storage must stay where it is until bnt_host_fini. `config`, `ops`, `mem` and `provider` are
  * copied. Without a `provider` (NULL) the device uses the built-in rings, split or packed.
  *
- * BNT_OK
- * BNT_E_SIZE       the size of a struct is too small or unknown
- * BNT_E_ARGUMENT   a setting is out of its range, or a callback is missing
- * BNT_E_STORAGE    `storage` is too small or not aligned
- * BNT_E_FEATURES   an offered feature is unknown, or lacks one that it depends on
- * BNT_E_EXCLUSIVE  VERDICTS and DEVICE_INIT_ON_INFLATE are both offered
+ * - BNT_OK
+ * - BNT_E_SIZE: the size of a struct is too small or unknown
+ * - BNT_E_ARGUMENT: a setting is out of its range, or a callback is missing
+ * - BNT_E_STORAGE: `storage` is too small or not aligned
+ * - BNT_E_FEATURES: an offered feature is unknown, or lacks one that it depends on
+ * - BNT_E_EXCLUSIVE: VERDICTS and DEVICE_INIT_ON_INFLATE are both offered
  */
 BNT_MUST_USE bnt_status bnt_host_init(void *storage, size_t bytes,
                                       const struct bnt_host_config *config,
@@ -136,9 +136,9 @@ BNT_MUST_USE bnt_status bnt_host_init(void *storage, size_t bytes,
  * now on, memory outside the range never. So configure the range for all memory that may come, and
  * leave the rest out of the map: firmware, devices, persistent memory. The target does not change.
  *
- * BNT_OK
- * BNT_E_ARGUMENT   memory of the old map is missing in `mem`
- * BNT_E_REENTRANT  called from inside a callback
+ * - BNT_OK
+ * - BNT_E_ARGUMENT: memory of the old map is missing in `mem`
+ * - BNT_E_REENTRANT: called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_host_memory_set(struct bnt_host *host, const struct bnt_mem *mem);
 
@@ -154,9 +154,9 @@ uint64_t bnt_host_features_read(const struct bnt_host *host);
 /**
  * The driver wrote the features that it accepts.
  *
- * BNT_OK
- * BNT_E_STATE      before DRIVER or after FEATURES_OK: the write is ignored (VG-23)
- * BNT_E_REENTRANT  called from inside a callback other than an interrupt
+ * - BNT_OK
+ * - BNT_E_STATE: before DRIVER or after FEATURES_OK: the write is ignored (VG-23)
+ * - BNT_E_REENTRANT: called from inside a callback other than an interrupt
  */
 BNT_MUST_USE bnt_status bnt_host_features_write(struct bnt_host *host, uint64_t features);
 
@@ -176,9 +176,9 @@ uint8_t bnt_host_status_read(const struct bnt_host *host);
  * a buffer is being served, SUSPEND takes effect in the step that completes the buffer, and reads 0
  * until then.
  *
- * BNT_OK
- * BNT_E_FEATURES   an illegal write: nothing changed
- * BNT_E_REENTRANT  called from inside a callback other than an interrupt
+ * - BNT_OK
+ * - BNT_E_FEATURES: an illegal write: nothing changed
+ * - BNT_E_REENTRANT: called from inside a callback other than an interrupt
  */
 BNT_MUST_USE bnt_status bnt_host_status_write(struct bnt_host *host, uint64_t now_ns,
                                               uint8_t status);
@@ -209,12 +209,12 @@ uint16_t bnt_host_queue_size_max(const struct bnt_host *host, uint16_t queue);
 /**
  * The driver enabled a queue of `size` descriptors at these guest-physical addresses.
  *
- * BNT_OK
- * BNT_E_STATE        before FEATURES_OK
- * BNT_E_ARGUMENT     no such queue, it is enabled already, or larger than its maximum
- * BNT_E_UNSUPPORTED  a provider has the queues
- * BNT_E_RING         the addresses are invalid: the device is broken now
- * BNT_E_REENTRANT    called from inside a callback other than an interrupt
+ * - BNT_OK
+ * - BNT_E_STATE: before FEATURES_OK
+ * - BNT_E_ARGUMENT: no such queue, it is enabled already, or larger than its maximum
+ * - BNT_E_UNSUPPORTED: a provider has the queues
+ * - BNT_E_RING: the addresses are invalid: the device is broken now
+ * - BNT_E_REENTRANT: called from inside a callback other than an interrupt
  */
 BNT_MUST_USE bnt_status bnt_host_queue_enable(struct bnt_host *host, uint16_t queue, uint16_t size,
                                               uint64_t desc_gpa, uint64_t avail_gpa,
@@ -238,11 +238,11 @@ uint16_t bnt_host_queue_index(const struct bnt_host *host, bnt_balloon_queue rol
  * Statistics that were requested are requested with the next buffer. With a provider the embedder
  * resets its rings before this call.
  *
- * BNT_OK
- * BNT_E_UNSUPPORTED  RING_RESET was not negotiated
- * BNT_E_STATE        the device is suspended
- * BNT_E_ARGUMENT     no such queue
- * BNT_E_REENTRANT    called from inside a callback other than an interrupt
+ * - BNT_OK
+ * - BNT_E_UNSUPPORTED: RING_RESET was not negotiated
+ * - BNT_E_STATE: the device is suspended
+ * - BNT_E_ARGUMENT: no such queue
+ * - BNT_E_REENTRANT: called from inside a callback other than an interrupt
  */
 BNT_MUST_USE bnt_status bnt_host_queue_reset(struct bnt_host *host, uint64_t now_ns,
                                              uint16_t queue);
@@ -254,10 +254,10 @@ BNT_MUST_USE bnt_status bnt_host_queue_reset(struct bnt_host *host, uint64_t now
  * An enabled queue is reset as by bnt_host_queue_reset, so the device forgets also buffers that the
  * driver still expects back. A queue that is not enabled does not change.
  *
- * BNT_OK
- * BNT_E_STATE      the device is suspended
- * BNT_E_ARGUMENT   no such queue
- * BNT_E_REENTRANT  called from inside a callback other than an interrupt
+ * - BNT_OK
+ * - BNT_E_STATE: the device is suspended
+ * - BNT_E_ARGUMENT: no such queue
+ * - BNT_E_REENTRANT: called from inside a callback other than an interrupt
  */
 BNT_MUST_USE bnt_status bnt_host_queue_disable(struct bnt_host *host, uint64_t now_ns,
                                                uint16_t queue);
@@ -291,9 +291,9 @@ void bnt_host_kick_data(struct bnt_host *host, uint32_t data);
  * step, so no queue starves another. `deadline_ns` is `now_ns` if work is left, BNT_NEVER if
  * nothing is due.
  *
- * BNT_OK
- * BNT_E_BROKEN     NEEDS_RESET is set; bnt_host_diag says why
- * BNT_E_REENTRANT  called from inside a callback
+ * - BNT_OK
+ * - BNT_E_BROKEN: NEEDS_RESET is set; bnt_host_diag says why
+ * - BNT_E_REENTRANT: called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_host_step(struct bnt_host *host, uint64_t now_ns, uint32_t budget,
                                       uint64_t *deadline_ns);
@@ -306,9 +306,9 @@ BNT_MUST_USE bnt_status bnt_host_step(struct bnt_host *host, uint64_t now_ns, ui
  * be guest memory; entries that name no memory are refused one by one. The call may come from
  * inside ops.vmware.doorbell.
  *
- * BNT_OK
- * BNT_E_UNSUPPORTED  the instance is on VIRTIO's wire
- * BNT_E_REENTRANT    called from inside another callback
+ * - BNT_OK
+ * - BNT_E_UNSUPPORTED: the instance is on VIRTIO's wire
+ * - BNT_E_REENTRANT: called from inside another callback
  */
 BNT_MUST_USE bnt_status bnt_host_vmware_call(struct bnt_host *host, uint64_t now_ns,
                                              uint32_t command, uint64_t arg1, uint64_t arg2,
@@ -326,9 +326,9 @@ BNT_MUST_USE bnt_status bnt_host_vmware_call(struct bnt_host *host, uint64_t now
  * deflated out of memory. While NEEDS_RESET is set the configuration space stays as it is, and the
  * driver reads the new target after its recovery.
  *
- * BNT_OK
- * BNT_E_LIMIT      more PFNs than the memory map has in the configured range
- * BNT_E_REENTRANT  called from inside a callback
+ * - BNT_OK
+ * - BNT_E_LIMIT: more PFNs than the memory map has in the configured range
+ * - BNT_E_REENTRANT: called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_host_target_set(struct bnt_host *host, uint64_t now_ns, uint64_t pfns,
                                             uint64_t timeout_ns, uint64_t *id);
@@ -337,9 +337,9 @@ BNT_MUST_USE bnt_status bnt_host_target_set(struct bnt_host *host, uint64_t now_
  * Requests that the guest keeps `pfns` of its memory, so that the balloon gets the rest; otherwise
  * as bnt_host_target_set.
  *
- * BNT_OK
- * BNT_E_LIMIT      more PFNs than the memory map has in the configured range
- * BNT_E_REENTRANT  called from inside a callback
+ * - BNT_OK
+ * - BNT_E_LIMIT: more PFNs than the memory map has in the configured range
+ * - BNT_E_REENTRANT: called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_host_guest_memory_set(struct bnt_host *host, uint64_t now_ns,
                                                   uint64_t pfns, uint64_t timeout_ns, uint64_t *id);
@@ -350,10 +350,10 @@ BNT_MUST_USE bnt_status bnt_host_guest_memory_set(struct bnt_host *host, uint64_
  *
  * If the device is suspended the reset happens when it is resumed.
  *
- * BNT_OK
- * BNT_E_UNSUPPORTED  RESET was not negotiated: nothing changed
- * BNT_E_STATE        there is no driver
- * BNT_E_REENTRANT    called from inside a callback
+ * - BNT_OK
+ * - BNT_E_UNSUPPORTED: RESET was not negotiated: nothing changed
+ * - BNT_E_STATE: there is no driver
+ * - BNT_E_REENTRANT: called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_host_reset(struct bnt_host *host, uint64_t now_ns);
 
@@ -363,9 +363,9 @@ BNT_MUST_USE bnt_status bnt_host_reset(struct bnt_host *host, uint64_t now_ns);
  * If the page is in the balloon, the device emits event TOUCHED and resets the balloon; otherwise
  * nothing changes.
  *
- * BNT_OK
- * BNT_E_UNSUPPORTED  the instance is on VIRTIO's wire
- * BNT_E_REENTRANT    called from inside a callback
+ * - BNT_OK
+ * - BNT_E_UNSUPPORTED: the instance is on VIRTIO's wire
+ * - BNT_E_REENTRANT: called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_host_touched(struct bnt_host *host, uint64_t now_ns, uint64_t pfn);
 
@@ -397,10 +397,10 @@ struct bnt_host_rule {
  * An answer like the last one for its command adds its count to that one. Answers that are used up
  * need no place.
  *
- * BNT_OK
- * BNT_E_LIMIT        BNT_HOST_CALL_RULES_MAX answers are stored
- * BNT_E_UNSUPPORTED  the instance is on VIRTIO's wire
- * BNT_E_REENTRANT    called from inside a callback
+ * - BNT_OK
+ * - BNT_E_LIMIT: BNT_HOST_CALL_RULES_MAX answers are stored
+ * - BNT_E_UNSUPPORTED: the instance is on VIRTIO's wire
+ * - BNT_E_REENTRANT: called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_host_call_rule_add(struct bnt_host *host,
                                                const struct bnt_host_call_rule *rule);
@@ -411,10 +411,10 @@ BNT_MUST_USE bnt_status bnt_host_call_rule_add(struct bnt_host *host,
  * A rule that differs only by its count from the last one, or from one without an end, adds its
  * count to that one. Rules that are used up need no place.
  *
- * BNT_OK
- * BNT_E_LIMIT      BNT_HOST_RULES_MAX rules are stored
- * BNT_E_ARGUMENT   the range or the verdict is invalid, or a probability needs ops.refusal.draw
- * BNT_E_REENTRANT  called from inside a callback
+ * - BNT_OK
+ * - BNT_E_LIMIT: BNT_HOST_RULES_MAX rules are stored
+ * - BNT_E_ARGUMENT: the range or the verdict is invalid, or a probability needs ops.refusal.draw
+ * - BNT_E_REENTRANT: called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_host_rule_add(struct bnt_host *host, const struct bnt_host_rule *rule);
 
@@ -431,11 +431,11 @@ void bnt_host_rules_clear(struct bnt_host *host);
  * queue has not come yet, since that one is unsolicited. A queue reset in between adds one more for
  * the same reason. `pending` of bnt_host_stats_get says whether the answer came.
  *
- * BNT_OK
- * BNT_E_AGAIN        statistics were requested already and have not come
- * BNT_E_UNSUPPORTED  STATS_VQ was not negotiated
- * BNT_E_STATE        there is no driver
- * BNT_E_REENTRANT    called from inside a callback
+ * - BNT_OK
+ * - BNT_E_AGAIN: statistics were requested already and have not come
+ * - BNT_E_UNSUPPORTED: STATS_VQ was not negotiated
+ * - BNT_E_STATE: there is no driver
+ * - BNT_E_REENTRANT: called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_host_stats_poll(struct bnt_host *host, uint64_t now_ns,
                                             uint64_t *sequence);
@@ -461,8 +461,8 @@ struct bnt_host_stats {
  *
  * After a device reset no value is known. Call it at any time, also from inside a callback.
  *
- * BNT_OK
- * BNT_E_SIZE  stats->size is too small
+ * - BNT_OK
+ * - BNT_E_SIZE: stats->size is too small
  */
 BNT_MUST_USE bnt_status bnt_host_stats_get(const struct bnt_host *host, uint64_t now_ns,
                                            struct bnt_host_stats *stats);
@@ -471,11 +471,11 @@ BNT_MUST_USE bnt_status bnt_host_stats_get(const struct bnt_host *host, uint64_t
  * Starts a run of free page hints: issues the next command id, which `id` (may be NULL) returns,
  * and asks the driver for hints. A run that is under way ends. Never blocks.
  *
- * BNT_OK
- * BNT_E_UNSUPPORTED  FREE_PAGE_HINT was not offered or not negotiated
- * BNT_E_STATE        there is no driver: nothing is stored for a later one
- * BNT_E_AGAIN        every command id waits for a STOP of the driver (BV-7)
- * BNT_E_REENTRANT    called from inside a callback
+ * - BNT_OK
+ * - BNT_E_UNSUPPORTED: FREE_PAGE_HINT was not offered or not negotiated
+ * - BNT_E_STATE: there is no driver: nothing is stored for a later one
+ * - BNT_E_AGAIN: every command id waits for a STOP of the driver (BV-7)
+ * - BNT_E_REENTRANT: called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_host_hint_start(struct bnt_host *host, uint64_t now_ns, uint32_t *id);
 
@@ -483,10 +483,10 @@ BNT_MUST_USE bnt_status bnt_host_hint_start(struct bnt_host *host, uint64_t now_
  * Ends a run while hinted pages are still of use, as before each look at the dirty log (BV-6). A
  * driver that ends its run by itself has the same effect. Never blocks.
  *
- * BNT_OK
- * BNT_E_UNSUPPORTED  FREE_PAGE_HINT was not offered or not negotiated
- * BNT_E_STATE        there is no driver
- * BNT_E_REENTRANT    called from inside a callback
+ * - BNT_OK
+ * - BNT_E_UNSUPPORTED: FREE_PAGE_HINT was not offered or not negotiated
+ * - BNT_E_STATE: there is no driver
+ * - BNT_E_REENTRANT: called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_host_hint_stop(struct bnt_host *host, uint64_t now_ns);
 
@@ -494,10 +494,10 @@ BNT_MUST_USE bnt_status bnt_host_hint_stop(struct bnt_host *host, uint64_t now_n
  * Ends hinting, so that the driver may use its hinted pages again; also call it when a migration
  * was cancelled or failed (BV-11). A device reset has the same effect. Never blocks.
  *
- * BNT_OK
- * BNT_E_UNSUPPORTED  FREE_PAGE_HINT was not offered or not negotiated
- * BNT_E_STATE        there is no driver
- * BNT_E_REENTRANT    called from inside a callback
+ * - BNT_OK
+ * - BNT_E_UNSUPPORTED: FREE_PAGE_HINT was not offered or not negotiated
+ * - BNT_E_STATE: there is no driver
+ * - BNT_E_REENTRANT: called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_host_hint_done(struct bnt_host *host, uint64_t now_ns);
 
@@ -506,10 +506,10 @@ BNT_MUST_USE bnt_status bnt_host_hint_done(struct bnt_host *host, uint64_t now_n
  *
  * The device sends the intervals when the driver has provided a buffer, and to each later driver.
  *
- * BNT_OK
- * BNT_E_ARGUMENT   interval_count is not working_set.bins - 1, or the intervals do not grow from
- *                  above 0
- * BNT_E_REENTRANT  called from inside a callback
+ * - BNT_OK
+ * - BNT_E_ARGUMENT: interval_count is not working_set.bins - 1, or the intervals do not grow from
+ *   above 0
+ * - BNT_E_REENTRANT: called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_host_ws_config(struct bnt_host *host, uint64_t now_ns,
                                            const struct bnt_ws_config *config);
@@ -520,11 +520,11 @@ BNT_MUST_USE bnt_status bnt_host_ws_config(struct bnt_host *host, uint64_t now_n
  * `sequence` (may be NULL) returns the least sequence number that the WORKING_SET event of the
  * answer can have. A report that the driver sends by itself meanwhile (by report_ms) counts too.
  *
- * BNT_OK
- * BNT_E_AGAIN        a report was requested already and has not come
- * BNT_E_UNSUPPORTED  WS_REPORTING was not negotiated
- * BNT_E_STATE        there is no driver
- * BNT_E_REENTRANT    called from inside a callback
+ * - BNT_OK
+ * - BNT_E_AGAIN: a report was requested already and has not come
+ * - BNT_E_UNSUPPORTED: WS_REPORTING was not negotiated
+ * - BNT_E_STATE: there is no driver
+ * - BNT_E_REENTRANT: called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_host_ws_request(struct bnt_host *host, uint64_t now_ns,
                                             uint64_t *sequence);
@@ -544,8 +544,8 @@ struct bnt_host_ws {
  *
  * After a device reset there is none. Call it at any time, also from inside a callback.
  *
- * BNT_OK
- * BNT_E_SIZE  report->size is too small
+ * - BNT_OK
+ * - BNT_E_SIZE: report->size is too small
  */
 BNT_MUST_USE bnt_status bnt_host_ws_get(const struct bnt_host *host, uint64_t now_ns,
                                         struct bnt_host_ws *report);
@@ -567,9 +567,9 @@ size_t bnt_host_state_size(struct bnt_host *host);
  * embedder moves the guest's memory, which contains the rings, at the same moment. Times are saved
  * as the time that is left.
  *
- * BNT_OK
- * BNT_E_STORAGE    `bytes` is too small
- * BNT_E_REENTRANT  called from inside a callback
+ * - BNT_OK
+ * - BNT_E_STORAGE: `bytes` is too small
+ * - BNT_E_REENTRANT: called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_host_save(struct bnt_host *host, uint64_t now_ns, void *state,
                                       size_t bytes);
@@ -583,12 +583,12 @@ BNT_MUST_USE bnt_status bnt_host_save(struct bnt_host *host, uint64_t now_ns, vo
  * The call uses no callback but leaf_alloc and leaf_free; the embedder discards and restores no
  * backing for it. Call bnt_host_step next, which sends the interrupts that were due.
  *
- * BNT_OK
- * BNT_E_STATE        the instance was used already
- * BNT_E_SAVED_STATE  the state is damaged, cut, or of another version or device; no leaf is
- *                    available; or it counts PFNs without a leaf, which LEDGER_FIXED cannot store
- * BNT_E_ARGUMENT     a pointer is NULL
- * BNT_E_REENTRANT    called from inside a callback
+ * - BNT_OK
+ * - BNT_E_STATE: the instance was used already
+ * - BNT_E_SAVED_STATE: the state is damaged, cut, or of another version or device; no leaf is
+ *   available; or it counts PFNs without a leaf, which LEDGER_FIXED cannot store
+ * - BNT_E_ARGUMENT: a pointer is NULL
+ * - BNT_E_REENTRANT: called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_host_load(struct bnt_host *host, uint64_t now_ns, const void *state,
                                       size_t bytes);
@@ -611,8 +611,8 @@ bnt_host_page bnt_host_page_get(const struct bnt_host *host, uint64_t pfn);
  *
  * Call it at any time, also from inside a callback.
  *
- * BNT_OK
- * BNT_E_SIZE  info->size is too small
+ * - BNT_OK
+ * - BNT_E_SIZE: info->size is too small
  */
 BNT_MUST_USE bnt_status bnt_host_info_get(const struct bnt_host *host, struct bnt_host_info *info);
 

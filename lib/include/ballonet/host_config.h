@@ -1,8 +1,8 @@
 /*
  * The settings of the balloon device core, grouped by subject.
  *
- * Part of <ballonet/host.h>, which includes it. Zero the whole struct, set `size`, the memory, and
- * what shall differ from the defaults: a setting that is 0 has its default, from
+ * Part of <ballonet/host.h>, which includes it. Zero the whole struct, set `size` and `memory`,
+ * and then the settings that differ from the defaults. A setting that is 0 has its default, from
  * BNT_HOST_DEFAULT_MAP or as its comment says. bnt_host_config_resolve shows what an instance would
  * use.
  *

@@ -2,8 +2,9 @@
  * What a balloon device core says about itself, grouped by subject.
  *
  * Part of <ballonet/host.h>, which includes it; bnt_host_info_get fills it in. Counters count from
- * bnt_host_init on, and are part of the saved state. What is asked for often stands first: a caller
- * may set `size` to the offset of a later group, and gets what fits.
+ * bnt_host_init on, and are part of the saved state. The groups that are
+ * read often come first: a caller that sets `size` to the offset of a later group gets only the
+ * groups before it.
  */
 #ifndef BALLONET_HOST_INFO_H
 #define BALLONET_HOST_INFO_H
@@ -32,17 +33,17 @@ extern "C" {
     X(REACHED,    "reached",    "the ledger holds the target, rounded to the guest's page")        \
     X(SUPERSEDED, "superseded", "another target was set")                                          \
     X(TIMED_OUT,  "timed-out",  "its time ran out while the guest made progress")                  \
-    X(STALLED,    "stalled",    "no progress for stall_ns, or none at all within its time")          \
-    X(REFUSED,    "refused",    "the same, after refusals of pages")                               \
+    X(STALLED,    "stalled",    "no progress for target.stall_ns, or none within the request's time")          \
+    X(REFUSED,    "refused",    "no progress as for stalled, and pages were refused")                               \
     X(RESET,      "reset",      "the balloon or the device was reset")                                 \
-    X(LIMITED,    "limited",    "the ledger holds the guest's limit, which the target exceeds")
+    X(LIMITED,    "limited",    "the ledger holds the guest's limit, which is less than the target")
 
 /** States of free page hinting: name, name in messages, meaning. */
 #define BNT_HOST_HINT_STATE_MAP(X)                                                                 \
-    X(STOP,      "stop",      "no hints are wanted; the driver keeps what it hinted")              \
-    X(REQUESTED, "requested", "an id was issued, the driver has not begun its run")                \
-    X(START,     "start",     "the run is under way: hints count")                                 \
-    X(DONE,      "done",      "the driver may use what it hinted")
+    X(STOP,      "stop",      "no hints are wanted; the driver keeps its hinted pages")              \
+    X(REQUESTED, "requested", "a command id was issued, and the driver has not begun its run")                \
+    X(START,     "start",     "the run is under way, and its hints count")                                 \
+    X(DONE,      "done",      "the driver may use its hinted pages again")
 /* clang-format on */
 
 typedef enum bnt_outcome {

@@ -1,13 +1,11 @@
 /*
- * Guest memory as the libraries see it: a map of regions, reached by bounded
- * copies.
+ * Guest memory as the libraries see it: a map of regions, accessed by bounded copies.
  *
- * Every access is checked against the map first and then handed to the embedder
- * as a copy inside one region, so the embedder's callbacks never see a range
- * that is not memory. No pointer into guest memory is ever kept. The map is
- * plain data: copy it, or build a new one when memory changes (hot-add); one
- * map may serve many instances. Thread rule: reading a map is safe from
- * anywhere, changing it is not.
+ * The library checks every access against the map, and then calls the embedder for a copy inside
+ * one region; so a callback of the embedder never gets a range that is not memory. The library
+ * stores no pointer into guest memory. The map is plain data: copy it, or build a new one when
+ * memory changes (hot-add). Several instances may use one map, and several threads may read it at
+ * the same time.
  *
  *     const struct bnt_mem_region ram = {.gpa = 0, .bytes = 512 << 20};
  *     const struct bnt_mem_ops ops = {.size = sizeof ops, .read = my_read, .write = my_write};
@@ -23,27 +21,28 @@
 extern "C" {
 #endif
 
-/** Regions that one map can hold. More is E_LIMIT. */
+/** Largest number of regions of one map. */
 #define BNT_MEM_REGIONS_MAX 32
 
 /** One range of guest memory, in bytes of guest-physical address space. */
 struct bnt_mem_region {
     uint64_t gpa;
-    uint64_t bytes; /**< at least 1; gpa + bytes must not wrap */
+    uint64_t bytes; /**< at least 1; the sum gpa + bytes must not wrap */
 };
 
 /**
- * How the embedder copies. Both are required and must not call back into the library. Where guest
- * and device run at the same time, a copy of 2 bytes at an even address must be a single access: so
- * are ring indices read and written. The library puts the fences around the calls.
+ * Copies by the embedder. Both callbacks are required, and must not call the library. If guest and
+ * device run at the same time, a copy of 2 bytes at an even address must be a single access,
+ * because the library reads and writes ring indices this way. The library executes the memory
+ * barriers.
  */
 struct bnt_mem_ops {
     uint32_t size; /**< sizeof(struct bnt_mem_ops) */
-    /** Copies `bytes` from guest memory to dst. The range lies in one region. 0
-     * or E_CALLBACK. */
+    /** Copies `bytes` from guest memory to `dst`. The range is in one region. Returns OK or
+     * E_CALLBACK. */
     bnt_status (*read)(void *opaque, uint64_t gpa, void *dst, uint32_t bytes);
-    /** Copies `bytes` from src to guest memory. The range lies in one region. 0
-     * or E_CALLBACK. */
+    /** Copies `bytes` from `src` to guest memory. The range is in one region. Returns OK or
+     * E_CALLBACK. */
     bnt_status (*write)(void *opaque, uint64_t gpa, const void *src, uint32_t bytes);
 };
 
@@ -55,26 +54,42 @@ struct bnt_mem {
 };
 
 /**
- * Builds a map. `ops` and `regions` are copied; only `opaque` is kept. Regions
- * must be ascending and disjoint; regions that touch are joined. Returns OK;
- * E_SIZE; E_ARGUMENT (a callback missing, an empty, wrapping, unordered or
- * overlapping region, no region at all); E_LIMIT (more than BNT_MEM_REGIONS_MAX
- * after joining).
+ * Builds a map of `region_count` regions.
+ *
+ * `ops` and `regions` are copied, `opaque` is passed to each callback. The regions must be
+ * ascending and disjoint; regions that touch are joined.
+ *
+ * - BNT_OK
+ * - BNT_E_SIZE: ops->size is unknown
+ * - BNT_E_ARGUMENT: a callback is missing, there is no region, or a region is empty, wraps,
+ *   overlaps another or is out of order
+ * - BNT_E_LIMIT: more than BNT_MEM_REGIONS_MAX regions are left after joining
  */
 BNT_MUST_USE bnt_status bnt_mem_init(struct bnt_mem *mem, const struct bnt_mem_ops *ops,
                                      void *opaque, const struct bnt_mem_region *regions,
                                      uint32_t region_count);
 
-/** Whether [gpa, gpa + bytes) is memory throughout. An empty range is, if gpa
- * is. */
+/** Whether the whole range [gpa, gpa + bytes) is memory. A range of 0 bytes is memory if `gpa` is.
+ */
 bool bnt_mem_contains(const struct bnt_mem *mem, uint64_t gpa, uint64_t bytes);
 
-/** Copies out of guest memory. OK; E_RANGE (nothing was read); E_CALLBACK (dst
- * is undefined). */
+/**
+ * Copies `bytes` from guest memory to `dst`.
+ *
+ * - BNT_OK
+ * - BNT_E_RANGE: the range is not memory: nothing was read
+ * - BNT_E_CALLBACK: a callback failed: `dst` is undefined
+ */
 BNT_MUST_USE bnt_status bnt_mem_read(const struct bnt_mem *mem, uint64_t gpa, void *dst,
                                      uint32_t bytes);
 
-/** Copies into guest memory. OK; E_RANGE (nothing was written); E_CALLBACK. */
+/**
+ * Copies `bytes` from `src` to guest memory.
+ *
+ * - BNT_OK
+ * - BNT_E_RANGE: the range is not memory: nothing was written
+ * - BNT_E_CALLBACK: a callback failed
+ */
 BNT_MUST_USE bnt_status bnt_mem_write(const struct bnt_mem *mem, uint64_t gpa, const void *src,
                                       uint32_t bytes);
 

@@ -1,14 +1,16 @@
 /*
- * Quirks: how other drivers and devices differ from what this library does, as bits of a
- * configuration. For whoever tests one side against the other's quirks; nobody should ship with
- * one. The cores have their code only when they are built with BNT_WITH_QUIRKS defined, as the
- * simulator's are.
+ * Quirks: how other drivers and devices differ from this library, as bits of a configuration.
+ *
+ * Quirks are for tests of one side against the quirks of other implementations; no product should
+ * use them. A core contains the code of quirks only if it is built with BNT_WITH_QUIRKS, as the
+ * cores in the simulator are.
  *
  *     config.quirks = BNT_GUEST_QUIRK_ALL_OR_NOTHING | BNT_GUEST_QUIRK_RETRY_ON_CHANGE;
  *
- * Each row: name in code, bit, name in scenarios, clauses of VIRTIO that it breaks ("" for none: a
- * permission, or something that the standard leaves open), what is done. Which driver or device
- * has which is told in docs/use/personalities.md, with how sure that is.
+ * A row has the name in code, the bit, the name in scenarios, the clauses of VIRTIO that the quirk
+ * breaks ("" if the standard permits it or leaves it open), and what the driver or device does.
+ * docs/use/personalities.md lists the drivers and devices that have each quirk, and how certain
+ * that is.
  */
 #ifndef BALLONET_PERSONALITY_H
 #define BALLONET_PERSONALITY_H

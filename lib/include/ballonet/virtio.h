@@ -103,8 +103,8 @@ struct bnt_dev_status {
 /**
  * Prepares a modern device that offers `offered`.
  *
- * BNT_OK
- * BNT_E_FEATURES  VERSION_1 is missing (VG-27), or a feature lacks one that it needs (VG-12)
+ * - BNT_OK
+ * - BNT_E_FEATURES: VERSION_1 is missing (VG-27), or a feature lacks one that it needs (VG-12)
  */
 BNT_MUST_USE bnt_status bnt_dev_status_init(struct bnt_dev_status *dev, uint64_t offered,
                                             const struct bnt_feature_rule *rules,
@@ -116,8 +116,8 @@ BNT_MUST_USE bnt_status bnt_dev_status_init(struct bnt_dev_status *dev, uint64_t
  * A transitional device also offers ANY_LAYOUT, and serves drivers that do not accept VERSION_1. A
  * legacy device offers nothing above bit 31.
  *
- * BNT_OK
- * BNT_E_FEATURES  as for bnt_dev_status_init; or a legacy device offers a feature above bit 31
+ * - BNT_OK
+ * - BNT_E_FEATURES: as for bnt_dev_status_init; or a legacy device offers a feature above bit 31
  */
 BNT_MUST_USE bnt_status bnt_dev_status_init_as(struct bnt_dev_status *dev, bnt_interface interface,
                                                uint64_t offered,
@@ -135,7 +135,7 @@ BNT_MUST_USE bnt_status bnt_dev_status_init_as(struct bnt_dev_status *dev, bnt_i
 bool bnt_dev_legacy_begin(struct bnt_dev_status *dev);
 
 /** Whether the features are negotiated: FEATURES_OK is set, or the driver is a legacy one. */
-static inline bool bnt_dev_agreed(const struct bnt_dev_status *dev)
+static inline bool bnt_dev_negotiated(const struct bnt_dev_status *dev)
 {
     return dev->legacy || (dev->status & BNT_DEVICE_STATUS_FEATURES_OK) != 0;
 }
@@ -143,8 +143,8 @@ static inline bool bnt_dev_agreed(const struct bnt_dev_status *dev)
 /**
  * The driver wrote the features that it accepts.
  *
- * BNT_OK
- * BNT_E_STATE  before DRIVER, or after FEATURES_OK or FAILED: the write is ignored (VG-23)
+ * - BNT_OK
+ * - BNT_E_STATE: before DRIVER, or after FEATURES_OK or FAILED: the write is ignored (VG-23)
  */
 BNT_MUST_USE bnt_status bnt_dev_features_write(struct bnt_dev_status *dev, uint64_t features);
 
@@ -160,10 +160,10 @@ BNT_MUST_USE bnt_status bnt_dev_features_write(struct bnt_dev_status *dev, uint6
  * meaning only with F_SUSPEND and DRIVER_OK (VG-38): SUSPEND is set and DRIVER_OK is cleared, until
  * the driver writes DRIVER_OK, which sets DRIVER_OK and clears SUSPEND at once.
  *
- * BNT_OK
- * BNT_E_FEATURES  the write asks for FEATURES_OK with other features, clears bits other than by
- *                 writing 0, or sets bits out of order: nothing changed, and `diag` has the fault
- *                 (VG-2, VG-3, VG-22). The driver reads the status back, and may try again
+ * - BNT_OK
+ * - BNT_E_FEATURES: the write asks for FEATURES_OK with other features, clears bits other than by
+ *   writing 0, or sets bits out of order: nothing changed, and `diag` has the fault (VG-2, VG-3,
+ *   VG-22). The driver reads the status back, and may try again
  */
 BNT_MUST_USE bnt_status bnt_dev_status_write(struct bnt_dev_status *dev, uint8_t value,
                                              bnt_dev_action *action, struct bnt_diag *diag);
@@ -258,9 +258,9 @@ void bnt_drv_reset(struct bnt_drv_status *drv, const struct bnt_drv_transport *t
 /**
  * Checks whether the reset is complete.
  *
- * BNT_OK       the state is DOWN
- * BNT_E_AGAIN  the status does not read 0 yet (VG-16)
- * BNT_E_STATE  no reset was begun
+ * - BNT_OK: the state is DOWN
+ * - BNT_E_AGAIN: the status does not read 0 yet (VG-16)
+ * - BNT_E_STATE: no reset was begun
  */
 BNT_MUST_USE bnt_status bnt_drv_reset_done(struct bnt_drv_status *drv,
                                            const struct bnt_drv_transport *transport, void *opaque);
@@ -272,10 +272,10 @@ BNT_MUST_USE bnt_status bnt_drv_reset_done(struct bnt_drv_status *drv,
  * accepts the result of bnt_features_choose for the wanted and required features; VERSION_1 is
  * always required (VG-26). If a required feature is missing it writes FAILED (VG-10).
  *
- * BNT_OK          the state is NEGOTIATED
- * BNT_E_STATE     the state is not DOWN, or the status does not read 0: nothing was written
- * BNT_E_FEATURES  the state is FAILED, and `diag` has the fault: FEATURE_VERSION_1,
- *                 FEATURES_UNOFFERED, FEATURE_DEPENDENCY, FEATURES_REFUSED or NEEDS_RESET
+ * - BNT_OK: the state is NEGOTIATED
+ * - BNT_E_STATE: the state is not DOWN, or the status does not read 0: nothing was written
+ * - BNT_E_FEATURES: the state is FAILED, and `diag` has the fault: FEATURE_VERSION_1,
+ *   FEATURES_UNOFFERED, FEATURE_DEPENDENCY, FEATURES_REFUSED or NEEDS_RESET
  */
 BNT_MUST_USE bnt_status bnt_drv_negotiate(struct bnt_drv_status *drv,
                                           const struct bnt_drv_transport *transport, void *opaque,
@@ -303,10 +303,10 @@ BNT_MUST_USE bnt_status bnt_drv_negotiate_as(struct bnt_drv_status *drv,
 /**
  * Sets DRIVER_OK, after the queues are set up.
  *
- * BNT_OK          the state is RUNNING
- * BNT_E_STATE     the state is not NEGOTIATED
- * BNT_E_FEATURES  the device did not accept DRIVER_OK without FEATURES_OK, because it has no legacy
- *                 interface: the state is FAILED
+ * - BNT_OK: the state is RUNNING
+ * - BNT_E_STATE: the state is not NEGOTIATED
+ * - BNT_E_FEATURES: the device did not accept DRIVER_OK without FEATURES_OK, because it has no
+ *   legacy interface: the state is FAILED
  */
 BNT_MUST_USE bnt_status bnt_drv_ready(struct bnt_drv_status *drv,
                                       const struct bnt_drv_transport *transport, void *opaque);
@@ -314,9 +314,9 @@ BNT_MUST_USE bnt_status bnt_drv_ready(struct bnt_drv_status *drv,
 /**
  * Begins to suspend the device (VIRTIO 1.4); bnt_drv_suspend_done says when it is suspended.
  *
- * BNT_OK
- * BNT_E_STATE        the state is not RUNNING (VG-34)
- * BNT_E_UNSUPPORTED  F_SUSPEND was not negotiated
+ * - BNT_OK
+ * - BNT_E_STATE: the state is not RUNNING (VG-34)
+ * - BNT_E_UNSUPPORTED: F_SUSPEND was not negotiated
  */
 BNT_MUST_USE bnt_status bnt_drv_suspend(struct bnt_drv_status *drv,
                                         const struct bnt_drv_transport *transport, void *opaque);
@@ -324,8 +324,8 @@ BNT_MUST_USE bnt_status bnt_drv_suspend(struct bnt_drv_status *drv,
 /**
  * Begins to resume the device; bnt_drv_suspend_done says when it is live.
  *
- * BNT_OK
- * BNT_E_STATE  the state is not SUSPENDED
+ * - BNT_OK
+ * - BNT_E_STATE: the state is not SUSPENDED
  */
 BNT_MUST_USE bnt_status bnt_drv_resume(struct bnt_drv_status *drv,
                                        const struct bnt_drv_transport *transport, void *opaque);
@@ -333,10 +333,10 @@ BNT_MUST_USE bnt_status bnt_drv_resume(struct bnt_drv_status *drv,
 /**
  * Checks whether the device is suspended after bnt_drv_suspend, or live after bnt_drv_resume.
  *
- * BNT_OK
- * BNT_E_AGAIN   not yet: call again later (VG-35, VG-37)
- * BNT_E_BROKEN  NEEDS_RESET is set (VG-40), or the status reads 0 because the device was reset
- * BNT_E_STATE   neither was begun
+ * - BNT_OK
+ * - BNT_E_AGAIN: not yet: call again later (VG-35, VG-37)
+ * - BNT_E_BROKEN: NEEDS_RESET is set (VG-40), or the status reads 0 because the device was reset
+ * - BNT_E_STATE: neither was begun
  */
 BNT_MUST_USE bnt_status bnt_drv_suspend_done(struct bnt_drv_status *drv,
                                              const struct bnt_drv_transport *transport,
@@ -352,8 +352,8 @@ void bnt_drv_fail(struct bnt_drv_status *drv, const struct bnt_drv_transport *tr
  * The driver reads again until the generation is the same before and after the read (VG-17), at
  * most BNT_CONFIG_READS_MAX times.
  *
- * BNT_OK
- * BNT_E_CONFIG  the configuration changed during each read: `dst` is undefined
+ * - BNT_OK
+ * - BNT_E_CONFIG: the configuration changed during each read: `dst` is undefined
  */
 BNT_MUST_USE bnt_status bnt_drv_config_read(const struct bnt_drv_transport *transport, void *opaque,
                                             uint32_t offset, void *dst, uint32_t bytes,

@@ -1,19 +1,18 @@
 /*
  * Virtqueues, both sides: the split ring (VIRTIO 1.3, 2.7) and the packed ring (2.8), with indirect
- * tables, EVENT_IDX and IN_ORDER. Which of them is spoken is decided by the features given at init;
- * all calls are the same for each.
+ * tables, EVENT_IDX and IN_ORDER. The features that are given at init choose the ring; the calls
+ * are the same for each.
  *
- * Driver side: `bnt_vq_drv` lives beside ring memory that the driver owns and
- * the device can write, so everything read from the ring is checked against
- * private records. Device side: `bnt_vq_dev` reaches the ring by bounded copies
- * only, reads each value once, and bounds each loop by the queue's size. Either
- * side latches `broken` at the first violation; from then on it touches nothing
- * and every call returns E_BROKEN, until it is initialised anew.
+ * The driver side, `bnt_vq_drv`, uses ring memory that the device can write, so it checks
+ * everything that it reads from the ring against private records. The device side, `bnt_vq_dev`,
+ * accesses the ring only by bounded copies, reads each value once, and bounds each loop by the
+ * queue's size. Either side sets `broken` at the first violation. From then on it does not touch
+ * the ring, and every call returns E_BROKEN until the queue is initialised again.
  *
- * Both structs are plain data without pointers into themselves: they may be
- * copied with memcpy. Fields are for reading and for save/restore only.
+ * Both structs are plain data without pointers into themselves, so they may be copied with memcpy.
+ * Their fields are for reading, and for saving and restoring.
  *
- * The driver, which says each time whether the device wants a kick:
+ * The driver kicks when bnt_vq_drv_publish returns true:
  *
  *     status = bnt_vq_drv_add(&driver, segs, 1, 1, &head);
  *     if (bnt_vq_drv_publish(&driver)) {
@@ -23,7 +22,7 @@
  *         answer(head, len);
  *     }
  *
- * The device, which says each time whether the driver wants an interrupt:
+ * The device interrupts when bnt_vq_dev_interrupt_due sets `due`:
  *
  *     while ((status = bnt_vq_dev_pop(&device, &mem, &chain, &diag)) == BNT_OK) {
  *         status = bnt_vq_chain_read(&chain, &mem, 0, request, sizeof request);
@@ -31,7 +30,7 @@
  *     }
  *     status = bnt_vq_dev_interrupt_due(&device, &mem, &due, &diag);
  *
- * Either loop ends in E_AGAIN only when it is safe to sleep until the peer notifies.
+ * Each loop returns E_AGAIN only when it is safe to sleep until the peer notifies.
  */
 #ifndef BALLONET_VIRTQUEUE_H
 #define BALLONET_VIRTQUEUE_H
@@ -100,92 +99,101 @@ struct bnt_vq_parts {
 };
 
 /**
- * Lays a queue of `size` (a power of two, at most BNT_VQ_SIZE_MAX) out; start it 16-aligned. All 0
- * for any other size.
+ * Computes the layout of a split ring of `size` descriptors, a power of two up to BNT_VQ_SIZE_MAX;
+ * every offset is 0 for another size. The ring must start at a multiple of 16 bytes.
  */
 struct bnt_vq_parts bnt_vq_layout(uint16_t size);
 
-/** The same for the ring that `features` choose; a packed one may have any size (VP-1). */
+/** Computes the layout of the ring that `features` choose; a packed ring may have any size (VP-1).
+ */
 struct bnt_vq_parts bnt_vq_layout_of(uint16_t size, uint64_t features);
 
-/** The layout that legacy transports compute for themselves: the used ring begins a page of 4096
+/** Computes the layout of a legacy transport, in which the used ring begins at a multiple of 4096
  * bytes (VIRTIO 1.3, 2.7.2). */
 struct bnt_vq_parts bnt_vq_layout_legacy(uint16_t size);
 
 /* ---- Device side ---------------------------------------------------------------------------- */
 
 /**
- * Buffers that may be out (popped and not pushed) at once where the device must remember each: on
- * a packed ring, and with IN_ORDER on either. 16 bytes of each queue apiece. The balloon has one
- * buffer out at a time; an embedder that uses the rings for a device that has more may define
- * another number, at least 1, the same wherever this header is read.
+ * Buffers in flight (popped and not pushed) at most, where the device must record each of them: on
+ * a packed ring, and on any ring with IN_ORDER. Each record takes 16 bytes of the queue. The
+ * balloon device has one buffer in flight at a time. An embedder whose device has more may define
+ * another number, at least 1, and must define the same number in each file that includes this
+ * header.
  */
-#ifndef BNT_VQ_DEV_OUT_MAX
-#define BNT_VQ_DEV_OUT_MAX 64
+#ifndef BNT_VQ_DEV_INFLIGHT_MAX
+#define BNT_VQ_DEV_INFLIGHT_MAX 64
 #endif
 
-/** What the device remembers of a buffer that is out. */
-struct bnt_vq_dev_out {
+/** The device's record of a buffer in flight. */
+struct bnt_vq_dev_inflight {
     uint32_t writable_bytes;
-    uint32_t len;   /**< once it is done */
+    uint32_t len;   /**< used length, once the buffer was pushed */
     uint16_t head;  /**< head descriptor, or a packed buffer's id */
-    uint16_t descs; /**< packed: descriptors of the ring that it takes */
-    bool done;      /**< pushed, and waits for older ones (IN_ORDER) */
+    uint16_t descs; /**< packed: descriptors of the ring that the buffer occupies */
+    bool done;      /**< pushed, and waits for older buffers (IN_ORDER) */
 };
 
 /**
- * Positions on a split ring are free running indices. On a packed ring they are offsets in two
- * laps: below `size` the wrap counter is 1, from there on it is 0.
+ * Device side of a queue. A position on a split ring is a free running index. A position on a
+ * packed ring is an offset between 0 and 2 * size: below `size` the wrap counter is 1, from `size`
+ * on 0.
  */
 struct bnt_vq_dev {
     uint64_t desc_gpa;
     uint64_t avail_gpa;      /**< packed: the driver's event structure */
     uint64_t used_gpa;       /**< packed: the device's event structure */
     uint64_t features;       /**< of RING_INDIRECT_DESC, RING_EVENT_IDX, RING_PACKED, IN_ORDER */
-    uint32_t queue;          /**< index, for diagnoses only */
+    uint32_t queue;          /**< index of the queue, for diagnoses only */
     uint16_t size;           /**< 0: not enabled */
     uint16_t avail_next;     /**< next available entry to read */
     uint16_t avail_known;    /**< split: avail.idx as last read */
     uint16_t used_next;      /**< next used entry to write */
     uint16_t used_signalled; /**< split: used index at the last interrupt decision */
-    uint16_t event_flags;    /**< packed: as last written into our event structure */
+    uint16_t event_flags;    /**< packed: last value written to the device's event structure */
     uint32_t used_since;     /**< packed: descriptors used since the last interrupt decision */
-    uint32_t descs_out;      /**< packed: descriptors of the buffers that are out */
-    uint32_t out_count;
-    struct bnt_vq_dev_out out[BNT_VQ_DEV_OUT_MAX]; /**< oldest first */
+    uint32_t descs_inflight; /**< packed: descriptors of the buffers in flight */
+    uint32_t inflight_count;
+    struct bnt_vq_dev_inflight inflight[BNT_VQ_DEV_INFLIGHT_MAX]; /**< oldest first */
     bool kicks_wanted;
     bool broken;
     bool big_endian;     /**< a legacy ring of a big-endian guest */
-    bool used_unflagged; /**< quirk, set by the caller: packed used descriptors never have WRITE */
+    bool used_unflagged; /**< quirk, set by the caller: no packed used descriptor has WRITE */
 };
 
 /**
- * A buffer that the device took: the segments of its chain, each read once and checked. Empty
- * segments are legal on the ring and are left out here, so a buffer may have no segment at all.
+ * A buffer that the device popped: the segments of its chain, each read once and checked. A segment
+ * of 0 bytes is legal on the ring and is left out here, so a buffer may have no segment.
  */
 struct bnt_vq_chain {
-    struct bnt_vq_seg *segs; /**< caller's array, set before bnt_vq_dev_pop */
-    uint32_t seg_max;        /**< its length; more segments are CHAIN_SEGMENTS (VS-2) */
-    uint32_t readable_count; /**< device-readable segments, they come first (VS-3) */
-    uint32_t writable_count; /**< device-writable segments, they follow */
+    struct bnt_vq_seg *segs; /**< array of the caller, set before bnt_vq_dev_pop */
+    uint32_t seg_max;        /**< length of the array; more segments are CHAIN_SEGMENTS (VS-2) */
+    uint32_t readable_count; /**< device-readable segments, which come first (VS-3) */
+    uint32_t writable_count; /**< device-writable segments, which follow */
     uint64_t readable_bytes;
     uint64_t writable_bytes;
-    uint16_t head; /**< names the buffer until it is pushed; a packed buffer's id, any 16 bits */
+    uint16_t head; /**< names the buffer until it is pushed; on a packed ring the buffer's id */
 };
 
 /**
- * Enables a queue as the driver described it. `size` a power of two up to BNT_VQ_SIZE_MAX (of a
- * packed ring: any up to there), the parts aligned to 16, 2 and 4 (packed: 16, 4 and 4) and inside
- * guest memory, else E_RING (fault in diag): the queue then is as if never enabled, and every call
- * on it is E_STATE. A zeroed struct is such a queue. `avail_gpa` and `used_gpa` of a packed ring
- * are the event structures of driver and device.
+ * Enables a queue with the size and addresses that the driver wrote.
+ *
+ * `size` is a power of two up to BNT_VQ_SIZE_MAX; a packed ring may have any size up to there. The
+ * addresses are multiples of 16, 2 and 4 (packed: 16, 4 and 4) inside guest memory. On a packed
+ * ring `avail_gpa` and `used_gpa` are the event structures of driver and device. A zeroed struct is
+ * a queue that is not enabled.
+ *
+ * - BNT_OK
+ * - BNT_E_RING: size or address are invalid, and `diag` has the fault: the queue is not enabled,
+ *   and every other call returns E_STATE
  */
 BNT_MUST_USE bnt_status bnt_vq_dev_init(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
                                         uint32_t queue, uint16_t size, uint64_t desc_gpa,
                                         uint64_t avail_gpa, uint64_t used_gpa, uint64_t features,
                                         struct bnt_diag *diag);
 
-/** The same for a split ring of a legacy driver, in the guest's byte order (VG-33). */
+/** Enables a split ring of a legacy driver, in the guest's byte order (VG-33); otherwise as
+ * bnt_vq_dev_init. */
 BNT_MUST_USE bnt_status bnt_vq_dev_init_legacy(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
                                                uint32_t queue, uint16_t size, uint64_t desc_gpa,
                                                uint64_t avail_gpa, uint64_t used_gpa,
@@ -193,88 +201,134 @@ BNT_MUST_USE bnt_status bnt_vq_dev_init_legacy(struct bnt_vq_dev *vq, const stru
                                                struct bnt_diag *diag);
 
 /**
- * Takes the next buffer. OK; E_AGAIN (none; with EVENT_IDX the next kick is asked for and the index
- * read again, so that none is lost); E_STATE (not enabled); E_BROKEN; E_RING or E_CALLBACK (the
- * queue is now broken, details in diag: raise NEEDS_RESET). At most `size` buffers are ever out
- * (popped and not pushed), whatever the driver writes: more is AVAIL_INDEX_JUMP. The same head may
- * be among them twice if the driver says so. On a packed ring and with IN_ORDER it is E_LIMIT while
- * BNT_VQ_DEV_OUT_MAX are out: push, then pop again, since no kick will come for what waits. Packed:
- * more descriptors than the ring has are DESC_OVERRUN, an id that is out already BUFFER_ID_TWICE.
+ * Pops the next available buffer into `chain`.
+ *
+ * At most `size` buffers are in flight (popped and not pushed), whatever the driver writes; more
+ * are the fault AVAIL_INDEX_JUMP. The same head may be in flight twice if the driver makes it
+ * available twice. On a packed ring, more descriptors than the ring has are the fault DESC_OVERRUN,
+ * and an id that is in flight already is the fault BUFFER_ID_TWICE.
+ *
+ * - BNT_OK
+ * - BNT_E_AGAIN: no buffer is available; with EVENT_IDX the device has requested the next kick and
+ *   read the index again, so that no kick is lost
+ * - BNT_E_LIMIT: packed or IN_ORDER: BNT_VQ_DEV_INFLIGHT_MAX buffers are in flight; push one, then
+ * pop again, since the driver does not kick for the buffers that wait
+ * - BNT_E_STATE: the queue is not enabled
+ * - BNT_E_BROKEN: the queue was broken before
+ * - BNT_E_RING: the ring is malformed, and `diag` says how: the queue is broken; set NEEDS_RESET
+ * - BNT_E_CALLBACK: a copy failed: the queue is broken; set NEEDS_RESET
  */
 BNT_MUST_USE bnt_status bnt_vq_dev_pop(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
                                        struct bnt_vq_chain *chain, struct bnt_diag *diag);
 
 /**
- * Returns the buffer `head`, of which `len` bytes were written (VS-14), in any order. With IN_ORDER
- * it is shown to the driver as soon as all older ones were pushed too, those that were written in
- * full as one batch (VG-30, VS-17). OK; E_ARGUMENT (`head` is none of the table's; packed or
- * IN_ORDER: it is not out); E_STATE (not enabled, or nothing is out); E_BROKEN; E_RING or
- * E_CALLBACK (now broken).
+ * Pushes the buffer `head` back to the driver as used, with `len` bytes written (VS-14).
+ *
+ * Buffers may be pushed in any order. With IN_ORDER the driver sees a buffer once all older buffers
+ * were pushed too; buffers that were written in full are published as one batch (VG-30, VS-17).
+ *
+ * - BNT_OK
+ * - BNT_E_ARGUMENT: `head` is not in the descriptor table; packed or IN_ORDER: it is not in flight
+ * - BNT_E_STATE: the queue is not enabled, or no buffer is in flight
+ * - BNT_E_BROKEN: the queue was broken before
+ * - BNT_E_RING: the ring is malformed: the queue is broken
+ * - BNT_E_CALLBACK: a copy failed: the queue is broken
  */
 BNT_MUST_USE bnt_status bnt_vq_dev_push(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
                                         uint16_t head, uint32_t len, struct bnt_diag *diag);
 
 /**
- * Whether what was pushed since the last call wants an interrupt (VS-11, VS-12, VP-9). May be
- * called once for many pushes; of a broken queue it tells of what was pushed before. OK; E_STATE;
- * E_BROKEN (and nothing is due); E_RING or E_CALLBACK (now broken). `due` is false unless OK.
+ * Sets `due` if the driver wants an interrupt for the buffers that were pushed since the last call
+ * (VS-11, VS-12, VP-9).
+ *
+ * Call it once for one push or for many. After a queue broke it answers for the buffers that were
+ * pushed before. `due` is false unless the call returns OK.
+ *
+ * - BNT_OK
+ * - BNT_E_STATE: the queue is not enabled
+ * - BNT_E_BROKEN: the queue was broken before, and no interrupt is due
+ * - BNT_E_RING: the ring is malformed: the queue is broken
+ * - BNT_E_CALLBACK: a copy failed: the queue is broken
  */
 BNT_MUST_USE bnt_status bnt_vq_dev_interrupt_due(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
                                                  bool *due, struct bnt_diag *diag);
 
 /**
- * Judges the upper 16 bits of a notification with data (VG-31): a split ring's available index, or
- * offset and wrap counter of a packed one, up to where the driver made buffers available. It may be
- * old, since notifications are late or come twice. OK; E_MESSAGE (NOTIFY_DATA: further than the
- * ring is, or no offset of it; the queue goes on); E_STATE; E_BROKEN; E_RING or E_CALLBACK (now
- * broken).
+ * Validates `next`, the upper 16 bits of a notification with data (VG-31): the position up to which
+ * the driver made buffers available.
+ *
+ * The position is the available index of a split ring, or the offset and wrap counter of a packed
+ * ring. An old position is valid, since a notification may be late or come twice.
+ *
+ * - BNT_OK
+ * - BNT_E_MESSAGE: fault NOTIFY_DATA: the position is ahead of the ring, or not in it; the queue
+ *   continues to work
+ * - BNT_E_STATE: the queue is not enabled
+ * - BNT_E_BROKEN: the queue was broken before
+ * - BNT_E_RING: the ring is malformed: the queue is broken
+ * - BNT_E_CALLBACK: a copy failed: the queue is broken
  */
 BNT_MUST_USE bnt_status bnt_vq_dev_notified(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
                                             uint16_t next, struct bnt_diag *diag);
 
 /**
- * Asks the driver for kicks, or to leave them out while the device polls. A hint (VS-13). After
- * asking again, pop until E_AGAIN before sleeping. OK; E_STATE; E_BROKEN; E_RING or E_CALLBACK (now
- * broken).
+ * Requests kicks from the driver, or suppresses them while the device polls.
+ *
+ * The driver may kick all the same (VS-13). After requesting kicks again, pop until E_AGAIN before
+ * sleeping.
+ *
+ * - BNT_OK
+ * - BNT_E_STATE: the queue is not enabled
+ * - BNT_E_BROKEN: the queue was broken before
+ * - BNT_E_RING: the ring is malformed: the queue is broken
+ * - BNT_E_CALLBACK: a copy failed: the queue is broken
  */
 BNT_MUST_USE bnt_status bnt_vq_dev_kicks_set(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
                                              bool wanted, struct bnt_diag *diag);
 
 /**
- * Copies out of the readable part of a chain, from byte `offset` on. E_RANGE if
- * it is shorter; else as bnt_mem_read.
+ * Copies `bytes` from the readable part of a chain to `dst`, from byte `offset` on.
+ *
+ * - BNT_OK
+ * - BNT_E_RANGE: the readable part is shorter: nothing was read
+ * - BNT_E_CALLBACK: a copy failed: `dst` is undefined
  */
 BNT_MUST_USE bnt_status bnt_vq_chain_read(const struct bnt_vq_chain *chain,
                                           const struct bnt_mem *mem, uint64_t offset, void *dst,
                                           uint32_t bytes);
 
-/** Copies into the writable part of a chain, from byte `offset` on. E_RANGE if
- * it is shorter. */
+/**
+ * Copies `bytes` from `src` to the writable part of a chain, from byte `offset` on.
+ *
+ * - BNT_OK
+ * - BNT_E_RANGE: the writable part is shorter: nothing was written
+ * - BNT_E_CALLBACK: a copy failed
+ */
 BNT_MUST_USE bnt_status bnt_vq_chain_write(const struct bnt_vq_chain *chain,
                                            const struct bnt_mem *mem, uint64_t offset,
                                            const void *src, uint32_t bytes);
 
 /* ---- Driver side ---------------------------------------------------------------------------- */
 
-/** Private record of one descriptor, never in device memory. */
+/** The driver's private record of one descriptor, outside the memory that the device sees. */
 struct bnt_vq_slot {
     uint16_t next;             /**< next free descriptor (packed: id), or next of the chain */
     uint16_t count;            /**< descriptors of the chain; 0: no outstanding head */
     uint32_t writable_bytes;   /**< bound for the used length */
     uint16_t unpublished_next; /**< next head that was added but not published */
-    bool published;            /**< the device knows of the head and may return it */
+    bool published;            /**< the device sees the head, and may return it */
 };
 
 struct bnt_vq_drv_config {
     uint32_t size;             /**< sizeof(struct bnt_vq_drv_config) */
-    uint32_t queue;            /**< index, for diagnoses only */
+    uint32_t queue;            /**< index of the queue, for diagnoses only */
     uint16_t queue_size;       /**< power of two unless packed, at most BNT_VQ_SIZE_MAX */
-    uint16_t indirect_max;     /**< descriptors of one indirect table; 0: none are used */
-    uint64_t features;         /**< as negotiated */
-    void *ring;                /**< bnt_vq_drv_ring_bytes_of(), 16-aligned, the device's too */
-    uint64_t ring_gpa;         /**< where the device sees it */
+    uint16_t indirect_max;     /**< descriptors of one indirect table; 0: no indirect tables */
+    uint64_t features;         /**< negotiated */
+    void *ring;                /**< memory of bnt_vq_drv_ring_bytes_of(), 16-aligned */
+    uint64_t ring_gpa;         /**< address at which the device sees `ring` */
     struct bnt_vq_slot *slots; /**< queue_size of them, private */
-    bool legacy;     /**< a split ring laid out as legacy transports want it; ring_gpa is a page */
+    bool legacy; /**< a split ring in the layout of legacy transports; ring_gpa is 4096-aligned */
     bool big_endian; /**< with `legacy`: the guest's byte order */
 };
 
@@ -282,96 +336,117 @@ struct bnt_vq_drv {
     struct bnt_vq_drv_config config;
     struct bnt_vq_parts layout;
     uint16_t free_head;        /**< first free descriptor; packed: first free id */
-    uint16_t free_count;       /**< descriptors */
+    uint16_t free_count;       /**< free descriptors */
     uint16_t unpublished_head; /**< last head that was added but not published */
-    uint16_t avail_next;       /**< next available entry to write; as in bnt_vq_dev */
+    uint16_t avail_next;       /**< next available entry to write, a position as in bnt_vq_dev */
     uint16_t avail_published;  /**< avail_next at the last publish */
     uint16_t used_next;        /**< next used entry to read */
     uint16_t outstanding;      /**< chains that were added and not popped */
-    uint16_t unpublished;      /**< of them, those not published */
+    uint16_t unpublished;      /**< chains that were added and not published */
     uint16_t order_next;       /**< IN_ORDER: the head that must come back next */
-    uint16_t batch_left;       /**< IN_ORDER: buffers of a batch that is being popped */
-    uint32_t batch_len;        /**< used length of its last */
-    uint16_t event_flags;      /**< packed: as last written into our event structure */
-    uint16_t withheld_flags;   /**< packed: flags at avail_published, not written before publish */
+    uint16_t batch_left;       /**< IN_ORDER: buffers left of the batch that is being popped */
+    uint32_t batch_len;        /**< IN_ORDER: used length of the last buffer of the batch */
+    uint16_t event_flags;      /**< packed: last value written to the driver's event structure */
+    uint16_t withheld_flags;   /**< packed: flags that publish writes at avail_published */
     bool interrupts_wanted;
     bool broken;
 };
 
-/** Bytes of ring memory of a legacy queue; see bnt_vq_layout_legacy. */
+/** The bytes of ring memory of a legacy queue, laid out by bnt_vq_layout_legacy. */
 uint32_t bnt_vq_drv_ring_bytes_legacy(uint16_t queue_size, uint16_t indirect_max);
 
 /**
- * Bytes of ring memory, indirect tables (one for each descriptor) included. 0 if the size is none
- * that a queue can have, or if they do not fit 32 bits.
+ * The bytes of ring memory of a split queue, with an indirect table for each descriptor. 0 if a
+ * queue cannot have this size, or if the number has more than 32 bits.
  */
 uint32_t bnt_vq_drv_ring_bytes(uint16_t queue_size, uint16_t indirect_max);
 
-/** The same for the ring that `features` choose. That of a packed one is never the larger. */
+/** The bytes of ring memory of the ring that `features` choose. A packed ring never needs more than
+ * a split ring of the same size. */
 uint32_t bnt_vq_drv_ring_bytes_of(uint16_t queue_size, uint16_t indirect_max, uint64_t features);
 
 /**
- * Prepares an empty queue and clears its memory (VS-16); `config` is copied. OK; E_SIZE; E_ARGUMENT
- * (a size that is none, a pointer missing, a ring that wraps); E_STORAGE (the ring or its address
- * is not aligned to 16). Unless OK the queue counts as broken.
+ * Prepares an empty queue and clears its ring memory (VS-16); `config` is copied.
+ *
+ * Unless the call returns OK the queue counts as broken.
+ *
+ * - BNT_OK
+ * - BNT_E_SIZE: config->size is unknown
+ * - BNT_E_ARGUMENT: a queue cannot have this size, a pointer is NULL, or the ring's addresses wrap
+ * - BNT_E_STORAGE: `ring` or `ring_gpa` is not a multiple of 16
  */
 BNT_MUST_USE bnt_status bnt_vq_drv_init(struct bnt_vq_drv *vq,
                                         const struct bnt_vq_drv_config *config);
 
 /**
- * Exposes a buffer: `readable` segments, then `writable` ones (VS-3). Uses an
- * indirect table when it was negotiated, has room and the chain is longer than
- * one. `head` names the request until it is popped. OK; E_FULL (nothing
- * changed); E_BROKEN; E_ARGUMENT (no segment, more segments than the queue's size even
- * with an indirect table (VS-7), an empty or wrapping one, over 2^32 bytes). Not visible to the
- * device before bnt_vq_drv_publish.
+ * Adds a buffer to the queue: `readable` segments, followed by `writable` segments (VS-3).
+ *
+ * `head` returns the name of the buffer until it is popped. The device does not see the buffer
+ * before bnt_vq_drv_publish. A buffer of several segments uses an indirect table if the feature was
+ * negotiated and the table has room.
+ *
+ * - BNT_OK
+ * - BNT_E_FULL: the queue has no room: nothing changed
+ * - BNT_E_ARGUMENT: no segment, more segments than the queue's size (VS-7), an empty segment or one
+ *   that wraps, or more than 2^32 bytes
+ * - BNT_E_BROKEN: the queue is broken
  */
 BNT_MUST_USE bnt_status bnt_vq_drv_add(struct bnt_vq_drv *vq, const struct bnt_vq_seg *segs,
                                        uint32_t readable, uint32_t writable, uint16_t *head);
 
 /**
- * Makes what was added visible. True if the device wants a kick for it (VS-11, VS-12); the caller
- * then kicks, though never before DRIVER_OK (VG-24).
+ * Makes the added buffers visible to the device. Returns true if the device wants a kick for them
+ * (VS-11, VS-12); the caller then kicks, but never before DRIVER_OK (VG-24).
  */
 bool bnt_vq_drv_publish(struct bnt_vq_drv *vq);
 
 /**
- * What a notification with data says of the queue in its upper 16 bits (VG-31): where the next
- * buffer will be made available that is not yet. The available index of a split ring; of a packed
- * one the offset, with the wrap counter in bit 15.
+ * The upper 16 bits of a notification with data (VG-31): the position of the next buffer that the
+ * driver will make available. It is the available index of a split ring, or the offset in a packed
+ * ring with the wrap counter in bit 15.
  */
 uint16_t bnt_vq_drv_notify_data(const struct bnt_vq_drv *vq);
 
 /**
- * Takes back a used buffer; `len` bytes of its writable part are valid (VS-15). E_AGAIN if none
- * (with EVENT_IDX the next interrupt is asked for and the index read again); E_BROKEN; E_RING (now
- * broken: id out of range, not outstanding or twice, index jump, out of order in spite of
- * IN_ORDER). The length of a packed used descriptor counts with and without WRITE, which QEMU 7.2
- * never sets. Of a batch (VS-17) all but the last count as written in full. A `len` beyond the
- * writable bytes is clamped to them and reported, since real devices do it on read-only buffers: OK
- * with diag->fault USED_LENGTH. Otherwise OK writes diag->fault NONE.
+ * Pops a used buffer; `len` bytes of its writable part are valid (VS-15).
+ *
+ * A used length beyond the writable bytes is clamped to them, because real devices return such a
+ * length for buffers that they only read; the call then returns OK with diag->fault USED_LENGTH,
+ * otherwise OK with diag->fault NONE. On a packed ring the length counts with and without WRITE,
+ * which QEMU 7.2 never sets. In a batch (VS-17) every buffer but the last counts as written in
+ * full.
+ *
+ * - BNT_OK
+ * - BNT_E_AGAIN: no buffer was used; with EVENT_IDX the driver has requested the next interrupt and
+ *   read the index again
+ * - BNT_E_BROKEN: the queue was broken before
+ * - BNT_E_RING: the used id is out of range or not outstanding, the index jumped, or the order is
+ *   wrong under IN_ORDER: the queue is broken
  */
 BNT_MUST_USE bnt_status bnt_vq_drv_pop(struct bnt_vq_drv *vq, uint16_t *head, uint32_t *len,
                                        struct bnt_diag *diag);
 
-/** The word of ring memory that changes when the device uses the next buffer, and what it held. */
+/** A word of ring memory that changes when the device uses the next buffer, and its value now. */
 struct bnt_vq_watch {
     const void *at;
-    uint32_t held; /**< 16 bits */
+    uint32_t held; /**< the value, 16 bits */
 };
 
 /**
- * Where to see that the device used a buffer: `watch` stays valid until the next pop or init. False
- * if there is a buffer to take now, or the queue is broken: pop then.
+ * Fills `watch` with the word of ring memory that changes when the device uses a buffer; it stays
+ * valid until the next pop or init. Returns false if a used buffer can be popped now, or if the
+ * queue is broken: pop then.
  */
 bool bnt_vq_drv_watch(const struct bnt_vq_drv *vq, struct bnt_vq_watch *watch);
 
-/** Whether one of the `count` words changed. A cheap look: pop says what is behind it. */
+/** Whether one of the `count` watched words changed, so that bnt_vq_drv_pop may return a buffer. */
 bool bnt_vq_drv_watch_hit(const struct bnt_vq_watch *watches, uint32_t count);
 
 /**
- * Asks the device for interrupts, or to leave them out while the driver polls. A hint (VS-13).
- * After asking again, pop until E_AGAIN before sleeping.
+ * Requests interrupts from the device, or suppresses them while the driver polls.
+ *
+ * The device may interrupt all the same (VS-13). After requesting interrupts again, pop until
+ * E_AGAIN before sleeping.
  */
 void bnt_vq_drv_interrupts_set(struct bnt_vq_drv *vq, bool wanted);
 

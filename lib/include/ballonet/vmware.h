@@ -1,14 +1,14 @@
 /*
  * VMware's balloon wire: every constant and layout that its guest side and its host side share.
  *
- * The second wire of the same two cores. A guest calls, the hypervisor answers at once: a command
- * and two arguments in, a status and one result out. There are no queues and no interrupts but an
- * optional doorbell. This is all that the two sides know of each other on this wire, as
- * <ballonet/balloon.h> is on VIRTIO's. Two protocols are spoken by it: version 2 of 2010 (START,
- * GET_TARGET, LOCK, UNLOCK, GUEST_ID) and the one with capabilities.
+ * This is the second wire of the same two cores. The guest makes a call with a command and two
+ * arguments, and the hypervisor answers at once with a status and one result. The wire has no
+ * queues and no interrupts except an optional doorbell. As <ballonet/balloon.h> on VIRTIO's wire,
+ * this header is all that the two sides share. The wire has two protocols: version 2 of 2010
+ * (START, GET_TARGET, LOCK, UNLOCK, GUEST_ID), and the one with capabilities.
  *
- * A page is refused by any status but SUCCESS, whether this table knows it or not: it then is the
- * guest's as before.
+ * Any status except SUCCESS refuses a page, also a status that this header does not know; the page
+ * then belongs to the guest as before.
  */
 #ifndef BALLONET_VMWARE_H
 #define BALLONET_VMWARE_H
@@ -20,19 +20,19 @@
 extern "C" {
 #endif
 
-/* The backdoor, for embedders that execute it: `in` from this port, eax = magic, ecx = command, ebx
- * = first argument, esi = second; eax is the status, ebx the result (ecx for START's capabilities).
- */
+/* The backdoor, for embedders that execute it: the instruction `in` from this port. Before it, eax
+ * is the magic, ecx the command, ebx the first argument, esi the second. After it, eax is the
+ * status and ebx the result; the capabilities of START are in ecx. */
 #define BNT_VMWARE_PORT  0x5670u
 #define BNT_VMWARE_MAGIC 0x456C6D6Fu
 
-/** START's argument in the protocol of 2010. The other one passes capabilities instead. */
+/** START's argument in the protocol of 2010; the newer protocol passes capabilities instead. */
 #define BNT_VMWARE_PROTOCOL_2010 2u
 
 /* clang-format off */
 /**
- * Commands: name, number, name in messages, whether a host that wants a reset answers it by RESET,
- * whether a SUCCESS brings the target. Number 5 was GET_PROTO for a while and is never reused.
+ * Commands: name, number, name in messages, whether a host that wants a reset answers the command
+ * with RESET, whether a SUCCESS returns the target. Number 5 was GET_PROTO and is never reused.
  *
  *     START              arg1: BNT_VMWARE_PROTOCOL_2010, or the guest's capabilities
  *     GET_TARGET         arg1: the guest's limit, PFNs; 0: the host's own configuration
@@ -54,9 +54,9 @@ extern "C" {
     X(VMCI_DOORBELL_SET, 10, "doorbell-set",       true,  false)
 
 /**
- * Statuses: name, value of a whole call and of a batch entry, name in messages, the verdict that
- * says the same of a page. An entry has 5 bits, so FAILURE and SUCCESS_WITH_CAPABILITIES are of calls
- * only; the second is a success of START alone.
+ * Statuses: name, value of a whole call and of a batch entry, name in messages, the verdict with the
+ * same meaning for a page. A batch entry has 5 bits for its status, so only calls return FAILURE and
+ * SUCCESS_WITH_CAPABILITIES. Only START returns SUCCESS_WITH_CAPABILITIES.
  */
 #define BNT_VMWARE_STATUS_MAP(X)                                                                   \
     X(SUCCESS,        0, "success",          ACCEPTED)                                             \
@@ -72,8 +72,9 @@ extern "C" {
     X(SUCCESS_WITH_CAPABILITIES, 0x03000000, "success-with-capabilities", BUSY)
 
 /**
- * Capabilities: name, bit, name in messages. Bit 0 is never used: a guest of the short-lived version
- * 3, whose argument has it, then has no capability in common with a host and falls back to BASIC.
+ * Capabilities: name, bit, name in messages. Bit 0 is never used. A guest of the short-lived version
+ * 3 sets bit 0 in its argument, so it has no capability in common with a host, and falls back to
+ * BASIC.
  */
 #define BNT_VMWARE_CAP_MAP(X)                                                                      \
     X(BASIC,            1, "basic")                                                                \
@@ -82,7 +83,7 @@ extern "C" {
     X(SIGNALLED_WAKEUP, 4, "signalled-wakeup")                                                     \
     X(64_BIT_TARGET,    5, "64-bit-target")
 
-/** Whose driver it is: name, number. */
+/** Operating systems of a driver: name, number. */
 #define BNT_VMWARE_GUEST_ID_MAP(X)                                                                 \
     X(UNKNOWN,     0)                                                                              \
     X(LINUX,       1)                                                                              \
@@ -125,25 +126,25 @@ typedef enum bnt_vmware_guest_id {
 /** Context and resource of VMCI_DOORBELL_SET that together mean "no doorbell". */
 #define BNT_VMWARE_DOORBELL_NONE UINT32_MAX
 
-/** PFNs of a page that the 2M commands are about, and the power of two. Its entry names the first.
- */
+/** PFNs of the huge page of a 2M command, as a power of two and as a number. A batch entry names
+ * the first PFN. */
 #define BNT_VMWARE_2M_ORDER 9u
 #define BNT_VMWARE_2M_PFNS  (UINT64_C(1) << BNT_VMWARE_2M_ORDER)
 
-/** Entries of the batch page: one PFN of guest memory, aligned. */
+/** Entries of the batch page, which is one PFN of guest memory, at most. */
 #define BNT_VMWARE_BATCH_MAX 512u
 
 /** Without 64_BIT_TARGET a limit, a target and a PFN outside a batch have 32 bits. */
 #define BNT_VMWARE_PFNS_MAX_32 UINT64_C(0xFFFFFFFF)
 
-/* Bits of a batch entry: the status that the host writes, 7 that are zero, the PFN. */
+/* Bits of a batch entry: 5 for the status that the host writes, 7 that are zero, 52 for the PFN. */
 #define BNT_VMWARE_ENTRY_STATUS_MASK 0x1Fu
 #define BNT_VMWARE_ENTRY_PFN_SHIFT   12u
 #define BNT_VMWARE_ENTRY_PFN_MAX     ((UINT64_C(1) << 52) - 1)
 
 /**
- * One entry of the batch page, in the machine's byte order: little-endian, since only x86 has the
- * backdoor. A whole-call status other than SUCCESS overrides every entry, and then none counts.
+ * One entry of the batch page, in little-endian byte order, because only x86 has the backdoor. If
+ * the status of the whole call is not SUCCESS, no entry counts.
  */
 struct bnt_vmware_entry {
     bnt_le64 value;
@@ -168,37 +169,37 @@ static inline uint32_t bnt_vmware_entry_status(struct bnt_vmware_entry entry)
 }
 
 /**
- * A call of a guest, as its embedder executes it or a host's front serves it. Returns the status: a
- * bnt_vmware_status or any other value. `result` is set whatever the status: the target after a
- * SUCCESS of the commands that bring it, the capabilities in common after
- * SUCCESS_WITH_CAPABILITIES, 0 otherwise.
+ * Executes a call of the guest, and returns its status: a bnt_vmware_status or any other value.
+ * `result` is always written: the target after a SUCCESS of a command that returns it, the
+ * capabilities in common after SUCCESS_WITH_CAPABILITIES, 0 otherwise.
  */
 typedef int32_t (*bnt_vmware_call)(void *opaque, uint32_t command, uint64_t arg1, uint64_t arg2,
                                    uint64_t *result);
 
-/** "batched-lock" and so on; "unknown" for what is none. */
+/** "batched-lock" and so on; "unknown" for a value that is no command. */
 const char *bnt_vmware_command_name(uint32_t command);
 
-/** "page-pinned" and so on; "unknown" for what is none. */
+/** "page-pinned" and so on; "unknown" for a value that is no status. */
 const char *bnt_vmware_status_name(int32_t status);
 
-/** "batched" and so on for one capability, as a mask; "unknown" for what is none. */
+/** "batched" and so on for the mask of one capability; "unknown" for another value. */
 const char *bnt_vmware_cap_name(uint32_t cap);
 
-/** Whether a host that wants a reset answers this command by RESET (all but START, and unknown
- * ones).
- */
+/** Whether a host that wants a reset answers this command with RESET: true for every known command
+ * except START. */
 bool bnt_vmware_command_checked(uint32_t command);
 
-/** Whether a SUCCESS of this command brings the target. */
+/** Whether a SUCCESS of this command returns the target. */
 bool bnt_vmware_command_targets(uint32_t command);
 
-/** What a status says of a page. One that is unknown refuses it as BUSY does: it is never taken. */
+/** The verdict that a status means for a page; BUSY for an unknown status, so that the host never
+ * takes the page. */
 bnt_verdict bnt_vmware_verdict_of(int32_t status);
-/** Whether a call with this command succeeded. */
+
+/** Whether `status` means that a call of this command succeeded. */
 bool bnt_vmware_succeeded(uint32_t command, int32_t status);
 
-/** The status for a verdict; FAILURE for NONE and what is no verdict. */
+/** The status for a verdict; FAILURE for NONE and for a value that is no verdict. */
 bnt_vmware_status bnt_vmware_status_of(bnt_verdict verdict);
 
 #ifdef __cplusplus

@@ -59,7 +59,7 @@ START_TEST(test_ranges_of_settings)
     REFUSED(virtio, c.sizing.granule_pfns = 512);
     REFUSED(virtio, c.memory.page_order = 2; c.sizing.granule_pfns = 2);
     REFUSED(virtio, c.sizing.granule_pfns = 2; c.rates.use = BNT_GUEST_ON);
-    REFUSED(virtio, c.vmware.habits = BNT_GUEST_HABIT_NO_SHRINK);
+    REFUSED(virtio, c.vmware.quirks = BNT_GUEST_VMWARE_QUIRK_NO_SHRINK);
     REFUSED(virtio, c.wire = (bnt_guest_wire)(BNT_GUEST_WIRE_VMWARE + 1));
     REFUSED(virtio, c.hinting.block_pfns = 3);
     REFUSED(virtio, c.hinting.block_pfns_min = 3);
@@ -84,10 +84,10 @@ START_TEST(test_ranges_of_settings_on_vmwares_wire)
     REFUSED(vmware, c.memory.pfns = BNT_VMWARE_ENTRY_PFN_MAX + 2);
     REFUSED(vmware, c.vmware.caps = ~BNT_VMWARE_CAPS_ALL);
     REFUSED(vmware, c.vmware.batch_max = BNT_VMWARE_BATCH_MAX + 1);
-    REFUSED(vmware, c.vmware.habits = UINT8_MAX + 1);
+    REFUSED(vmware, c.vmware.quirks = UINT8_MAX + 1);
     REFUSED(vmware, c.quirks = BNT_GUEST_QUIRK_SPLIT_REQUESTS);
     REFUSED(vmware, c.record.kind = BNT_GUEST_RECORD_BITS; c.record.bits = bits;
-            c.vmware.habits = BNT_GUEST_HABIT_REFUSE_ALL);
+            c.vmware.quirks = BNT_GUEST_VMWARE_QUIRK_REFUSE_ALL);
 }
 END_TEST
 
@@ -113,11 +113,11 @@ END_TEST
 START_TEST(test_every_habit_has_a_name)
 {
     for (uint32_t bit = 0; bit < 8; bit++) {
-        ck_assert_str_ne(bnt_guest_habit_name(1u << bit), "unknown");
+        ck_assert_str_ne(bnt_guest_vmware_quirk_name(1u << bit), "unknown");
     }
-    ck_assert_str_eq(bnt_guest_habit_name(BNT_GUEST_HABIT_NO_SHRINK), "no-shrink");
-    ck_assert_str_eq(bnt_guest_habit_name(1u << 8), "unknown");
-    ck_assert_str_eq(bnt_guest_habit_name(3), "unknown");
+    ck_assert_str_eq(bnt_guest_vmware_quirk_name(BNT_GUEST_VMWARE_QUIRK_NO_SHRINK), "no-shrink");
+    ck_assert_str_eq(bnt_guest_vmware_quirk_name(1u << 8), "unknown");
+    ck_assert_str_eq(bnt_guest_vmware_quirk_name(3), "unknown");
 }
 END_TEST
 

@@ -244,7 +244,7 @@ START_TEST(test_oom_after_a_reset_that_is_followed_late_ends)
 {
     struct fvm *f = fvm_new(64);
     struct bnt_guest_oom_result result;
-    f->config.vmware.habits = BNT_GUEST_HABIT_RESET_LATE;
+    f->config.vmware.quirks = BNT_GUEST_VMWARE_QUIRK_RESET_LATE;
     f->caps = _i == 0 ? BNT_VMWARE_CAP_BASIC : FVM_CAPS_ALL;
     f->target = 64;
     fvm_up(f);
@@ -318,19 +318,19 @@ START_TEST(test_settings_are_checked)
     BAD(c.memory.page_order = 1);
     BAD(c.vmware.batch_max = 513);
     BAD(c.vmware.caps = 1);
-    BAD(c.vmware.habits = 256);
+    BAD(c.vmware.quirks = 256);
     BAD(c.rates.alloc_max = BNT_GUEST_RATE_MAX + 1);
     BAD((c.rates.alloc_min = 3000));
     BAD((c.rates.free_min = 20000));
     BAD(c.memory.pfns = UINT64_C(1) << 52);
     BAD(c.wire = (bnt_guest_wire)2);
-    BAD((c.wire = BNT_GUEST_WIRE_VIRTIO, c.vmware.habits = 1));
+    BAD((c.wire = BNT_GUEST_WIRE_VIRTIO, c.vmware.quirks = 1));
     uint64_t bits[1] = {0};
     BAD((c.record.kind = BNT_GUEST_RECORD_BITS, c.record.bits = bits,
-         c.vmware.habits = BNT_GUEST_HABIT_REFUSE_ALL));
+         c.vmware.quirks = BNT_GUEST_VMWARE_QUIRK_REFUSE_ALL));
 #undef BAD
-    ck_assert_str_eq(bnt_guest_habit_name(BNT_GUEST_HABIT_RESET_LATE), "reset-late");
-    ck_assert_str_eq(bnt_guest_habit_name(3), "unknown");
+    ck_assert_str_eq(bnt_guest_vmware_quirk_name(BNT_GUEST_VMWARE_QUIRK_RESET_LATE), "reset-late");
+    ck_assert_str_eq(bnt_guest_vmware_quirk_name(3), "unknown");
     fvm_end(f);
 }
 END_TEST

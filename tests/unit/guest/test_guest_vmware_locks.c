@@ -329,7 +329,7 @@ END_TEST
 START_TEST(test_handshake_without_2m_pages_ends_them)
 {
     struct fvm *f = fvm_new(4096);
-    f->config.vmware.habits = _i < 2 ? BNT_GUEST_HABIT_RESET_LATE : 0;
+    f->config.vmware.quirks = _i < 2 ? BNT_GUEST_VMWARE_QUIRK_RESET_LATE : 0;
     f->huge = true;
     f->target = 2048;
     fvm_up(f);
@@ -363,7 +363,7 @@ END_TEST
 START_TEST(test_late_driver_locks_nothing_before_its_handshake)
 {
     struct fvm *f = fvm_new(1024);
-    f->config.vmware.habits = BNT_GUEST_HABIT_RESET_LATE;
+    f->config.vmware.quirks = BNT_GUEST_VMWARE_QUIRK_RESET_LATE;
     f->target = _i ? 300 : 0;
     fvm_up(f);
     fvm_run(f, 2 * FVM_S);

@@ -237,7 +237,7 @@ START_TEST(test_habits_say_where_a_page_is_after_an_unlock)
     ck_assert_int_eq(
         unlocked(0, BNT_VMWARE_CMD_UNLOCK, BNT_VMWARE_PPN_UNLOCKED, BNT_VERDICT_NOT_LOCKED),
         PLACE_TAKEN);
-    ck_assert_int_eq(unlocked(BNT_GUEST_HABIT_DEFLATE_STOPS, BNT_VMWARE_CMD_UNLOCK,
+    ck_assert_int_eq(unlocked(BNT_GUEST_VMWARE_QUIRK_DEFLATE_STOPS, BNT_VMWARE_CMD_UNLOCK,
                               BNT_VMWARE_PPN_UNLOCKED, BNT_VERDICT_NOT_LOCKED),
                      PLACE_BALLOON);
     ck_assert_int_eq(
@@ -248,8 +248,8 @@ START_TEST(test_habits_say_where_a_page_is_after_an_unlock)
         PLACE_TAKEN);
     ck_assert_int_eq(unlocked(0, BNT_VMWARE_CMD_UNLOCK, BNT_VMWARE_RESET, BNT_VERDICT_RESET),
                      PLACE_TAKEN);
-    ck_assert_int_eq(unlocked(BNT_GUEST_HABIT_RESET_LATE, BNT_VMWARE_CMD_UNLOCK, BNT_VMWARE_RESET,
-                              BNT_VERDICT_RESET),
+    ck_assert_int_eq(unlocked(BNT_GUEST_VMWARE_QUIRK_RESET_LATE, BNT_VMWARE_CMD_UNLOCK,
+                              BNT_VMWARE_RESET, BNT_VERDICT_RESET),
                      PLACE_BALLOON);
 }
 END_TEST
@@ -258,7 +258,7 @@ START_TEST(test_a_page_that_is_not_needed_is_held_by_habit_only)
 {
     const uint64_t features = UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS;
     for (uint32_t habit = 0; habit < 2; habit++) {
-        calls_start(habit * BNT_GUEST_HABIT_REFUSE_ALL);
+        calls_start(habit * BNT_GUEST_VMWARE_QUIRK_REFUSE_ALL);
         oracle_observe_pages_allocated(oracle, 0, &page, 1);
         request(true, false, 0, features);
         request(true, true, BNT_VERDICT_NOT_NEEDED, features);

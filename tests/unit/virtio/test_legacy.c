@@ -84,7 +84,7 @@ START_TEST(test_vg32_interface_follows_version_1)
                                                      : F_LOW | F_HINT | F_HIGH | BNT_F_VERSION_1);
     ck_assert_uint_eq(loop.features_ok_writes, cases[_i].legacy ? 0 : 1);
     ck_assert_int_eq(bnt_drv_ready(&drv, &loopback, &loop), BNT_OK);
-    ck_assert(bnt_dev_live(&loop.dev) && bnt_dev_agreed(&loop.dev));
+    ck_assert(bnt_dev_live(&loop.dev) && bnt_dev_negotiated(&loop.dev));
     ck_assert(loop.dev.legacy == cases[_i].legacy);
     ck_assert_uint_eq(loop.dev.accepted, drv.accepted);
     ck_assert_int_eq(write(0), BNT_OK);

@@ -57,7 +57,7 @@ static bool is_taken(const struct bnt_vq_dev *vq)
         ck_assert_uint_eq(in.at, out.at);
         ck_assert_uint_eq(loaded.avail_next, vq->avail_next);
         ck_assert_uint_eq(loaded.used_next, vq->used_next);
-        ck_assert_uint_eq(loaded.out_count, vq->out_count);
+        ck_assert_uint_eq(loaded.inflight_count, vq->inflight_count);
     }
     return !in.failed;
 }
@@ -69,10 +69,10 @@ static struct bnt_vq_dev packed_of(uint64_t features)
 
     vq.avail_next = 9;
     vq.used_next = 5;
-    vq.descs_out = 4;
-    vq.out_count = 2;
-    vq.out[0] = (struct bnt_vq_dev_out){.head = 5, .descs = 2, .writable_bytes = 7};
-    vq.out[1] = (struct bnt_vq_dev_out){.head = 6, .descs = 2};
+    vq.descs_inflight = 4;
+    vq.inflight_count = 2;
+    vq.inflight[0] = (struct bnt_vq_dev_inflight){.head = 5, .descs = 2, .writable_bytes = 7};
+    vq.inflight[1] = (struct bnt_vq_dev_inflight){.head = 6, .descs = 2};
     vq.used_since = 3;
     ck_assert(is_taken(&vq));
     return vq;
@@ -91,10 +91,10 @@ START_TEST(test_packed_positions_lie_apart_by_what_is_out)
         ck_assert_int_eq(is_taken(&vq), avail == 9);
     }
     struct bnt_vq_dev vq = packed_of(0);
-    vq.descs_out = 3;
+    vq.descs_inflight = 3;
     ck_assert(!is_taken(&vq));
     vq = packed_of(0);
-    vq.out_count = 1;
+    vq.inflight_count = 1;
     ck_assert(!is_taken(&vq));
 }
 END_TEST
@@ -112,13 +112,13 @@ START_TEST(test_packed_ring_has_no_index_and_no_id_twice)
     vq.used_since = 2 * SIZE + 1;
     ck_assert(!is_taken(&vq));
     vq = packed_of(0);
-    vq.out[1].head = 5;
+    vq.inflight[1].head = 5;
     ck_assert(!is_taken(&vq));
     vq = packed_of(0);
-    vq.out[1].len = 1;
+    vq.inflight[1].len = 1;
     ck_assert(!is_taken(&vq));
     vq = packed_of(0);
-    vq.out[1].done = true;
+    vq.inflight[1].done = true;
     ck_assert(!is_taken(&vq));
 }
 END_TEST
@@ -127,12 +127,12 @@ START_TEST(test_buffer_waits_in_order_for_an_older_one_only)
 {
     struct bnt_vq_dev vq = packed_of(BNT_F_IN_ORDER);
 
-    vq.out[1].done = true;
-    vq.out[1].len = 1;
+    vq.inflight[1].done = true;
+    vq.inflight[1].len = 1;
     ck_assert(is_taken(&vq));
-    vq.out[1].head = 5; /* the device has let go of one of them */
+    vq.inflight[1].head = 5; /* the device has let go of one of them */
     ck_assert(is_taken(&vq));
-    vq.out[0].done = true;
+    vq.inflight[0].done = true;
     ck_assert(!is_taken(&vq));
 }
 END_TEST
@@ -163,8 +163,8 @@ static struct bnt_vq_dev split_of(uint64_t features)
     vq.avail_next = 1;
     vq.avail_known = 2;
     if ((features & BNT_F_IN_ORDER) != 0) {
-        vq.out_count = 3;
-        vq.out[1].done = true;
+        vq.inflight_count = 3;
+        vq.inflight[1].done = true;
     }
     ck_assert(is_taken(&vq));
     return vq;
@@ -189,20 +189,20 @@ START_TEST(test_split_ring_remembers_what_is_out_only_in_order)
 {
     struct bnt_vq_dev vq = split_of(BNT_F_IN_ORDER);
 
-    vq.out_count = 2;
+    vq.inflight_count = 2;
     ck_assert(!is_taken(&vq));
     vq = split_of(BNT_F_IN_ORDER);
-    vq.out[0].descs = 1;
-    vq.descs_out = 1;
+    vq.inflight[0].descs = 1;
+    vq.descs_inflight = 1;
     ck_assert(!is_taken(&vq));
     vq = split_of(BNT_F_IN_ORDER);
-    vq.out[0].head = SIZE;
+    vq.inflight[0].head = SIZE;
     ck_assert(!is_taken(&vq));
     vq = split_of(BNT_F_IN_ORDER);
-    vq.out[0].done = true;
+    vq.inflight[0].done = true;
     ck_assert(!is_taken(&vq));
     vq = split_of(0);
-    vq.out_count = 3;
+    vq.inflight_count = 3;
     ck_assert(!is_taken(&vq));
     vq = split_of(0);
     vq.used_since = 1;

@@ -404,18 +404,18 @@ END_TEST
 
 START_TEST(test_device_remembers_a_bounded_number_of_buffers)
 {
-    ck_assert_int_eq(bnt_vq_dev_init(&dev, &memory.mem, 3, BNT_VQ_DEV_OUT_MAX + 1, RING,
+    ck_assert_int_eq(bnt_vq_dev_init(&dev, &memory.mem, 3, BNT_VQ_DEV_INFLIGHT_MAX + 1, RING,
                                      DRIVER_EVENT, DEVICE_EVENT, PACKED, &diag),
                      BNT_OK);
-    for (unsigned i = 0; i < BNT_VQ_DEV_OUT_MAX; i++) {
+    for (unsigned i = 0; i < BNT_VQ_DEV_INFLIGHT_MAX; i++) {
         expose(i, i);
         ck_assert_int_eq(pop(), BNT_OK);
     }
-    expose(BNT_VQ_DEV_OUT_MAX, BNT_VQ_DEV_OUT_MAX);
+    expose(BNT_VQ_DEV_INFLIGHT_MAX, BNT_VQ_DEV_INFLIGHT_MAX);
     ck_assert_int_eq(pop(), BNT_E_LIMIT);
     ck_assert_int_eq(push(7, 0), BNT_OK);
     ck_assert_int_eq(pop(), BNT_OK);
-    ck_assert_uint_eq(chain.head, BNT_VQ_DEV_OUT_MAX);
+    ck_assert_uint_eq(chain.head, BNT_VQ_DEV_INFLIGHT_MAX);
 }
 END_TEST
 
