@@ -1,6 +1,6 @@
 /*
- * What the verbs share of the command line: paths to scenarios, how to run one, statuses put
- * together.
+ * The parts of the command line that verbs share: paths to scenarios, the configuration of a run,
+ * the worst of several statuses.
  */
 #include "sim/cli/cli.h"
 

@@ -1,5 +1,5 @@
 /*
- * `check` and `schema`: scenario files without running them.
+ * The verbs `check` and `schema`, which handle scenario files without running them.
  */
 #include "sim/cli/cli.h"
 
@@ -19,7 +19,7 @@ static void print_errors(const char *path, const struct scenario_errors *errors,
         }
     }
     if (errors->more) {
-        (void)fprintf(stderr, "%s: more errors were left out\n", path);
+        (void)fprintf(stderr, "%s: further errors are not shown\n", path);
     }
 }
 

@@ -27,8 +27,8 @@ struct options {
     bool has_generated;
     uint64_t generated_first; /**< seeds, both included */
     uint64_t generated_last;
-    uint32_t jobs;      /**< 0: as many as there are processors */
-    uint64_t for_ns;    /**< time limit; 0: until all seeds are done */
+    uint32_t jobs;      /**< 0 stands for the number of processors */
+    uint64_t for_ns;    /**< time limit; 0 means until all seeds are done */
     const char *output; /**< folder for the scenarios that failed */
     bool first;         /**< stop at the first failure */
     bool json;
@@ -42,7 +42,7 @@ struct verb {
     const char *name;
     const char *usage; /**< arguments */
     const char *does;  /**< one line */
-    const char *help;  /**< the whole text behind --help */
+    const char *help;  /**< the whole text that --help prints */
     unsigned allowed;  /**< OPTION_* */
     int (*run)(const struct options *options);
 };
@@ -70,21 +70,22 @@ int run_verb_test(const struct options *options);
 int run_verb_conformance(const struct options *options);
 int run_verb_doctor(const struct options *options);
 
-/** `run --generated A..B`: generated scenarios, each checked on its own. */
+/** Implements `run --generated A..B`, which checks each generated scenario separately. */
 int run_generated_scenarios(const struct options *options);
 
-/** Runs the verb in a process of its own; the exit status: the verb's, or VERDICT_CRASH. */
+/** Runs the verb in a separate process. Returns the exit status of the verb, or VERDICT_CRASH. */
 int guard_run_verb(const struct verb *verb, const struct options *options);
 
-/** Every scenario that the arguments name. False after saying what is wrong. */
+/** Finds every scenario that the arguments name. Returns false after printing an error. */
 bool options_find_scenarios(const struct options *options, struct path_list *list);
 
-/** How to run one scenario once. */
+/** The configuration of one run of one scenario. */
 struct session_config {
     const char *path;
-    const char *text; /**< NULL: read from path */
+    const char *text; /**< NULL if the text is read from `path` */
     size_t text_bytes;
-    const struct world_file *files; /**< NULL: read what the scenario names */
+    const struct world_file
+        *files; /**< NULL if the files that the scenario names are read from disk */
     uint32_t file_count;
     bool has_seed;
     uint64_t seed;
@@ -93,18 +94,19 @@ struct session_config {
     uint8_t fill; /**< of fresh memory */
     log_level log;
     FILE *log_to;
-    const char *trace;               /**< NULL: no trace is written */
+    const char *trace;               /**< NULL if no trace is written */
     struct engine_observer observer; /**< beside the trace */
     const struct choice_source *source;
     bool oracles_off;
     bool hash_off;
-    struct world_watch *watch; /**< NULL: the run is not watched by another process */
+    struct world_watch *watch; /**< NULL if no other process watches the run */
 };
 
-/** How the command line wants `path` to be run. */
+/** Makes the configuration for a run of `path` from the command line. */
 struct session_config options_make_session_config(const struct options *options, const char *path);
 
-/** One scenario, loaded and perhaps run. All its memory is in its own arena. */
+/** One scenario that was loaded and may have been run. All memory of a session is in its own arena.
+ */
 struct session {
     struct arena *arena;
     struct session_config config;
@@ -116,7 +118,7 @@ struct session {
     struct engine_observer observers[2]; /**< the caller's and the trace's */
     struct world_result result;
     uint64_t seed;
-    char name[PATH_BYTES_MAX]; /**< of the scenario, as results name it */
+    char name[PATH_BYTES_MAX]; /**< the name of the scenario in results */
     char error[1024];
 };
 
@@ -124,23 +126,23 @@ struct session {
 #define SESSION_FILES_MAX 64
 
 /**
- * Loads a scenario and the files that it names, and checks whether it can start. VERDICT_PASS, or
- * VERDICT_USAGE with the mistakes in `errors`, to be freed before the session is closed. Close the
- * session in both cases.
+ * Loads a scenario and the files that it names, and checks whether it can start. Returns
+ * VERDICT_PASS, or VERDICT_USAGE with the errors in `errors`, which must be freed before the
+ * session is closed. The session must be closed in both cases.
  */
 run_verdict session_load(struct session *session, const struct session_config *config,
                          struct scenario_errors *errors);
 
-/** Like session_load, but prints the mistakes to stderr. */
+/** Like session_load, but prints the errors to stderr. */
 run_verdict session_open(struct session *session, const struct session_config *config);
 
 /** Fills in the name and seed of a session for results, without opening it. */
 void session_fill_name(struct session *session, const struct session_config *config);
 
-/** Runs it; the verdict is also in session->result. */
+/** Runs the scenario; the verdict is also in session->result. */
 run_verdict session_run(struct session *session);
 
-/** Frees everything; memory that the world did not free turns a PASS into a FAIL. */
+/** Frees the session. Memory that the world did not free turns a PASS into a FAIL. */
 run_verdict session_close(struct session *session);
 
 /* ---- Text (print.c) ---- */
@@ -148,28 +150,27 @@ run_verdict session_close(struct session *session);
 typedef void (*print_text)(FILE *out, const char *text);
 
 void print_plain_text(FILE *out, const char *text);
-/** What stands between the quotes of a JSON string. */
+/** Prints a text as the content of a JSON string, without the quotes. */
 void print_json_text(FILE *out, const char *text);
-/** A word of a shell, in single quotes; print_shell_word leaves out the quotes that are not needed.
+/** Prints a word for a shell in single quotes; print_shell_word omits quotes that are not needed.
  */
 void print_shell_quoted(FILE *out, print_text print, const char *text);
 void print_shell_word(FILE *out, print_text print, const char *text);
 
-/** The command that runs this again. */
+/** Prints the command that repeats this run. */
 void session_print_command(const struct session *session, FILE *out, print_text print);
 
-/** The last lines of a run: the reason unless it passed, and `PASS NAME seed=N events=N
- * time=DURATION hash=16HEX`.
- */
+/** Prints the last lines of a run: the reason unless the run passed, and `PASS NAME seed=N events=N
+ * time=DURATION hash=16HEX`. */
 void session_print_line(const struct session *session, FILE *out, const char *prefix);
 
-/** A run as one JSON object on a line. */
+/** Prints a run as one JSON object on a line. */
 void session_print_json(const struct session *session, FILE *out);
 
-/** One or the other, to stdout. */
+/** Prints a run to stdout, as text or as JSON. */
 void session_print_result(const struct session *session, bool json);
 
-/** The worse of two exit statuses, in the order 5, 4, 1, 3, 6, 7. */
+/** Returns the worse of two exit statuses, in the order 5, 4, 1, 3, 6, 7. */
 int status_get_worse(int left, int right);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * Files for the command: whole files into an arena, and the scenarios below a folder.
+ * Files for the command: reads whole files into an arena, and finds the scenarios below a folder.
  *
  * Folders are read in the order of names, so that the order of runs does not depend on the file
  * system.
@@ -59,7 +59,8 @@ bool file_read(struct arena *arena, const char *path, char **bytes, size_t *leng
     const bool read = read_stream(arena, stream, bytes, length);
     (void)fclose(stream);
     if (!read) {
-        (void)snprintf(error, error_bytes, "%s: could not be read, or is larger than %u MiB", path,
+        (void)snprintf(error, error_bytes,
+                       "%s: the file could not be read, or it is larger than %u MiB", path,
                        FILE_BYTES_MAX >> 20);
     }
     return read;
@@ -106,7 +107,7 @@ static int compare_names(const void *left, const void *right)
     return strcmp(*(char *const *)left, *(char *const *)right);
 }
 
-/** Folders that were read: a link may lead to one of them again. */
+/** The folders that were read already, since a link may lead to one of them again. */
 struct seen_folders {
     struct {
         dev_t device;
@@ -115,7 +116,7 @@ struct seen_folders {
     size_t count;
 };
 
-/** Whether a folder is found for the first time. */
+/** Notes a folder; returns whether it was found for the first time. */
 static bool note_new_folder(struct seen_folders *seen, DIR *folder)
 {
     struct stat info;
@@ -133,7 +134,7 @@ static bool note_new_folder(struct seen_folders *seen, DIR *folder)
     return true;
 }
 
-/** Links come last, so that a folder is found under its own name rather than through a link. */
+/** Links are followed last, so that a folder is found under its own name and not through a link. */
 static bool queue_linked_folders(struct path_list *folders, struct path_list *links)
 {
     bool kept = true;
@@ -145,7 +146,7 @@ static bool queue_linked_folders(struct path_list *folders, struct path_list *li
     return kept;
 }
 
-/** The folders still to be read are the list itself: no recursion, no unbounded depth. */
+/** The folders that are still unread are kept in a list, so that there is no recursion. */
 static bool walk_folders(struct path_list *folders, struct path_list *links,
                          struct path_list *found, struct seen_folders *seen)
 {
@@ -210,7 +211,8 @@ bool paths_add(struct path_list *list, const char *path, char *error, size_t err
     paths_free(&folders);
     if (!walked || list->count == before) {
         (void)snprintf(error, error_bytes, "%s: %s", path,
-                       walked ? "no scenario (*.yaml) below it" : "too many scenarios below it");
+                       walked ? "there is no scenario (*.yaml) below this folder"
+                              : "there are too many scenarios below this folder");
         return false;
     }
     qsort(list->paths + before, list->count - before, sizeof *list->paths, compare_names);

@@ -1,5 +1,5 @@
 /*
- * Files for the command: whole files into an arena, and the scenarios below a folder.
+ * Files for the command: reads whole files into an arena, and finds the scenarios below a folder.
  */
 #ifndef SIM_CLI_FILES_H
 #define SIM_CLI_FILES_H
@@ -14,15 +14,15 @@
 #define PATH_BYTES_MAX 1024
 
 /**
- * Reads a whole file; one byte more is allocated and 0. False and a sentence if it cannot. Give it
- * back with arena_free(arena, bytes, length + 1).
+ * Reads a whole file and adds a byte 0 after it. Returns false and a sentence if the file cannot be
+ * read. The caller frees the bytes with arena_free(arena, bytes, length + 1).
  */
 bool file_read(struct arena *arena, const char *path, char **bytes, size_t *length, char *error,
                size_t error_bytes);
 
 /**
- * Makes a file for a while in the folder that TMPDIR names, else in /tmp, and puts its path into
- * `path`. Its descriptor, or -1 with errno.
+ * Creates a temporary file in the folder that TMPDIR names, or else in /tmp, and puts its path into
+ * `path`. Returns the file descriptor, or -1 with errno.
  */
 int file_create_temporary(char path[PATH_BYTES_MAX], const char *name);
 
@@ -33,7 +33,8 @@ struct path_list {
     size_t count;
 };
 
-/** Adds a file, or every *.yaml below a folder. False and a sentence if there is none. */
+/** Adds a file, or every *.yaml below a folder. Returns false and a sentence if there is no
+ * scenario. */
 bool paths_add(struct path_list *list, const char *path, char *error, size_t error_bytes);
 void paths_free(struct path_list *list);
 

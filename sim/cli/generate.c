@@ -1,5 +1,5 @@
 /*
- * `generate`: the scenario of a seed, as `run --generated` runs it.
+ * The verb `generate` prints the scenario of a seed, as `run --generated` runs it.
  */
 #include "sim/cli/cli.h"
 

@@ -1,7 +1,8 @@
 /*
- * `run --generated A..B`: runs and checks the scenarios of many seeds, and shrinks those that fail.
+ * Implements `run --generated A..B`: runs and checks the scenarios of many seeds, and shrinks those
+ * that fail.
  *
- * Results are reported in the order of the seeds, whichever worker ran them. The first failure of
+ * Results are reported in the order of the seeds, whatever worker ran them. The first failure of
  * each kind (its signature) is shrunk and shown; the others are counted. Scenarios run in
  * generated_worker.c.
  */
@@ -24,11 +25,11 @@
 #define POLL_MS      200
 #define FAILURES     "failures.tsv"
 
-/** Failures with one signature. */
+/** All failures that have the same signature. */
 struct kind {
     char signature[GENERATED_SIGNATURE_BYTES];
     uint64_t count;
-    uint64_t seed; /**< of the first failure */
+    uint64_t seed; /**< the seed of the first failure */
     int32_t verdict;
 };
 
@@ -36,13 +37,13 @@ struct campaign {
     const struct options *options;
     struct arena *arena;
     struct explore_profile *profile;
-    struct generated_record *window; /**< by seed - first, modulo WINDOW */
+    struct generated_record *window; /**< indexed by the seed minus the first seed, modulo WINDOW */
     bool *there;
-    FILE *failures; /**< every failure, a line each; NULL without `--output` */
+    FILE *failures; /**< a file with a line for each failure; NULL without `--output` */
     struct worker *workers;
     uint32_t worker_count;
     uint64_t start_ns;
-    uint64_t next_order; /**< counted from the first seed */
+    uint64_t next_order; /**< number of seeds reported, counted from the first seed */
     uint64_t next_reported;
     uint64_t total; /**< seeds in all; 0: 2^64 */
     uint64_t passed;
@@ -66,7 +67,7 @@ static void print_repeat_command(const struct campaign *campaign, uint64_t seed,
     }
 }
 
-/** The kind of a failure; NULL if there are too many. */
+/** Finds the kind of a failure, or adds it; NULL if there are too many kinds. */
 static struct kind *find_kind(struct campaign *campaign, const struct generated_record *record)
 {
     for (uint32_t i = 0; i < campaign->kind_count; i++) {
@@ -164,12 +165,12 @@ static void print_shrunken_scenario(struct campaign *campaign,
     struct explore_text text =
         worker_generate_scenario(campaign->arena, record->seed, campaign->profile);
     if (text.text == NULL) {
-        (void)printf("  the generator itself fails\n");
+        (void)printf("  the generator itself failed\n");
         return;
     }
     struct explore_text small =
         explore_shrink(campaign->arena, text.text, text.bytes, SHRINK_TRIES, &judge);
-    (void)printf("  cut down, in %" PRIu32 " runs:\n", shrinking.runs);
+    (void)printf("  the smallest failing scenario after %" PRIu32 " runs:\n", shrinking.runs);
     print_indented(small.text);
     if (campaign->options->output != NULL) {
         write_failed_scenario(campaign, &small, record);
@@ -239,8 +240,8 @@ static void print_summary(const struct campaign *campaign)
     }
     const uint64_t runs = campaign->passed + campaign->failed;
     (void)printf("%" PRIu64 " generated scenarios: %" PRIu64 " passed, %" PRIu64
-                 " failed in %" PRIu32 " ways; %" PRIu64 " events, drawn %" PRIu64 ".%02" PRIu64
-                 " times each; %" PRIu64 ".%" PRIu64 " s, %" PRIu64 " a second\n",
+                 " failed in %" PRIu32 " ways; %" PRIu64 " events; a scenario was drawn %" PRIu64
+                 ".%02" PRIu64 " times; %" PRIu64 ".%" PRIu64 " s, %" PRIu64 " a second\n",
                  runs, campaign->passed, campaign->failed, campaign->kind_count, campaign->events,
                  runs > 0 ? campaign->loads / runs : 0,
                  runs > 0 ? campaign->loads * 100 / runs % 100 : 0, took_ms / 1000,
@@ -270,7 +271,7 @@ static void send_seeds_to_workers(struct campaign *campaign)
     }
 }
 
-/** Replaces a worker that died; the rest of its seeds goes to the new one. */
+/** Replaces a worker that died; the new worker gets the remaining seeds. */
 static bool replace_dead_worker(struct campaign *campaign, struct worker *worker)
 {
     const uint64_t next = worker->next;

@@ -1,7 +1,7 @@
 /*
  * Checks one generated scenario: runs it twice, over memory with different contents; both runs must
  * pass with the same hash. A failure gets a signature, which is the same for all failures of its
- * kind. Called in a worker's process (generated_worker.c), which may die of it.
+ * kind. A worker's process (generated_worker.c) calls this file and may die of a scenario.
  */
 #include "sim/cli/generated.h"
 
@@ -10,7 +10,7 @@
 
 #define OTHER_FILL 0x5A
 
-/** Makes the signature: the text without numbers and names of VMs, which differ within a kind. */
+/** Makes the signature from the text of a failure, without numbers and names of VMs. */
 static void make_signature(struct generated_record *record, const char *kind, const char *text)
 {
     const char *at = text;
@@ -109,7 +109,7 @@ static run_verdict run_once(const char *text, size_t bytes, uint8_t fill,
         check_clauses(&session, record);
     }
     if (session_close(&session) != VERDICT_PASS && record->verdict == VERDICT_PASS) {
-        record_set_failure(record, VERDICT_FAIL, "memory was not given back at the end of the run");
+        record_set_failure(record, VERDICT_FAIL, "the run did not free all its memory");
     }
     return (run_verdict)record->verdict;
 }

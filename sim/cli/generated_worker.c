@@ -1,9 +1,9 @@
 /*
- * The workers of `run --generated`: processes that generate, run and check scenarios, and may die
- * of it.
+ * The workers of `run --generated` are processes that generate, run and check scenarios, and may
+ * die of a crash.
  *
- * A worker runs many seeds; when one kills it, the parent records that and starts another worker.
- * How a scenario is checked is in generated_judge.c. Called by generated.c.
+ * A worker runs many seeds. When a seed kills its worker, the parent records the death and starts
+ * another worker. How a scenario is checked is in generated_judge.c. Called by generated.c.
  */
 #include "sim/cli/generated.h"
 
@@ -20,11 +20,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define RUN_TIMEOUT_NS UINT64_C(60000000000) /**< of CPU time, for one scenario */
+#define RUN_TIMEOUT_NS UINT64_C(60000000000) /**< the most CPU time for one scenario */
 #define HANG_TIMEOUT_NS \
-    UINT64_C(900000000000) /**< of wall clock, for a scenario that waits for something */
+    UINT64_C(900000000000) /**< the most wall-clock time, for a scenario that waits */
 #define ERROR_BYTES_MAX 65536u
-#define FILES_MAX       1024 /**< more files than all workers have open together */
+#define FILES_MAX       1024 /**< more file descriptors than all workers have open together */
 
 uint64_t worker_get_time_ns(void)
 {
@@ -33,7 +33,7 @@ uint64_t worker_get_time_ns(void)
     return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
 }
 
-/** CPU time that a process used; 0: not known. */
+/** The CPU time that a process used, or 0 if it is not known. */
 static uint64_t get_cpu_ns(pid_t pid)
 {
     clockid_t clock;
@@ -44,8 +44,8 @@ static uint64_t get_cpu_ns(pid_t pid)
     return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
 }
 
-/** Whether a scenario takes too long in that process, by CPU time, so that a busy machine does not
- * matter. */
+/** Whether a scenario takes too much CPU time in a process. CPU time does not depend on how busy
+ * the machine is. */
 static bool takes_too_long(pid_t pid, uint64_t since_ns, uint64_t since_cpu_ns)
 {
     const uint64_t cpu_ns = get_cpu_ns(pid);
@@ -114,7 +114,7 @@ static void clear_error_file(int file)
     }
 }
 
-/** The line of a crash's output that says what happened; "" if there is none. */
+/** Finds the line in the output of a crash that says what happened; "" if there is none. */
 static void find_crash_line(int file, char *line, size_t bytes)
 {
     static const char *const marks[] = {
@@ -148,7 +148,7 @@ static void record_death(struct generated_record *record, int state, bool late, 
     find_crash_line(errors, line, sizeof line);
     if (late) {
         (void)snprintf(text, sizeof text,
-                       "it took too long: more than %u s of the processor's time, or %u s in all",
+                       "the scenario took too long: more than %u s of CPU time, or %u s in all",
                        (unsigned)(RUN_TIMEOUT_NS / UINT64_C(1000000000)),
                        (unsigned)(HANG_TIMEOUT_NS / UINT64_C(1000000000)));
     } else if (WIFSIGNALED(state)) {
@@ -171,7 +171,7 @@ static void run_seed(uint64_t seed, const struct explore_profile *profile, int r
     record_check_scenario(text.text, text.bytes, &record);
     explore_text_free(arena, &text);
     if (arena_close(arena) != 0 && record.verdict == VERDICT_PASS) {
-        record_set_failure(&record, VERDICT_FAIL, "the generator did not give its memory back");
+        record_set_failure(&record, VERDICT_FAIL, "the generator did not free all its memory");
     }
     if (!write_all(results, &record, sizeof record)) {
         _exit(VERDICT_CRASH);
@@ -195,7 +195,8 @@ static _Noreturn void run_worker(int orders, int results, int errors,
     _exit(VERDICT_PASS);
 }
 
-/** Closes the pipes of other workers: an open copy would hide that their other end is closed. */
+/** Closes the pipes of other workers, since an open copy would hide that the other end is closed.
+ */
 static void close_other_pipes(const int *kept, size_t count)
 {
     for (int file = STDERR_FILENO + 1; file < FILES_MAX; file++) {
@@ -249,7 +250,7 @@ void worker_send_seeds(struct worker *worker, uint64_t first, uint64_t last)
     worker->since_ns = worker_get_time_ns();
     worker->since_cpu_ns = get_cpu_ns(worker->pid);
     (void)write_all(worker->order, order,
-                    sizeof order); /* if the worker died, reading its result shows that */
+                    sizeof order); /* reading its result shows whether the worker died */
 }
 
 static void close_worker_pipes(struct worker *worker)
@@ -303,7 +304,7 @@ void worker_end(struct worker *worker)
 
 /* ---- One at a time ---- */
 
-/** Reads until the end of the file or the timeout; returns the bytes read. */
+/** Reads until the end of the file or the timeout; returns the number of bytes read. */
 static size_t read_until_timeout(int file, pid_t pid, void *bytes, size_t count, bool *late)
 {
     const uint64_t start_ns = worker_get_time_ns();
@@ -326,7 +327,8 @@ static size_t read_until_timeout(int file, pid_t pid, void *bytes, size_t count,
     return used;
 }
 
-/** Forks; in the child returns true with `out` to write to. In the parent `in` is to be read. */
+/** Forks a child process; in the child it returns true, and `out` is the pipe to write to. In the
+ * parent, `in` is the pipe to read from. */
 static bool fork_with_pipe(int *out, int *in, pid_t *pid, int errors)
 {
     int ends[2];

@@ -1,7 +1,6 @@
 /*
- * The guard: a verb runs in a worker process, so that a crash becomes verdict 5 with a sentence,
- * and is never taken for another verdict. Verbs that run scenarios start further workers, one for
- * each run.
+ * The guard runs a verb in a worker process, so that a crash gives verdict 5 with a sentence and no
+ * other verdict. Verbs that run scenarios start another worker for each run.
  */
 #include "sim/cli/isolate.h"
 
@@ -23,9 +22,10 @@ static bool report_crash(void *opaque, const struct isolate_result *result)
 {
     const struct guarded *guarded = opaque;
     if (result->end == ISOLATE_CRASHED) {
-        (void)fprintf(stderr,
-                      "ballonet %s: it %s; run it again with BALLONET_NO_GUARD=1 in a debugger\n",
-                      guarded->verb->name, result->text);
+        (void)fprintf(
+            stderr,
+            "ballonet %s: the command %s; run it again with BALLONET_NO_GUARD=1 in a debugger\n",
+            guarded->verb->name, result->text);
     } else if (result->end == ISOLATE_LIMIT) {
         (void)fprintf(stderr, "ballonet %s: it is not complete: %s\n", guarded->verb->name,
                       result->text);

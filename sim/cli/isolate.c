@@ -1,9 +1,9 @@
 /*
  * Runs tasks in worker processes; see isolate.h.
  *
- * A worker has a page shared with its parent (result, how far it came) and a pair of sockets: the
- * parent reads the worker's end from its half, the worker the parent's end from the other. Signals
- * are isolate_stop.c's. Called by every verb that runs scenarios.
+ * A worker shares a page with its parent (the result and the progress) and has a pair of sockets,
+ * by which each process sees the end of the other. Signals are isolate_stop.c's. Every verb that
+ * runs scenarios calls this file.
  */
 #ifndef _DEFAULT_SOURCE
 #define _DEFAULT_SOURCE 1 /* MAP_ANONYMOUS; NOLINT(bugprone-reserved-identifier) */
@@ -25,21 +25,22 @@
 #include <time.h>
 #include <unistd.h>
 
-/** Tasks of each job that may be running or finished while an earlier one is awaited. */
+/** The number of tasks for each job that may run or be finished while an earlier task still runs.
+ */
 #define AHEAD_OF_EACH 8u
 
-/** The memory that a worker and its parent share; the result follows it. */
+/** The memory that a worker and its parent share, followed by the result. */
 struct shared {
     struct world_watch watch;
     int status;
     bool returned;
 };
 
-/** A task from its start until its result is reported. */
+/** The state of a task from its start until its result is reported. */
 struct task {
     uint64_t index;
     pid_t process; /**< 0: it has ended */
-    int channel;   /**< the parent's half of the pair; -1: closed */
+    int channel;   /**< the parent's socket of the pair; -1 if closed */
     struct shared *shared;
     FILE *output;
     uint64_t deadline_ms;
@@ -77,7 +78,7 @@ static _Noreturn void run_worker(struct pool *pool, struct task *task, int chann
     if (task->output != NULL && dup2(fileno(task->output), STDOUT_FILENO) < 0) {
         _exit(VERDICT_LIMIT);
     }
-    if (task->output == NULL) { /* whole lines, however it ends */
+    if (task->output == NULL) { /* output consists of whole lines, however the worker ends */
         (void)setvbuf(stdout, line, _IOLBF, sizeof line);
     }
     task->shared->status =
@@ -120,13 +121,13 @@ static void task_free_resources(struct pool *pool, struct task *task)
     *task = (struct task){.channel = -1};
 }
 
-/** The task could not be started: its result says why. */
+/** Notes in the result why a task could not be started. */
 static void task_note_refusal(struct task *task, const char *what)
 {
     struct isolate_result *result = &task->result;
     result->end = ISOLATE_LIMIT;
     result->status = VERDICT_LIMIT;
-    (void)snprintf(result->text, sizeof result->text, "did not begin: no %s: %s", what,
+    (void)snprintf(result->text, sizeof result->text, "the task did not start: no %s: %s", what,
                    strerror(errno));
 }
 
@@ -153,10 +154,10 @@ static void task_start_worker(struct pool *pool, struct task *task)
     const pid_t parent = getpid();
     sigset_t block;
     sigset_t before;
-    (void)fflush(NULL); /* else the worker would print what is buffered, too */
+    (void)fflush(NULL); /* without this the worker would print the parent's buffered output too */
     (void)sigfillset(&block);
     (void)sigprocmask(SIG_BLOCK, &block,
-                      &before); /* a signal must not come before the process is in the list */
+                      &before); /* no signal may be handled before the process is in the list */
     const pid_t process = fork();
     if (process == 0) {
         (void)close(pair[0]);
@@ -192,7 +193,7 @@ static void note_worker_end(struct task *task, int state)
     result->end = ISOLATE_CRASHED;
     if (task->timed_out) {
         result->end = ISOLATE_TIMED_OUT;
-        (void)snprintf(result->text, bytes, "took longer than it may and was killed");
+        (void)snprintf(result->text, bytes, "took longer than allowed and was killed");
     } else if (WIFSIGNALED(state)) {
         result->signal = WTERMSIG(state);
         const bool asked = is_stop_signal(result->signal) ||
@@ -200,8 +201,8 @@ static void note_worker_end(struct task *task, int state)
         if (asked) {
             result->end = ISOLATE_STOPPED;
             result->status = VERDICT_LIMIT;
-            stop_record_signal(result->signal); /* the signal went to the worker alone, or it wrote
-                                          into a closed pipe */
+            stop_record_signal(result->signal); /* only the worker got the signal, or the worker
+                                                   wrote into a closed pipe */
         }
         (void)snprintf(result->text, bytes, "died of signal %d (%s)", result->signal,
                        strsignal(result->signal));
@@ -213,7 +214,7 @@ static void note_worker_end(struct task *task, int state)
         result->status = VERDICT_LIMIT;
         (void)snprintf(result->text, bytes, "ran out of memory");
     } else {
-        (void)snprintf(result->text, bytes, "ended with status %d before it was over",
+        (void)snprintf(result->text, bytes, "ended with status %d before the task was complete",
                        WEXITSTATUS(state));
     }
 }
@@ -237,7 +238,7 @@ static void task_finish(struct pool *pool, struct task *task)
     note_worker_end(task, state);
 }
 
-/** Waits until a worker ends, is overdue, or a signal comes. */
+/** Waits until a worker ends, until its time is over, or until a signal comes. */
 static void pool_wait_for_worker(struct pool *pool)
 {
     struct pollfd files[ISOLATE_JOBS_MAX];
@@ -256,7 +257,7 @@ static void pool_wait_for_worker(struct pool *pool)
     const uint64_t left = deadline_ms > now ? deadline_ms - now : 0;
     const int timeout = deadline_ms == UINT64_MAX ? -1 : (int)(left < 60000 ? left + 1 : 60000);
     if (poll(files, count, timeout) < 0) {
-        return; /* a signal: it was passed on, and the workers end */
+        return; /* a signal came and was passed to the workers, which end */
     }
     for (nfds_t i = 0; i < count; i++) {
         if (files[i].revents != 0) {
@@ -289,7 +290,7 @@ static void pool_report_finished(struct pool *pool)
     }
 }
 
-/** For debuggers: all tasks in this process, where a crash cannot be reported. */
+/** Runs all tasks in this process, for debuggers; a crash cannot be reported then. */
 static int run_tasks_in_process(const struct isolate_config *config)
 {
     int status = VERDICT_PASS;

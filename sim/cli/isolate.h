@@ -24,12 +24,11 @@
  *     status = isolate_run_tasks(&config);     // the worst status of all; VERDICT_LIMIT if it
  * stopped
  *
- * A worker shares nothing with its caller but `data` and `watch`: what it changes elsewhere is gone
- * when it ends. INT, TERM and HUP
- * are handed on to the workers: each ends its run at the next event, cleans up, and the whole
- * command ends by the signal (isolate_get_stop_signal). A worker whose parent died does the same.
- * With BALLONET_NO_GUARD in the environment, for debuggers, all work is done in the caller's
- * process.
+ * A worker shares only `data` and `watch` with its caller: all its other changes are lost when it
+ * ends. The signals INT, TERM and HUP are passed to the workers: each ends its run at the next
+ * event and cleans up, and the command ends by the signal (isolate_get_stop_signal). A worker whose
+ * parent died ends its run in the same way. With BALLONET_NO_GUARD in the environment, for
+ * debuggers, all work is done in the caller's process.
  */
 #ifndef SIM_CLI_ISOLATE_H
 #define SIM_CLI_ISOLATE_H
@@ -41,60 +40,60 @@
 #define ISOLATE_JOBS_MAX 256
 
 typedef enum isolate_end {
-    ISOLATE_RETURNED,  /**< the work returned: `status` and `data` are its own */
-    ISOLATE_LIMIT,     /**< no memory or no process could be had; the worker said which */
-    ISOLATE_CRASHED,   /**< it died of a signal, or ended before the work returned */
-    ISOLATE_TIMED_OUT, /**< it took longer than timeout_s and was killed */
-    ISOLATE_STOPPED    /**< somebody asked the command to end */
+    ISOLATE_RETURNED,  /**< the task returned, and `status` and `data` are its results */
+    ISOLATE_LIMIT,     /**< no memory or no process was available; the text says which */
+    ISOLATE_CRASHED,   /**< the worker died of a signal, or ended before the task returned */
+    ISOLATE_TIMED_OUT, /**< the task took longer than timeout_s and was killed */
+    ISOLATE_STOPPED    /**< a signal asked the command to end */
 } isolate_end;
 
 /** The result of a task. Valid inside `done` only. */
 struct isolate_result {
     uint64_t index;
     isolate_end end;
-    int status;     /**< exit status that it stands for */
-    int signal;     /**< that it died of, or 0 */
-    char text[160]; /**< a sentence, unless it returned: "died of signal 11 (...)" */
+    int status;     /**< the exit status of the task */
+    int signal;     /**< the signal that killed the worker, or 0 */
+    char text[160]; /**< a sentence unless the task returned, such as "died of signal 11 (...)" */
     const void *data;
-    struct world_watch watch; /**< how far the work's last run came */
-    FILE *output;             /**< what it printed, with `capture` */
+    struct world_watch watch; /**< the progress of the last run in the task */
+    FILE *output;             /**< the output of the worker, with `capture` */
 };
 
 struct isolate_config {
-    uint32_t jobs;       /**< workers at once, at most ISOLATE_JOBS_MAX; 0 is 1 */
-    uint64_t count;      /**< tasks 0 .. count - 1 */
+    uint32_t jobs;  /**< number of parallel workers, at most ISOLATE_JOBS_MAX; 0 stands for 1 */
+    uint64_t count; /**< tasks 0 .. count - 1 */
     size_t result_bytes; /**< of `data` */
-    uint32_t timeout_s;  /**< of one task, in seconds of the wall clock; 0: none */
-    bool capture; /**< keep what workers print for isolate_print_output; needed for jobs > 1 */
+    uint32_t timeout_s;  /**< the time limit of one task in seconds; 0 for no limit */
+    bool capture; /**< keep the output of workers for isolate_print_output; needed if jobs > 1 */
     void *opaque;
     int (*work)(void *opaque, uint64_t index, struct world_watch *watch, void *data);
     bool (*done)(void *opaque, const struct isolate_result *result);
 };
 
-/** Runs the tasks, and calls `done` for each in order. Returns the worst of their statuses. */
+/** Runs the tasks, and calls `done` for each in order. Returns the worst status of all tasks. */
 int isolate_run_tasks(const struct isolate_config *config);
 
 /**
- * Makes a session of a run whose worker was lost, for session_print_line and its like, and removes
- * what the run began of a trace. Neither opened nor to be closed.
+ * Makes a session for a run whose worker died, so that it can be printed like other runs, and
+ * removes the unfinished trace of the run. This session is not open and must not be closed.
  */
 void session_make_lost(struct session *session, const struct session_config *config,
                        const struct isolate_result *result);
 
-/** Copies what the worker printed. */
+/** Prints the output of the worker. */
 void isolate_print_output(const struct isolate_result *result, FILE *out);
 
-/** The signal by which somebody asked the command to end, or 0. */
+/** The signal by which a signal asked the command to end, or 0. */
 int isolate_get_stop_signal(void);
 
 /**
- * In a process that was forked without isolate_run_tasks: signals end it at once, and so does the
- * death of its parent.
+ * Call this in a process that was forked without isolate_run_tasks: signals and the death of its
+ * parent end it at once.
  */
 void isolate_enter_child(void);
 
-/** If a signal asked the command to end, ends the process by that signal. To be called when all
- * work is done. */
+/** If a signal asked the command to end, ends the process by that signal. Call this after all tasks
+ * are done. */
 void isolate_end_if_stopped(void);
 
 #endif

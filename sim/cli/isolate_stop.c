@@ -1,8 +1,8 @@
 /*
- * Signals: INT, TERM and HUP reach all processes of the command; each ends its run at the next
- * event, and the command ends by the signal. This file alone keeps which signal came, which
- * children it must be passed to, and which run must stop. Tasks are isolate.c's, which calls it; so
- * do files that fork by themselves.
+ * Handles signals: INT, TERM and HUP reach all processes of the command; each ends its run at the
+ * next event, and the command ends by the signal. Only this file knows which signal came, which
+ * children must get it, and which run must stop. isolate.c calls this file for its tasks, and so do
+ * files that fork processes themselves.
  */
 #ifndef _DEFAULT_SOURCE
 #define _DEFAULT_SOURCE 1 /* O_ASYNC; NOLINT(bugprone-reserved-identifier) */
@@ -19,8 +19,8 @@
 #include <sys/prctl.h>
 #endif
 
-/** A worker that was asked to end is killed after so long; one that waits for its own children,
- * after twice as long. */
+/** A worker that was asked to end is killed after this time, or after twice this time if it waits
+ * for its own children. */
 #define STOP_GRACE_S 2u
 
 static const int stop_signals[] = {SIGINT, SIGTERM, SIGHUP};
@@ -28,7 +28,7 @@ static const int stop_signals[] = {SIGINT, SIGTERM, SIGHUP};
 static volatile sig_atomic_t stop_signal;
 static volatile sig_atomic_t is_worker;
 static volatile sig_atomic_t children[ISOLATE_JOBS_MAX]; /**< processes of the innermost pool; 0 */
-static struct world_watch *volatile watched;             /**< of the run in this process */
+static struct world_watch *volatile watched; /**< the watch of the run in this process */
 
 static void handle_stop_signal(int number)
 {
@@ -53,7 +53,8 @@ static void handle_stop_signal(int number)
     errno = before;
 }
 
-/** A signal that was ignored when the command started, as by nohup, stays ignored. */
+/** A signal that was ignored when the command started, for example because of nohup, stays ignored.
+ */
 void stop_install_handlers(void)
 {
     static bool taken;
@@ -147,7 +148,8 @@ void stop_handle_pending_signal(void)
     }
 }
 
-/* Linux notifies it too (PR_SET_PDEATHSIG), which reaches a worker that the socket does not. */
+/* Linux also sends a signal when the parent dies (PR_SET_PDEATHSIG), in case the worker does not
+ * notice the closed socket. */
 void stop_watch_parent(int channel, pid_t parent)
 {
     struct sigaction action = {0};
@@ -159,7 +161,7 @@ void stop_watch_parent(int channel, pid_t parent)
 #ifdef __linux__
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
 #endif
-    if (getppid() != parent) { /* it died before it could be watched */
+    if (getppid() != parent) { /* the parent died before the worker could watch it */
         handle_stop_signal(SIGTERM);
     }
 }

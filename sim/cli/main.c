@@ -1,8 +1,8 @@
 /*
  * The entry of the command: the table of verbs, the options that they share, and help.
  *
- * Each verb has a file; to add one, add a row here. Wrong usage is exit status 2, with a hint what
- * would be right.
+ * Each verb has a file; to add a verb, add a row here. Wrong usage gives exit status 2 and a hint
+ * about correct usage.
  */
 #include "sim/cli/cli.h"
 
@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 static const struct verb verbs[] = {
-    {"run", "SCENARIO|FOLDER...", "run scenarios and judge them",
+    {"run", "SCENARIO|FOLDER...", "run scenarios and check their expectations",
      "Runs each scenario and prints what happened, then one line:\n"
      "  PASS|FAIL|INCONCLUSIVE NAME seed=N events=N time=DURATION hash=16HEX\n"
      "and, unless it passed, the reason and the command that runs it again.\n"
@@ -28,7 +28,7 @@ static const struct verb verbs[] = {
      "Prints a valid scenario that is drawn from the tables of the grammar: the same for the same\n"
      "seed, profile and version. `run --generated A..B` runs those of many seeds.\n",
      OPTION_SEED | OPTION_PROFILE, run_verb_generate},
-    {"check", "SCENARIO|FOLDER...", "say what is wrong with scenario files",
+    {"check", "SCENARIO|FOLDER...", "check scenario files and print their errors",
      "Loads each file without running it. Every error is FILE:LINE:COLUMN: error: what, and what\n"
      "would be right. Exit status 0 or 2.\n",
      OPTION_SET | OPTION_FORMAT, run_verb_check},
@@ -48,13 +48,14 @@ static const struct verb verbs[] = {
      "Runs every scenario below the folders and prints TAP version 13. With --seeds N each runs\n"
      "under the seeds 1 to N.\n",
      OPTION_SET | OPTION_SEEDS | OPTION_JUNIT, run_verb_test},
-    {"conformance", "[SCENARIO|FOLDER...]", "the clauses of the standard after running scenarios",
+    {"conformance", "[SCENARIO|FOLDER...]",
+     "run scenarios and print which clauses of the standard they cover",
      "Runs the scenarios, those below scenarios/ if none is named, and prints for each clause whether\n"
      "it was covered, violated, not exercised, or not applicable; then what personalities,\n"
      "recordings and scripted faults broke. Exit status 1 if driver or device of ours broke one.\n"
      "--format json: an array, a row a clause. --format markdown: docs/prove/conformance.md.\n",
      OPTION_SEED | OPTION_SET | OPTION_SEEDS | OPTION_FORMAT, run_verb_conformance},
-    {"doctor", "", "check that this build keeps its promises",
+    {"doctor", "", "check that this build works as promised",
      "Compares pinned values of the hash and the choice streams, and shows that a world which\n"
      "must fail does fail.\n",
      0, run_verb_doctor},
@@ -86,7 +87,8 @@ static void print_help(const struct verb *verb)
         {OPTION_TRACE, "  --trace FILE       record the run\n"},
         {OPTION_JUNIT, "  --junit FILE       write the results as JUnit too\n"},
         {OPTION_FORMAT, "  --format json      results as JSON, one object a line\n"},
-        {OPTION_VERBOSE, "  --verbose          tell every event of guest and host as it happens\n"},
+        {OPTION_VERBOSE,
+         "  --verbose          print every event of guest and host when it happens\n"},
         {OPTION_QUIET, "  --quiet            only the closing line\n"},
         {OPTION_PROFILE, "  --profile FILE     how generated scenarios are drawn\n"},
         {OPTION_GENERATED, "  --generated A..B   run the scenarios that these seeds generate\n"
@@ -173,7 +175,7 @@ static int parse_option_format(struct options *options, const char *value)
     options->markdown = pages && strcmp(value, "markdown") == 0;
     if (!options->json && !options->markdown && strcmp(value, "text") != 0) {
         return report_misuse(options->verb, "--format", value,
-                             pages ? "text, json or markdown" : "text or json");
+                             pages ? "the format must be text, json or markdown" : "text or json");
     }
     return 0;
 }
@@ -203,7 +205,7 @@ static int parse_option_generated(struct options *options, const char *value)
         !parse_number(dots + 2, &options->generated_last) ||
         options->generated_first > options->generated_last) {
         return report_misuse(options->verb, "--generated", value,
-                             "two seeds A..B are needed, the first not above the last");
+                             "a range of seeds A..B is needed, where A is not above B");
     }
     options->has_generated = true;
     return 0;
@@ -252,7 +254,8 @@ static const struct {
     {"--format", OPTION_FORMAT, parse_option_format},
 };
 
-/** An option with a value: `--name VALUE` or `--name=VALUE`. -1: it is none of these. */
+/** Parses an option with a value, `--name VALUE` or `--name=VALUE`. Returns -1 if the argument is
+ * no such option. */
 static int parse_valued_option(const struct verb *verb, struct options *options, int *at, int argc,
                                char **argv)
 {
@@ -319,15 +322,17 @@ static int check_combination(const struct verb *verb, const struct options *opti
         OPTION_SEED | OPTION_SEEDS | OPTION_SET | OPTION_TRACE | OPTION_FORMAT | OPTION_VERBOSE;
     const char *path = options->path_count > 0 ? options->paths[0] : "";
     if (verb->usage[0] == '\0' && options->path_count > 0) {
-        return report_misuse(verb->name, "unexpected argument", path, "this verb takes none");
+        return report_misuse(verb->name, "unexpected argument", path,
+                             "this verb takes no arguments");
     }
     if (options->has_generated && options->path_count > 0) {
         return report_misuse(verb->name, "unexpected argument", path,
-                             "--generated stands in place of files");
+                             "--generated and files cannot be used together");
     }
     if (options->has_generated && (options->given & file_options) != 0) {
-        return report_misuse(verb->name, "--generated", "",
-                             "only -j, --for, --first, --output, --profile and --quiet go with it");
+        return report_misuse(
+            verb->name, "--generated", "",
+            "with --generated only -j, --for, --first, --output, --profile and --quiet are allowed");
     }
     if (!options->has_generated && (verb->allowed & OPTION_GENERATED) != 0 &&
         (options->given & (OPTION_GENERATED | OPTION_PROFILE)) != 0) {
@@ -352,8 +357,8 @@ static const struct verb *find_verb(const char *name)
 }
 
 /**
- * Where a standard stream is closed, the next file opened would take its number and its text: a
- * stand-in keeps the place, which cannot be written or read.
+ * If a standard stream is closed, the next opened file would get its number and its output. Opens a
+ * file that cannot be used instead.
  */
 static void open_standard_files(void)
 {
@@ -366,7 +371,7 @@ static void open_standard_files(void)
     }
 }
 
-/** Output that could not be written makes the result unusable. */
+/** If output could not be written, the result of the command is unusable. */
 static int check_written_output(int status)
 {
     if (fflush(stdout) != 0 || ferror(stdout)) {
@@ -379,7 +384,9 @@ static int check_written_output(int status)
 int main(int argc, char **argv)
 {
     open_standard_files();
-    (void)signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of writing it */
+    (void)signal(
+        SIGXFSZ,
+        SIG_IGN); /* a file that reaches its size limit gives a write error instead of a signal */
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
         print_usage(argc < 2 ? stderr : stdout);
         return check_written_output(argc < 2 ? VERDICT_USAGE : 0);

@@ -1,5 +1,5 @@
 /*
- * Writes text in the form that JSON and shells need, since names of files may contain any
+ * Prints text in the form that JSON and shells need, since names of files may contain any
  * character.
  */
 #include "sim/cli/cli.h"

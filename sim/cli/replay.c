@@ -1,5 +1,6 @@
 /*
- * `replay`: a recorded run again, every choice from its file, every event compared.
+ * The verb `replay` repeats a recorded run: every choice comes from the trace, and every event is
+ * compared.
  */
 #include "sim/cli/cli.h"
 
@@ -50,7 +51,7 @@ static void print_replay_json(const char *path, const struct trace_check *check,
     (void)printf("\"}\n");
 }
 
-/** Runs the scenario out of the trace; the exit status. */
+/** Runs the scenario that the trace contains; returns the exit status. */
 static int replay_trace(struct trace *trace, const char *path, const struct options *options)
 {
     const struct trace_header *header = trace_get_header(trace);
@@ -99,7 +100,7 @@ static int replay_trace(struct trace *trace, const char *path, const struct opti
             session_print_line(&session, stdout, "");
         }
     } else {
-        status = VERDICT_TRACE; /* its scenario was loaded when it was recorded */
+        status = VERDICT_TRACE; /* the scenario was valid when the trace was recorded */
     }
     return status_get_worse(status, session_close(&session) == VERDICT_USAGE ? VERDICT_TRACE
                                                                              : VERDICT_PASS);

@@ -1,7 +1,7 @@
 /*
- * `run`: runs scenarios one after the other.
+ * The verb `run` runs scenarios one after the other.
  *
- * Results go to stdout, reasons with them; several scenarios exit with the worst status.
+ * Results and reasons go to stdout; the exit status is the worst of all scenarios.
  */
 #include "sim/cli/isolate.h"
 
@@ -21,7 +21,7 @@ static void print_run_result(const struct session *session, const struct options
     session_print_line(session, stdout, "");
 }
 
-/** A run of several: which scenario, under which seed. */
+/** The runs of the verb: each scenario under each seed. */
 struct runs {
     const struct options *options;
     const struct path_list *list;
@@ -43,7 +43,7 @@ static struct session_config make_run_config(const struct runs *runs, uint64_t i
     return config;
 }
 
-/** Runs one scenario under one seed and prints it; the exit status. */
+/** Runs one scenario under one seed and prints the result; returns the exit status. */
 static int run_scenario_once(void *opaque, uint64_t index, struct world_watch *watch, void *data)
 {
     const struct runs *runs = opaque;
@@ -53,7 +53,8 @@ static int run_scenario_once(void *opaque, uint64_t index, struct world_watch *w
     run_verdict verdict = session_open(&session, &config);
     if (verdict == VERDICT_PASS) {
         verdict = session_run(&session);
-        if (session.world != NULL) { /* else it did not start, and the reason was printed */
+        if (session.world !=
+            NULL) { /* otherwise the run did not start, and the reason was printed */
             print_run_result(&session, runs->options, runs->alone);
         }
     }
@@ -61,7 +62,7 @@ static int run_scenario_once(void *opaque, uint64_t index, struct world_watch *w
     return verdict == VERDICT_USAGE ? VERDICT_USAGE : status_get_worse((int)verdict, closed);
 }
 
-/** A run whose worker died is reported like any other. */
+/** A run whose worker died is printed like any other run. */
 static bool print_finished_run(void *opaque, const struct isolate_result *result)
 {
     const struct runs *runs = opaque;
@@ -97,7 +98,8 @@ int run_verb_run(const struct options *options)
     int status = options_find_scenarios(options, &list) ? VERDICT_PASS : VERDICT_USAGE;
     const bool alone = list.count == 1 && options->seeds <= 1;
     if (status == VERDICT_PASS && options->trace != NULL && !alone) {
-        (void)fprintf(stderr, "ballonet run: --trace records one run: name one scenario\n");
+        (void)fprintf(stderr,
+                      "ballonet run: --trace records a single run; name one scenario only\n");
         status = VERDICT_USAGE;
     }
     if (status == VERDICT_PASS && list.count > 1 && !can_load_all(options, &list)) {

@@ -1,8 +1,8 @@
 /*
- * One scenario from file to verdict: load it and the files that it names, make its world, run it,
- * free everything.
+ * One scenario from file to verdict: loads it and the files that it names, creates its world, runs
+ * it, and frees everything.
  *
- * Every verb that runs a scenario calls this file, so that all runs are made alike.
+ * Every verb that runs a scenario calls this file, so that all runs are made in the same way.
  */
 #include "sim/cli/cli.h"
 
@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- Files that the scenario names ---- */
+/* ---- The files that the scenario names ---- */
 
 static bool is_file_wanted(struct session *session, const char *name)
 {
@@ -33,8 +33,8 @@ static bool load_named_file(struct session *session, const char *name)
         return true;
     }
     if (session->file_count == SESSION_FILES_MAX) {
-        (void)snprintf(session->error, sizeof session->error, "more than %d recordings are named",
-                       SESSION_FILES_MAX);
+        (void)snprintf(session->error, sizeof session->error,
+                       "the scenario names more than %d recordings", SESSION_FILES_MAX);
         return false;
     }
     char *bytes = NULL;
@@ -62,7 +62,7 @@ static bool load_named_files(struct session *session, struct place *place)
     return good;
 }
 
-/** A trace contains these files; without one they are read. */
+/** Takes the named files from a trace. */
 static bool take_files_from_trace(struct session *session, struct place *place)
 {
     session->files = arena_alloc_zeroed(session->arena, SESSION_FILES_MAX * sizeof *session->files);
@@ -91,7 +91,8 @@ static void free_files(struct session *session)
 
 /* ---- Life ---- */
 
-/** Loads its text and the files that it names, and checks whether a world can be made of them. */
+/** Loads the scenario and the files that it names, and checks whether a world can be created from
+ * them. */
 static bool load_scenario(struct session *session, struct scenario_errors *errors)
 {
     const struct session_config *config = &session->config;
@@ -116,7 +117,7 @@ static bool load_scenario(struct session *session, struct scenario_errors *error
     return false;
 }
 
-/** As the loader names a scenario: its path without `.yaml`. */
+/** Names a scenario as the loader does: its path without `.yaml`. */
 void session_fill_name(struct session *session, const struct session_config *config)
 {
     const size_t bytes = strlen(config->path);
@@ -148,7 +149,7 @@ run_verdict session_open(struct session *session, const struct session_config *c
 
 /* ---- The trace beside the run ---- */
 
-/** Two observers of one run: the caller's and the trace's. */
+/** Combines two observers of one run: the caller's and the trace's. */
 static void pass_stream_to_both(void *opaque, uint32_t stream, const char *name)
 {
     const struct session *session = opaque;
@@ -218,7 +219,7 @@ static bool begin_trace(struct session *session)
     return session->writer != NULL;
 }
 
-/** A trace that could not be written makes a passing run unusable: 6. */
+/** If the trace could not be written, a run that passed gets status 6 (unusable). */
 static void end_trace(struct session *session)
 {
     struct world_result *result = &session->result;
@@ -287,14 +288,14 @@ run_verdict session_close(struct session *session)
     }
     const uint64_t left = arena_close(session->arena);
     if (left != 0) {
-        (void)fprintf(stderr, "%s: %" PRIu64 " bytes were not given back at the end of the run\n",
+        (void)fprintf(stderr, "%s: %" PRIu64 " bytes were not freed at the end of the run\n",
                       session->config.path, left);
         return VERDICT_FAIL;
     }
     return session->world != NULL ? session->result.verdict : loaded ? VERDICT_PASS : VERDICT_USAGE;
 }
 
-/* ---- What is printed of it ---- */
+/* ---- What is printed about a session ---- */
 
 void session_print_command(const struct session *session, FILE *out, print_text print)
 {

@@ -1,5 +1,6 @@
 /*
- * `test`: scenarios as a regression suite. TAP goes to stdout, JUnit to a file on request.
+ * The verb `test` runs scenarios as a regression suite. TAP is printed to stdout, and JUnit is
+ * written to a file on request.
  */
 #include "sim/cli/isolate.h"
 
@@ -13,10 +14,10 @@ struct test_result {
     const char *path;
     int status;
     uint32_t failed;
-    char reason[544]; /**< of the first run that failed */
+    char reason[544]; /**< the seed of the first run that failed */
 };
 
-/** All runs: each scenario under each seed. */
+/** The runs of the suite: each scenario under each seed. */
 struct suite {
     const struct options *options;
     const struct path_list *list;
@@ -61,8 +62,8 @@ static int run_under_seed(void *opaque, uint64_t index, struct world_watch *watc
     return status;
 }
 
-/** Prints one line of TAP after a scenario's last run; the reasons of what failed stand above it.
- */
+/** Prints one line of TAP after a scenario's last run; the reasons of failures are printed above
+ * it. */
 static void print_tap_line(struct suite *suite, size_t at)
 {
     const struct test_result *result = &suite->results[at];

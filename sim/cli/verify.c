@@ -1,8 +1,9 @@
 /*
- * `verify`: the same scenario and seed twice, under different conditions that must not matter.
+ * The verb `verify` runs the same scenario and seed twice, under different conditions that must not
+ * change the run.
  *
- * The second run has other contents in fresh memory, logs everything, and is traced. The
- * first event that differs is named with both sides.
+ * The second run has other values in fresh memory, logs everything, and writes a trace. The first
+ * event that differs is printed as it was in both runs.
  */
 #include "sim/cli/isolate.h"
 #include "sim/trace/trace.h"
@@ -27,7 +28,7 @@ struct tape {
     struct engine_record found;
 };
 
-/** One scenario and seed, run twice. */
+/** The two runs of one scenario and seed. */
 struct verified {
     char name[PATH_BYTES_MAX];
     uint64_t seed;
@@ -35,12 +36,12 @@ struct verified {
     struct world_result second;
 };
 
-/** What is verified: each scenario under each seed. */
+/** The runs to be verified: each scenario under each seed. */
 struct verification {
     const struct options *options;
     const struct path_list *list;
     uint32_t seeds;    /**< of each scenario */
-    const char *trace; /**< where second runs write theirs */
+    const char *trace; /**< where the second runs write their traces */
 };
 
 static void record_event(void *opaque, const struct engine_record *record)
@@ -149,7 +150,8 @@ static struct session_config make_run_config(const struct verification *all, uin
     };
 }
 
-/** One of the two runs; its verdict, VERDICT_USAGE if it could not be made. */
+/** Makes one of the two runs; returns its verdict, or VERDICT_USAGE if the run could not be made.
+ */
 static int run_one_of_two(const struct session_config *config, struct world_result *result,
                           struct verified *verified)
 {
@@ -164,7 +166,7 @@ static int run_one_of_two(const struct session_config *config, struct world_resu
     return status_get_worse(status, (int)session_close(&session));
 }
 
-/** Compares two runs that are complete; returns the exit status. */
+/** Compares two complete runs; returns the exit status. */
 static int compare_both_runs(const struct options *options, const struct tape *tape,
                              const struct verified *verified, int status)
 {
@@ -191,7 +193,8 @@ static int verify_scenario(void *opaque, uint64_t index, struct world_watch *wat
     int status = run_one_of_two(&config, &verified.first, &verified);
     FILE *sink = tmpfile();
     if (sink == NULL) {
-        (void)fprintf(stderr, "ballonet verify: no temporary file for the second run's log\n");
+        (void)fprintf(stderr,
+                      "ballonet verify: cannot create a temporary file for the second run's log\n");
         status = status_get_worse(status, VERDICT_TRACE);
     } else if (status != VERDICT_USAGE && !watch->stop) {
         config.trace = all->trace;
@@ -203,7 +206,7 @@ static int verify_scenario(void *opaque, uint64_t index, struct world_watch *wat
         status = status_get_worse(status, second);
         if (second != VERDICT_USAGE && second != VERDICT_TRACE && !watch->stop) {
             status = compare_both_runs(all->options, &tape, &verified, status);
-        } /* else the run did not start, and the reason was printed */
+        } /* otherwise the run did not start, and the reason was printed */
     }
     if (sink != NULL) {
         (void)fclose(sink);
@@ -231,8 +234,9 @@ static int verify_all_runs(const struct options *options, const struct path_list
     char trace[PATH_BYTES_MAX];
     const int handle = file_create_temporary(trace, "verify");
     if (handle < 0) {
-        (void)fprintf(stderr, "ballonet verify: the second run's trace has no file %s: %s\n", trace,
-                      strerror(errno));
+        (void)fprintf(stderr,
+                      "ballonet verify: cannot create the file %s for the second run's trace: %s\n",
+                      trace, strerror(errno));
         return VERDICT_TRACE;
     }
     (void)close(handle);

@@ -221,7 +221,7 @@ void conformance_observe_page_access(struct conformance *seen, uint32_t vm, uint
 
 /* ---- Time ---- */
 
-/** An event that touched this VM is over. `status` and `config` are the device's registers now,
+/** An event that concerned this VM is over. `status` and `config` are the device's registers now,
  * observed without an access of the driver. */
 void conformance_observe_event_end(struct conformance *seen, uint32_t vm, uint8_t status,
                                    const uint8_t *config, uint32_t config_bytes);

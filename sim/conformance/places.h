@@ -53,7 +53,7 @@ static inline uint8_t request_read_verdict(const struct watch *watch,
 
 /* ---- Places (places.c) ---- */
 
-/** The state of a PFN, or NULL if the guest has no such PFN. */
+/** Finds the state of a PFN; NULL if the guest has no such PFN. */
 static inline uint8_t *page_find_state(struct watch *watch, uint64_t pfn)
 {
     const struct conformance_vm *vm = &watch->config;

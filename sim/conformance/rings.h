@@ -20,7 +20,7 @@ struct watch;
 /** A buffer of a queue. */
 struct seen_buffer {
     bool in_flight;
-    bool fetched;       /**< the device read its first descriptor */
+    bool fetched;       /**< the device read the first descriptor of the buffer */
     bool overwritten;   /**< packed: used descriptors of other buffers overwrote the descriptors of
                            this buffer */
     bool indirect;      /**< the buffer has an indirect table */
@@ -102,8 +102,8 @@ struct seen_queue {
      * the size has wrap counter 1. */
     uint32_t avail_seen;
     uint32_t used_seen;
-    uint32_t avail_checked;   /**< avail_seen when kicks were checked last */
-    uint32_t used_checked;    /**< used_seen when interrupts were checked last */
+    uint32_t avail_checked;   /**< the value of avail_seen when kicks were last checked */
+    uint32_t used_checked;    /**< the value of used_seen when interrupts were last checked */
     bool used_arrived;        /**< the device used a buffer since the last interrupt arrived */
     uint16_t order_next;      /**< split ring with IN_ORDER: the descriptor that must come next */
     uint32_t in_flight;       /**< buffers in flight */

@@ -143,7 +143,7 @@ static bool is_range_within(uint64_t gpa, uint32_t bytes, uint64_t other, uint64
 }
 
 /** Whether these bytes are in a device-writable part of a buffer in any queue. */
-static bool may_device_write(const struct watch *watch, uint64_t gpa, uint32_t bytes)
+static bool device_may_write(const struct watch *watch, uint64_t gpa, uint32_t bytes)
 {
     for (int i = 0; i < SEEN_QUEUES_MAX; i++) {
         const struct seen_queue *queue = &watch->rings.queues[i];
@@ -181,7 +181,7 @@ static void check_write_into_buffers(struct watch *watch, struct seen_queue *que
             }
             const bool writable = i >= buffer->readable_count;
             clause_require(watch, DEV, get_write_clause(queue),
-                           writable || may_device_write(watch, gpa, bytes),
+                           writable || device_may_write(watch, gpa, bytes),
                            "the device writes %" PRIu32 " bytes at 0x%" PRIx64
                            ", into a readable buffer of queue %u",
                            bytes, gpa, queue->index);

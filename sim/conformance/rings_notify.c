@@ -41,7 +41,7 @@ static bool is_packed_notification_wanted(const struct watch *watch, const struc
     return (off + positions - from) % positions < (to + positions - from) % positions;
 }
 
-static bool must_driver_notify(const struct watch *watch, const struct seen_queue *queue)
+static bool driver_must_notify(const struct watch *watch, const struct seen_queue *queue)
 {
     return queue->packed ? is_packed_notification_wanted(watch, queue, queue->used,
                                                          queue->avail_checked, queue->avail_seen)
@@ -50,7 +50,7 @@ static bool must_driver_notify(const struct watch *watch, const struct seen_queu
                                                         queue->avail_checked, queue->avail_seen);
 }
 
-static bool must_device_notify(const struct watch *watch, const struct seen_queue *queue)
+static bool device_must_notify(const struct watch *watch, const struct seen_queue *queue)
 {
     return queue->packed ? is_packed_notification_wanted(watch, queue, queue->avail,
                                                          queue->used_checked, queue->used_seen)
@@ -87,7 +87,7 @@ static void check_kicks(struct watch *watch, struct seen_queue *queue, bool kick
     if (queue->lost || queue->avail_seen == queue->avail_checked) {
         return;
     }
-    const bool wanted = must_driver_notify(watch, queue);
+    const bool wanted = driver_must_notify(watch, queue);
     clause_require(watch, DRV, get_notification_clause(queue), wanted == kicked, "%s queue %u",
                    kicked ? "the driver kicks although the device suppresses notifications of"
                           : "the driver does not kick",
@@ -101,7 +101,7 @@ static void check_interrupts(struct watch *watch, struct seen_queue *queue, bool
     if (queue->lost || queue->used_seen == queue->used_checked) {
         return;
     }
-    const bool wanted = must_device_notify(watch, queue);
+    const bool wanted = device_must_notify(watch, queue);
     clause_require(watch, DEV, get_notification_clause(queue), wanted == interrupted, "%s queue %u",
                    interrupted
                        ? "the device interrupts although the driver suppresses notifications of"

@@ -52,7 +52,7 @@ struct watch_configuration {
     struct {
         bool known;
         uint32_t value;
-        uint32_t generation; /**< when it was read */
+        uint32_t generation; /**< when the configuration field was read */
     } fields[16];            /**< le32 each */
 };
 
@@ -131,7 +131,7 @@ struct watch_reports {
 struct watch_moves {
     bool on;
     uint64_t from; /**< first PFN of the page that must leave the balloon */
-    uint64_t to;   /**< first PFN of the page that replaces it */
+    uint64_t to;   /**< first PFN of the page that takes its place in the balloon */
 };
 
 struct watch {
@@ -142,7 +142,7 @@ struct watch {
     uint64_t features;         /**< the negotiated features; 0 before FEATURES_OK */
     bool emptying;             /**< the guest's own system requires an empty balloon */
     uint64_t stalled_until_ns; /**< the driver does not run before this virtual time */
-    bool given_up;             /**< the driver stopped using this device, until it resets it */
+    bool given_up;             /**< the driver stopped using this device and has not reset it yet */
     bool live;                 /**< DRIVER_OK is set */
     bool legacy;               /**< the driver uses the legacy interface */
     struct watch_registers registers;
@@ -279,13 +279,12 @@ extern const struct watcher watch_access_watcher;
 extern const struct watcher
     watch_legacy_watcher; /**< runs before the places of pages are updated */
 extern const struct watcher
-    watch_extension_watcher; /**< also runs before or after the update, like the watcher above */
+    watch_extension_watcher; /**< runs at the same point as the watcher above */
 extern const struct watcher watch_pages_watcher;
 extern const struct watcher watch_target_watcher;
 extern const struct watcher
-    watch_answers_watcher; /**< runs after the places of pages are updated */
-extern const struct watcher
-    watch_moves_watcher; /**< also runs before or after the update, like the watcher above */
+    watch_answers_watcher;                       /**< runs after the places of pages are updated */
+extern const struct watcher watch_moves_watcher; /**< runs at the same point as the watcher above */
 extern const struct watcher watch_hints_watcher;
 extern const struct watcher watch_suspend_watcher;
 extern const struct watcher watch_queue_reset_watcher;

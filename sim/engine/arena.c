@@ -1,10 +1,11 @@
 /*
- * Memory of one world: counting and filling over one jemalloc arena from a pool, or over the
- * system's allocator (BNT_SYSTEM_ALLOCATOR=1, under sanitizers).
+ * The memory of one world: counts and fills allocations of one jemalloc arena from a pool, or of
+ * the system's allocator (BNT_SYSTEM_ALLOCATOR=1, for sanitizers).
  *
- * The pool is the only static state of the simulator: jemalloc stops at about 4,095 arenas, and a
- * reset costs a tenth of making one. It holds numbers of empty arenas, nothing that a result could
- * depend on. One thread uses it, as one thread runs all worlds of a process.
+ * The pool is the only static state of the simulator. It exists because jemalloc allows about 4,095
+ * arenas, and resetting an arena is ten times cheaper than creating one. The pool holds only
+ * numbers of empty arenas, on which no result depends. Only one thread uses the pool, since one
+ * thread runs all worlds of a process.
  */
 #include "sim/engine/arena.h"
 
@@ -25,7 +26,8 @@
 #include <jemalloc/jemalloc.h>
 #endif
 
-/** Precedes each block of the system's allocator, so that closing the arena can free all blocks. */
+/** The header before each block of the system's allocator, by which closing the arena can free all
+ * blocks. */
 struct block {
     struct block *next;
     struct block *previous;
@@ -45,23 +47,23 @@ static struct arena *pool;
 
 static _Noreturn void exit_out_of_memory(const char *what, uint64_t bytes)
 {
-    (void)fprintf(stderr, "ballonet: %s (%" PRIu64 " bytes were asked for)\n", what, bytes);
+    (void)fprintf(stderr, "ballonet: %s (%" PRIu64 " bytes were requested)\n", what, bytes);
     exit(7);
 }
 
 static _Noreturn void abort_on_bug(const char *what, uint64_t bytes, uint64_t outstanding)
 {
-    (void)fprintf(stderr, "ballonet: bug: %s: %" PRIu64 " bytes, %" PRIu64 " are outstanding\n",
-                  what, bytes, outstanding);
+    (void)fprintf(stderr, "ballonet: bug: %s: %" PRIu64 " bytes, %" PRIu64 " are not freed\n", what,
+                  bytes, outstanding);
     abort();
 }
 
-/* ---- Blocks: one of two allocators ---- */
+/* ---- Blocks of memory, from one of two allocators ---- */
 
 #if BNT_SYSTEM_ALLOCATOR
 
-/** Its size is a multiple of the strictest alignment, so that the block after it is aligned like
- * malloc's. */
+/** The size of the header is a multiple of the strictest alignment, so that the block after it is
+ * aligned like a block of malloc. */
 #define BLOCK_BYTES ((sizeof(struct block) + 31) / 32 * 32)
 
 static void backend_open_arena(struct arena *arena)
@@ -91,7 +93,7 @@ static struct block *get_block_header(void *memory)
     return (struct block *)(void *)((uint8_t *)memory - BLOCK_BYTES);
 }
 
-/** The requested size of the block. */
+/** Whether a block has the requested size. */
 static bool backend_is_size_right(void *memory, size_t bytes)
 {
     return get_block_header(memory)->bytes == bytes;
@@ -123,7 +125,8 @@ static void backend_reset_arena(struct arena *arena)
 
 #else
 
-/* Without a thread cache: an arena can be reset only if no cache holds its memory. */
+/* The thread cache is switched off, since an arena can be reset only if no cache holds its memory.
+ */
 static int get_jemalloc_flags(const struct arena *arena)
 {
     return (int)((unsigned)MALLOCX_ARENA(arena->number) | (unsigned)MALLOCX_TCACHE_NONE);
@@ -133,7 +136,7 @@ static void backend_open_arena(struct arena *arena)
 {
     size_t bytes = sizeof arena->number;
     if (mallctl("arenas.create", &arena->number, &bytes, NULL, 0) != 0) {
-        exit_out_of_memory("jemalloc has no arena left", 0);
+        exit_out_of_memory("jemalloc cannot create another arena", 0);
     }
 }
 
@@ -143,7 +146,7 @@ static void *backend_alloc_block(struct arena *arena, size_t bytes, bool zero)
                    zero ? get_jemalloc_flags(arena) | MALLOCX_ZERO : get_jemalloc_flags(arena));
 }
 
-/** jemalloc knows the size only rounded up to its size class. */
+/** jemalloc knows the size of a block only rounded up to a size class. */
 static bool backend_is_size_right(void *memory, size_t bytes)
 {
     return nallocx(bytes, 0) == sallocx(memory, 0);
@@ -253,7 +256,8 @@ void arena_free(struct arena *arena, void *memory, uint64_t bytes)
     }
     bytes = round_up_to_one(bytes);
     if (bytes > arena->outstanding || !backend_is_size_right(memory, (size_t)bytes)) {
-        abort_on_bug("memory is given back that was not asked for so", bytes, arena->outstanding);
+        abort_on_bug("memory is freed with a size other than the allocated size", bytes,
+                     arena->outstanding);
     }
     arena->outstanding -= bytes;
     memset(memory, ~arena->fill & 0xFF,

@@ -1,10 +1,10 @@
 /*
  * Memory of one world: one jemalloc arena from a pool (the system allocator under sanitizers).
  *
- * Every byte that a world allocates goes through this module, is counted as requested, and is
- * filled with a pattern that `verify` varies, so that a use of uninitialised memory changes the
- * hash. A world is torn down explicitly; closing its arena reports what is still outstanding, then
- * resets it. lib/ never calls it: it takes storage from its caller.
+ * Every allocation of a world goes through this module and is counted. Fresh memory holds a pattern
+ * that `verify` varies, so that a use of uninitialised memory changes the hash. Closing an arena
+ * reports memory that the world did not free, then resets the arena. lib/ never calls this module,
+ * since it gets storage from its caller.
  */
 #ifndef SIM_ENGINE_ARENA_H
 #define SIM_ENGINE_ARENA_H
@@ -14,35 +14,36 @@
 
 struct arena;
 
-/** Takes an arena from the pool; fresh memory holds the byte `fill`. Never NULL: without memory it
- * ends the process.
- */
+/** Takes an arena from the pool; fresh memory holds the byte `fill`. Never returns NULL: without
+ * memory it ends the process. */
 struct arena *arena_open(uint8_t fill);
 
-/** Gives the arena back and resets it; returns the bytes that were not freed, which must be 0. */
+/** Returns the arena to the pool and resets it. Returns the number of bytes that were not freed,
+ * which must be 0. */
 uint64_t arena_close(struct arena *arena);
 
-/** `bytes` filled with the pattern. Never NULL: without memory it prints a message and exits with
- * status 7. */
+/** Allocates `bytes` filled with the pattern. Never returns NULL: without memory it prints a
+ * message and exits with status 7. */
 void *arena_alloc(struct arena *arena, size_t bytes);
 
-/** `bytes` of zeros. A size that the machine cannot address is treated as out of memory. */
+/** `bytes` of zeros. Allocates zeroed memory. A size that the machine cannot address is treated as
+ * out of memory. */
 void *arena_alloc_zeroed(struct arena *arena, uint64_t bytes);
 
 /** Grows an array, or allocates the first one; new bytes hold the pattern. `old` may be NULL with
  * old_bytes 0. */
 void *arena_realloc(struct arena *arena, void *old, size_t old_bytes, size_t bytes);
 
-/** Gives memory back; `bytes` as requested. NULL is ignored. */
+/** Frees memory; `bytes` is the size that was allocated. NULL is ignored. */
 void arena_free(struct arena *arena, void *memory, uint64_t bytes);
 
-/** Ends the process for lack of memory: a message, exit status 7. `bytes` 0: size not known. */
+/** Prints a message that memory is exhausted and exits with status 7. `bytes` 0: size not known. */
 _Noreturn void arena_exit_out_of_memory(uint64_t bytes);
 
-/** Bytes allocated and not freed. */
+/** The number of bytes that are allocated and not freed. */
 uint64_t arena_count_outstanding(const struct arena *arena);
 
-/** The maximum of bytes allocated at any time. */
+/** The largest number of bytes that were allocated at one time. */
 uint64_t arena_get_peak(const struct arena *arena);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Choices: named streams, each with a generator of its own, or fed from a recording. Called by
- * whoever draws.
+ * Choices: named streams, each with its own random generator, or with values from a recording. All
+ * code that draws choices calls this file.
  *
  * The n-th raw word of a stream depends on seed, name and n only, so that the draws of one part of
  * the world never change those of another.
@@ -68,8 +68,8 @@ static uint64_t draw_raw_word(struct stream *stream)
     return bnt_mix64(bnt_mix64(stream->key + count * GOLDEN) ^ stream->whiten);
 }
 
-/** Draws as many bits as bound - 1 has, again until the value is below the bound: on average at
- * most twice. */
+/** Draws as many bits as bound - 1 has, and repeats until the value is below the bound: on average
+ * at most twice. */
 static uint64_t draw_below_bound(struct stream *stream, uint64_t bound)
 {
     uint64_t mask = bound - 1;
@@ -89,13 +89,13 @@ uint64_t engine_draw_choice(struct engine *engine, uint32_t stream_index, choice
                             uint64_t bound)
 {
     if (stream_index >= engine->stream_count || bound == 0) {
-        engine_abort_on_misuse("a choice from no stream, or of nothing");
+        engine_abort_on_misuse("a choice needs an existing stream and a bound of at least 1");
     }
     struct stream *stream = &engine->streams[stream_index];
     struct choice_record choice = {stream_index, (uint32_t)kind, bound, 0};
     const struct choice_source *source = engine->config.source;
     if (engine->diverged) {
-        return 0; /* the event is handled to its end, but its results are not used */
+        return 0; /* the current event is handled to its end, but its results are not used */
     }
     if (source == NULL) {
         choice.value = draw_below_bound(stream, bound);

@@ -61,7 +61,7 @@ uint64_t engine_schedule_event(struct engine *engine, uint64_t time_ns, uint8_t 
         .priority = priority,
     };
     if (event.sequence > QUEUE_SEQUENCE_MAX) {
-        engine_abort_on_misuse("sequence numbers have run out");
+        engine_abort_on_misuse("no sequence number is left for another event");
     }
     queue_add_event(&engine->queue, &event);
     return event.sequence;
@@ -77,7 +77,7 @@ void engine_stop_run(struct engine *engine)
     engine->stopped = true;
 }
 
-/** How the run ended, if it did. */
+/** Finds how the run ended, if it has ended. */
 static engine_end find_end_before_next(const struct engine *engine)
 {
     if (engine->diverged) {

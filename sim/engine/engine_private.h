@@ -9,10 +9,10 @@
 
 struct stream {
     char name[ENGINE_NAME_MAX];
-    uint64_t key;     /**< of seed and name */
-    uint64_t whiten;  /**< a second word of seed and name */
-    uint64_t counter; /**< raw draws so far */
-    uint64_t digest;  /**< of the name alone: the hash must not know the seed */
+    uint64_t key;     /**< key from the seed and the stream's name */
+    uint64_t whiten;  /**< a second word key from the seed and the stream's name */
+    uint64_t counter; /**< number of raw words drawn so far */
+    uint64_t digest;  /**< hash of the name only, since the run's hash must not contain the seed */
 };
 
 struct engine {
@@ -25,11 +25,11 @@ struct engine {
     bool stopped;
     bool diverged;
 
-    /* the chain, before its last mixing */
+    /* the hash chain before its last mixing step */
     struct engine_hash chain;
     uint64_t state;
 
-    /* of the event being handled, or of what was done before the first */
+    /* payload of the current event, or of actions before the first event */
     struct fold payload;
     uint64_t draws;
     uint64_t draw_count;
@@ -39,7 +39,7 @@ struct engine {
     uint32_t stream_capacity;
 };
 
-/** Reports a misuse by the world and aborts, in every build. */
+/** Prints a misuse by the world and aborts, in every build. */
 _Noreturn void engine_abort_on_misuse(const char *sentence);
 
 void hash_start_chains(struct engine *engine);

@@ -1,10 +1,11 @@
 /*
- * Folding many 64-bit words into one, fast: four lanes that advance side by side, joined at the
- * end.
+ * Combines many 64-bit words into one hash word, fast: four lanes advance in parallel and are
+ * joined at the end.
  *
  * Word i goes to lane i modulo 4; each step is a bijection of the lane and of the word, so that a
  * change of one word always changes the result. 64-bit multiplications only: the same on every
- * machine. Used by the hash chain and by the blocks of a trace; not meant against an adversary.
+ * machine. The hash chain and the blocks of a trace use this hash, which is not safe against an
+ * attacker.
  */
 #ifndef SIM_ENGINE_FOLD_H
 #define SIM_ENGINE_FOLD_H
@@ -28,7 +29,7 @@ struct fold {
             0                                                                                      \
     }
 
-/** One step of a lane or of a chain: order-sensitive; cheap in a row, and cheaper side by side. */
+/** Mixes one word into a lane or a chain; the result depends on the order of the words. */
 static inline uint64_t fold_mix_word(uint64_t lane, uint64_t word)
 {
     lane = (lane ^ word ^ word >> 32) * UINT64_C(0x9FB21C651E98DF25);
@@ -41,7 +42,7 @@ static inline void fold_add_word(struct fold *fold, uint64_t word)
     *lane = fold_mix_word(*lane, word);
 }
 
-/** Like fold_add_word for each word. */
+/** Adds each word of an array, as fold_add_word does. */
 static inline void fold_add_words(struct fold *fold, const uint64_t *words, size_t count)
 {
     while (count > 0 && fold->count % FOLD_LANES != 0) {
@@ -73,7 +74,7 @@ static inline uint64_t fold_join_halves(const uint32_t *halves)
     return (uint64_t)halves[0] | (uint64_t)halves[1] << 32;
 }
 
-/** Adds their count, then two values a word, the first in the low half; an odd last one alone. */
+/** Adds the count of values, then two values in each word, the first value in the low half. */
 static inline void fold_add_halves(struct fold *fold, const uint32_t *halves, size_t count)
 {
     struct fold f = *fold; /* in registers */
@@ -105,7 +106,8 @@ static inline uint64_t fold_read_word(const uint8_t *b)
            (uint64_t)b[7] << 56;
 }
 
-/** Adds their count, then eight bytes a word, little-endian; the last word is padded with zeros. */
+/** Adds the count of bytes, then eight bytes in each little-endian word; the last word is padded
+ * with zeros. */
 static inline void fold_add_bytes(struct fold *fold, const uint8_t *bytes, size_t count)
 {
     struct fold f = *fold; /* in registers */
@@ -134,7 +136,7 @@ static inline void fold_add_bytes(struct fold *fold, const uint8_t *bytes, size_
     *fold = f;
 }
 
-/** All lanes and the count as one well-mixed word. */
+/** Joins all lanes and the count into one well-mixed word. */
 static inline uint64_t fold_get_result(const struct fold *fold)
 {
     uint64_t word = bnt_mix64(fold->count);

@@ -1,9 +1,10 @@
 /*
  * The hash chain, by ingredient: order, time, payload, state, draws.
  *
- * Values are hashed, never structs. Each ingredient is a chain of its own, so that a difference
- * says what kind of thing differs; the steps of one event depend on the last event's only, and run
- * side by side. The digest of an event is computed only if there is an observer.
+ * The hash covers values and never the bytes of structs. Each ingredient has its own chain, so that
+ * a difference names the ingredient that differs. The steps of one event depend only on the
+ * previous event and run in parallel. The digest of an event is computed only if there is an
+ * observer.
  */
 #include "sim/engine/engine_private.h"
 
@@ -27,7 +28,7 @@ void hash_start_chains(struct engine *engine)
     engine->payload = payload_start;
 }
 
-/* ---- What is added while an event is handled ---- */
+/* ---- What handlers add while an event is handled ---- */
 
 void engine_add_payload(struct engine *engine, uint64_t value)
 {
@@ -78,7 +79,7 @@ void hash_add_choice(struct engine *engine, const struct stream *stream,
 
 /* ---- At an event's end ---- */
 
-/** The event's payload as one word; an event without any costs nothing. */
+/** The payload of an event as one word; an event without payload costs nothing. */
 static uint64_t finish_payload(struct engine *engine)
 {
     if (engine->payload.count == 0) {
@@ -89,7 +90,7 @@ static uint64_t finish_payload(struct engine *engine)
     return payload;
 }
 
-/** The event's draws as one word that also says which event drew. */
+/** The draws of an event as one word that also contains the number of the event. */
 static uint64_t finish_draws(struct engine *engine)
 {
     if (engine->draw_count == 0) {

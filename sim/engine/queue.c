@@ -2,8 +2,8 @@
  * The queue of waiting events: a heap of four children a node, in the order (time, priority,
  * sequence number).
  *
- * Sequence numbers are unique, so the order is total, and what comes first depends neither on the
- * heap's shape nor on the hash's layout.
+ * Sequence numbers are unique, so that the order is total and does not depend on the heap's shape
+ * or the hash's layout.
  */
 #include "sim/engine/queue.h"
 
@@ -16,7 +16,7 @@
 #define QUEUE_FIRST_CAPACITY 64u
 #define QUEUE_CHILDREN       4u
 
-/* ---- Index: sequence number to slot ---- */
+/* ---- The index, from sequence number to slot ---- */
 
 static uint32_t index_get_mask(const struct event_queue *queue)
 {
@@ -33,8 +33,8 @@ static uint64_t index_get_sequence(const struct event_queue *queue, uint32_t at)
     return queue->slots[queue->index[at] - 1].event.sequence;
 }
 
-/** The place of a number, or the free one where it would go; at least half of the places are free.
- */
+/** Finds the place of a sequence number, or the free place where it would be stored; at least half
+ * of the places are free. */
 static uint32_t index_find_sequence(const struct event_queue *queue, uint64_t sequence)
 {
     uint32_t at = index_get_home(queue, sequence);
@@ -44,7 +44,7 @@ static uint32_t index_find_sequence(const struct event_queue *queue, uint64_t se
     return at;
 }
 
-/** Moves back the entries that the hole would hide, so that no tombstones are needed. */
+/** Moves back the entries that a removed entry would hide, so that no tombstones are needed. */
 static void index_remove_sequence(struct event_queue *queue, uint64_t sequence)
 {
     const uint32_t mask = index_get_mask(queue);
@@ -153,8 +153,10 @@ void queue_add_event(struct event_queue *queue, const struct engine_event *event
 {
     if (queue->count == queue->capacity) {
         if (queue->capacity == QUEUE_EVENTS_MAX) {
-            (void)fprintf(stderr, "ballonet: more than %u events wait: the limit of the engine\n",
-                          (unsigned)QUEUE_EVENTS_MAX);
+            (void)fprintf(
+                stderr,
+                "ballonet: more than %u events are scheduled, which is the limit of the engine\n",
+                (unsigned)QUEUE_EVENTS_MAX);
             exit(7);
         }
         grow_storage(queue, queue->capacity * 2, queue->index_bits + 1);

@@ -1,7 +1,8 @@
 /*
- * Draws keys from the tables of the grammar: whether a key is present, and its value by its type.
- * One draw a statement; integers only. The streams are draw_tree.c's, the types with rules of their
- * own are in draw_number.c and draw_choice.c. Called by generate.c, which makes the skeleton.
+ * Draws keys from the tables of scenario keys: whether a key is present, and its value by its type.
+ * Each statement draws at most one value, and all values are integers. draw_tree.c has the streams;
+ * draw_number.c and draw_choice.c draw types with special rules. generate.c, which makes the frame
+ * of a scenario, calls this file.
  */
 #include "sim/explore/draw.h"
 
@@ -35,7 +36,7 @@ bool draw_key_is_present(struct draw *draw, const struct key_table *table,
     return roll < (row->draw.share > 0 ? row->draw.share : DRAW_SHARE);
 }
 
-/* ---- Types with rules of their own ---- */
+/* ---- Types with special rules ---- */
 
 static struct yaml_node *draw_ratio(struct draw *draw, const struct drawn_key *key)
 {
@@ -142,12 +143,12 @@ struct yaml_node *draw_value(struct draw *draw, const struct key_table *table,
     case KEY_TYPE_COUNT:
         break;
     }
-    return NULL; /* the tables say why it is not drawn, or generate.c makes it */
+    return NULL; /* the tables say why this type is not drawn, or generate.c makes the value */
 }
 
 /* ---- Mappings ---- */
 
-/** Which key of a group is present: all with the same chance. */
+/** Draws which key of a group is present; all keys have the same chance. */
 static const struct key_row *draw_group_member(struct draw *draw, const struct key_table *table,
                                                unsigned group, uint32_t kind)
 {

@@ -8,12 +8,12 @@
 #include "sim/explore/profile.h"
 #include "sim/explore/text.h"
 
-#define DRAW_SHARE   160u /**< of 1000 places, how many have a key by default */
+#define DRAW_SHARE   160u /**< probability of a key by default, in thousandths */
 #define DRAW_VMS_MAX 8u
 #define DRAW_CACHE   1024u
-#define DRAW_GROUPS  4u /**< of keys of which exactly one must be present */
+#define DRAW_GROUPS  4u /**< the number of groups of keys of which exactly one must be present */
 
-/** What is looked up once for a key: its stream, and its row in the profile. */
+/** The data that is looked up once for a key: its choice stream and its row in the profile. */
 struct drawn_key {
     const struct key_row *row;
     const struct key_table *table;
@@ -23,17 +23,18 @@ struct drawn_key {
 
 struct draw {
     struct arena *arena;
-    struct engine *engine; /**< for its choices only; it has no events */
+    struct engine *engine; /**< an engine that is used only for choices and has no events */
     const struct explore_profile *profile;
     struct yaml_tree tree;
-    struct problems *problems; /**< of the tree: none can occur */
+    struct problems *problems; /**< problems of building the tree, which cannot occur */
     uint64_t run_ns;
     uint64_t quiet_ns;
-    uint64_t last_ns;    /**< time of the last action: the next may follow at once */
-    char last_event[64]; /**< event of the last trigger */
+    uint64_t last_ns;    /**< time of the last action, which the next action may follow closely */
+    char last_event[64]; /**< event of the last drawn trigger */
     uint32_t vm_count;
-    uint32_t vm;                     /**< VM that is drawn, or acted on */
-    const struct yaml_node *vm_node; /**< the VM that is drawn, with the keys drawn so far */
+    uint32_t vm; /**< index of the VM that is drawn or acted on */
+    const struct yaml_node
+        *vm_node; /**< the node of the VM that is drawn, with the keys drawn so far */
     uint64_t memory_bytes[DRAW_VMS_MAX];
     uint64_t first_pfn[DRAW_VMS_MAX];
     struct drawn_key cache[DRAW_CACHE];
@@ -41,22 +42,24 @@ struct draw {
 
 /* ---- draw_tree.c ---- */
 
-/** 0 <= value < bound, by a stream of that name. */
+/** Draws a value from 0 to bound - 1 from the stream with the given name. */
 uint64_t draw_number_below(struct draw *draw, const char *stream, uint64_t bound);
 /** low <= value <= high. */
 uint64_t draw_number_in_range(struct draw *draw, const char *stream,
                               const struct profile_range *range);
 
-/** What is known of a key; looked up once. */
+/** Finds the data of a key, which is looked up only once. */
 struct drawn_key *draw_find_key(struct draw *draw, const struct key_table *table,
                                 const struct key_row *row);
-/** 0 <= value < bound, by the key's stream. */
+/** Draws a value from 0 to bound - 1 from the stream of the key. */
 uint64_t draw_number_for_key(struct draw *draw, const struct drawn_key *key, uint64_t bound);
-/** 0 <= value <= most: as many small values as large ones, by powers of two. */
+/** Draws a value from 0 to `most`; each power of two has the same chance, so that small and large
+ * values are equally likely. */
 uint64_t draw_magnitude_for_key(struct draw *draw, const struct drawn_key *key, uint64_t most);
-/** How many bits a value has. */
+/** Counts the bits of a value. */
 unsigned draw_count_bits(uint64_t value);
-/** The key of the VM on which this one depends (`like`); NULL if it is absent. */
+/** Finds the value of the VM's key on which this key depends (`like`); NULL if that key is absent.
+ */
 const struct yaml_node *draw_find_model(const struct draw *draw, const struct key_row *row);
 
 /* Parts of the tree. */
@@ -69,28 +72,28 @@ void draw_add_key(struct draw *draw, struct yaml_node *map, const char *key,
 /* ---- draw_number.c ---- */
 
 uint64_t draw_number(struct draw *draw, const struct drawn_key *key);
-/** A time of the run. Every third action follows the one before it closely, so that they overlap.
- */
+/** Draws a time within the run. Every third action closely follows the previous action, so that the
+ * two overlap. */
 uint64_t draw_moment(struct draw *draw, const struct drawn_key *key);
 
 /* ---- draw_choice.c ---- */
 
-/** One of a key's words, by weight. */
+/** Draws one of a key's words, by their weights. */
 const struct choice *draw_choice(struct draw *draw, const struct drawn_key *key);
 struct yaml_node *draw_one_word(struct draw *draw, const struct drawn_key *key);
-/** A list of some of a key's words. */
+/** Draws a list of some of a key's words. */
 struct yaml_node *draw_word_list(struct draw *draw, const struct drawn_key *key);
-/** Every third trigger uses the event of the one before it, so that they coincide. */
+/** Every third trigger uses the event of the previous trigger, so that the two coincide. */
 struct yaml_node *draw_event(struct draw *draw, const struct drawn_key *key);
 
 /* ---- draw.c ---- */
 
-/** A mapping by the rows of a table: an item of a list, or a mapping inside one. */
+/** Draws a mapping by the rows of a table: an item of a list, or a mapping inside an item. */
 struct yaml_node *draw_map(struct draw *draw, const struct key_table *table);
-/** The value of a key; NULL if nothing of it was drawn. */
+/** Draws the value of a key; NULL if no value was drawn. */
 struct yaml_node *draw_value(struct draw *draw, const struct key_table *table,
                              const struct key_row *row);
-/** Whether a key is present in this place. */
+/** Draws whether a key is present. */
 bool draw_key_is_present(struct draw *draw, const struct key_table *table,
                          const struct key_row *row, uint32_t kind);
 

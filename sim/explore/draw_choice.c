@@ -1,6 +1,6 @@
 /*
- * One of several, or some of them: words of a list by their weights, which are the tables' or the
- * profile's, and events that a script waits for. Called by draw.c for keys of these types.
+ * Draws one or several words of a list by their weights, which come from the tables or the profile,
+ * and events that a script waits for. draw.c calls this file for keys of these types.
  */
 #include "sim/explore/draw.h"
 
@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FEATURE_SHARE 50u /**< of 100 lists, how many have a name by default */
+#define FEATURE_SHARE 50u /**< probability of a word in a list by default, in percent */
 
 static uint32_t get_weight(const struct drawn_key *key, const struct choice *choice, uint32_t usual)
 {
@@ -23,7 +23,7 @@ static uint32_t get_weight(const struct drawn_key *key, const struct choice *cho
     return profile != NULL && profile->has_other ? profile->other : usual;
 }
 
-/** A kind that requires a key which is never drawn has weight 0. */
+/** The weight of a kind is 0 if it requires a key that is never drawn. */
 static uint32_t get_kind_weight(const struct key_table *table, uint32_t kind)
 {
     for (const struct key_row *row = table->rows; row->name != NULL; row++) {
@@ -122,7 +122,7 @@ struct yaml_node *draw_event(struct draw *draw, const struct drawn_key *key)
     const uint64_t again = draw_number_for_key(draw, key, 3);
     uint64_t source = draw_number_for_key(draw, key, count);
     for (size_t i = 0; i < count && sum_event_weights(key, sources[source].events) == 0; i++) {
-        source = (source + 1) % count; /* the profile gives all of these the weight 0 */
+        source = (source + 1) % count; /* the profile gives weight 0 to all of these events */
     }
     const struct choice *events = sources[source].events;
     const struct choice *event = events;

@@ -1,6 +1,7 @@
 /*
- * Numbers: counts, sizes, times and moments of the run. Small and large values are equally likely,
- * and so are bounds and values next to them. Called by draw.c for keys of these types.
+ * Draws numbers: counts, sizes, durations and times of the run. Small and large values are equally
+ * likely; bounds and values next to bounds are likely too. draw.c calls this file for keys of these
+ * types.
  */
 #include "sim/explore/draw.h"
 
@@ -13,7 +14,7 @@ struct span {
     uint64_t low;
     uint64_t high;
     uint64_t step;
-    bool off; /**< 0 is allowed below `low`, and means "off" */
+    bool off; /**< 0 is allowed although it is below `low`, and means "off" */
 };
 
 static uint64_t get_large_value(const struct draw *draw, const struct key_row *row)
@@ -59,7 +60,7 @@ static uint64_t draw_power_of_two(struct draw *draw, const struct drawn_key *key
     return value >= span->low ? value : value << 1;
 }
 
-/** Sizes bounded by memory are often an eighth of it, or a multiple of that. */
+/** Draws a size that is a multiple of an eighth of memory, for sizes that memory bounds. */
 static uint64_t draw_part_of_memory(struct draw *draw, const struct drawn_key *key,
                                     const struct span *span)
 {
@@ -72,7 +73,7 @@ static uint64_t draw_part_of_memory(struct draw *draw, const struct drawn_key *k
     return value;
 }
 
-/** A PFN below the upper bound by eighths of the memory, or by all of it but a few PFNs. */
+/** Draws a PFN that is below the upper bound by eighths of the memory, or by almost all memory. */
 static uint64_t draw_pfn_before_edge(struct draw *draw, const struct drawn_key *key,
                                      const struct span *span)
 {

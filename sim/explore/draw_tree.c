@@ -1,9 +1,10 @@
 /*
- * The parts of every draw: nodes of the tree, and the stream of choices of a key. Which values a
- * key may take is said in draw_number.c and draw_choice.c. Called by all of sim/explore that draws.
+ * Functions that every draw needs: nodes of the tree, and the choice stream of a key. draw_number.c
+ * and draw_choice.c decide which values a key may take. Every file of sim/explore that draws calls
+ * this file.
  *
- * Each key has a stream of its own, named by its path, so that a new key in the tables does not
- * change the draws of the others.
+ * Each key has its own stream, named by its path, so that a new key in the tables does not change
+ * the draws of other keys.
  */
 #include "sim/explore/draw.h"
 #include "sim/scenario/renamed.h"

@@ -1,9 +1,9 @@
 /*
- * The frame of a generated scenario: VMs, workloads and a script, a run phase, and a quiet end, in
- * which lasting actions are undone and a last target must be reached.
+ * Makes the frame of a generated scenario: VMs, workloads, a script, a run phase, and a quiet
+ * phase, in which lasting actions are undone and a last target must be reached.
  *
- * Items that the loader refuses are drawn again; after DRAW_TRIES attempts they are left out.
- * Values are drawn by draw.c. Called by the command.
+ * Items that the loader refuses are drawn again, and are removed after DRAW_TRIES attempts. draw.c
+ * draws the values. The command calls this file.
  */
 #include "sim/explore/draw.h"
 
@@ -124,7 +124,8 @@ static struct yaml_node *make_list(struct draw *draw, int list)
     char stream[ENGINE_NAME_MAX];
     (void)snprintf(stream, sizeof stream, "%s.length", lists[list].key);
     uint64_t length = draw_number_in_range(draw, stream, get_length_range(draw, list));
-    if (list == 0) { /* actions must hit the same VM to interact: few VMs are likelier than many */
+    if (list ==
+        0) { /* actions interact only on the same VM, so that few VMs are more likely than many */
         const uint64_t other = draw_number_in_range(draw, stream, get_length_range(draw, list));
         length = other < length ? other : length;
     }
@@ -138,7 +139,7 @@ static struct yaml_node *make_list(struct draw *draw, int list)
     return length > 0 ? node : NULL;
 }
 
-/** The value of a top-level key: the frame's own, or drawn like any other. */
+/** Makes the value of a top-level key: a value of the frame, or a drawn value. */
 static struct yaml_node *make_top_level_value(struct draw *draw, const struct key_row *row,
                                               uint64_t seed)
 {
@@ -212,7 +213,7 @@ static bool has_action(const struct yaml_node *script, uint32_t vm, const char *
     return false;
 }
 
-/** The last target that the script sets; NULL if it sets none. */
+/** Finds the last target that the script sets; NULL if there is none. */
 static const struct yaml_node *find_last_target(const struct yaml_node *script, uint32_t vm)
 {
     const struct yaml_node *asked = NULL;
@@ -223,7 +224,7 @@ static const struct yaml_node *find_last_target(const struct yaml_node *script, 
     return asked;
 }
 
-/** A new target that differs from the last one, or the last one itself. */
+/** Draws a target for the quiet phase: a new target, or the last target of the script again. */
 static struct yaml_node *draw_last_size(struct draw *draw, const struct yaml_node *script,
                                         uint32_t vm)
 {
@@ -267,7 +268,7 @@ static void add_quiet_end(struct draw *draw, struct yaml_node *script)
 
 /* ---- Validation by the loader and the libraries ---- */
 
-/** A world can be made of it; else the line of what is in the way. */
+/** Whether a world can be created from the scenario; if not, returns the line of the obstacle. */
 static bool can_start(struct arena *arena, const struct scenario *scenario, uint32_t *line)
 {
     struct place place = {1, 1};
@@ -277,7 +278,7 @@ static bool can_start(struct arena *arena, const struct scenario *scenario, uint
     return can;
 }
 
-/** The lines on which it found mistakes, in order; at most `most`. */
+/** Lists the lines with errors, in order, at most `most`. */
 static uint32_t list_mistakes(struct arena *arena, const struct explore_text *text, uint32_t *lines,
                               uint32_t most)
 {
@@ -308,7 +309,7 @@ static bool has_mistake_inside(const struct yaml_item *item, uint32_t end, const
     return false;
 }
 
-/** The frame alone, with one VM that is certainly valid. */
+/** Makes a VM without drawn keys, which is always valid. */
 static struct yaml_node *make_plain_vm(struct draw *draw, uint32_t index)
 {
     struct yaml_node *vm = draw_create_node(draw, YAML_MAP);
@@ -319,7 +320,7 @@ static struct yaml_node *make_plain_vm(struct draw *draw, uint32_t index)
     return vm;
 }
 
-/** Draws the invalid items of a list again; with `last`, removes them. */
+/** Draws the invalid items of a list again, or removes them if `last`. */
 static void repair_list(struct draw *draw, int list, struct yaml_node *node, uint32_t end,
                         const uint32_t *lines, uint32_t count, bool last)
 {
@@ -375,7 +376,7 @@ static void drop_key(struct yaml_node *map, const char *key)
     }
 }
 
-/** The text, once the loader accepts it. */
+/** Repairs the tree until the loader accepts it; returns its text. */
 static struct explore_text repair_until_valid(struct draw *draw, struct yaml_node *root,
                                               bool giving_up, uint32_t *tried)
 {
@@ -387,7 +388,7 @@ static struct explore_text repair_until_valid(struct draw *draw, struct yaml_nod
         if (count == 0) {
             break;
         }
-        if (i == GENERATE_TRIES) { /* a profile may allow only values that no VM can take */
+        if (i == GENERATE_TRIES) { /* the profile may allow only values that no VM can have */
             drop_key(root, "swarm");
         }
         repair_tree(draw, root, lines, count, giving_up || i >= GENERATE_TRIES);

@@ -1,6 +1,6 @@
 /*
- * Profiles: YAML that changes how often generated scenarios draw a key, and from which values. Read
- * here, used by draw.c, draw_number.c and draw_choice.c.
+ * Profiles: YAML that changes how often generated scenarios draw a key, and from which values. This
+ * file reads a profile, which draw.c, draw_number.c and draw_choice.c use.
  */
 #include "sim/explore/profile.h"
 
@@ -44,7 +44,8 @@ const struct profile_key *profile_find_key(const struct explore_profile *profile
 
 /* ---- The names of keys ---- */
 
-/** The row that `path` names, below `table`; sections repeat their parents' names. */
+/** Finds the row that `path` names, starting at `table`; the names of sections contain the names of
+ * their parents. */
 static const struct key_row *find_row(const struct key_table *table, const char *path)
 {
     const size_t length = strcmp(table->section, "(top)") == 0 ? 0 : strlen(table->section) + 1;
@@ -93,7 +94,7 @@ static bool read_range(const struct reader *reader, const struct yaml_node *node
                               "a range whose low end is not above its high end");
 }
 
-/** Whether it is one of the key's names; an event's is without its prefix `guest.`, `host.` or
+/** Whether a name is one of the key's choices; names of events have no prefix `guest.`, `host.` or
  * `world.`. */
 static bool is_choice_name(const struct key_row *row, const char *name)
 {
@@ -127,7 +128,7 @@ static void read_weights(const struct reader *reader, const struct yaml_node *no
             key->has_other = true;
         } else if (key->count == PROFILE_NAMES_MAX) {
             problems_add_message(problems, item->key->mark,
-                                 "weights: at most %u names, and 'other'",
+                                 "weights: at most %u names and 'other' are allowed",
                                  (unsigned)PROFILE_NAMES_MAX);
             return;
         } else {
@@ -156,9 +157,10 @@ static void read_key_part(const struct reader *reader, const struct yaml_item *p
     } else if (yaml_is_text(part->key, "weights")) {
         read_weights(reader, part->value, row, key);
     } else {
-        problems_add_message(problems, part->key->mark,
-                             "unknown key '%s' of a drawn key; it takes share, range and weights",
-                             part->key->text);
+        problems_add_message(
+            problems, part->key->mark,
+            "unknown key '%s'; the entry of a drawn key may have share, range and weights",
+            part->key->text);
     }
 }
 
@@ -226,7 +228,7 @@ static void read_top_level_key(const struct reader *reader, const struct yaml_it
     } else if (!yaml_is_text(item->key, "title") && !yaml_is_text(item->key, "shows")) {
         problems_add_message(
             problems, item->key->mark,
-            "unknown key '%s' of a profile; it takes title, shows, vms, workloads, script, "
+            "unknown key '%s'; a profile may have title, shows, vms, workloads, script, "
             "run, quiet, events, settles and draw",
             item->key->text);
     }
@@ -253,7 +255,7 @@ static void read_profile_tree(const struct reader *reader, const char *text, siz
     if (profile->vms.low == 0 || profile->run.low == 0 || profile->quiet.low < 30 * SECOND) {
         problems_add_message(
             &loader->problems, root->mark,
-            "a profile needs at least one VM, a run phase, and a quiet one of at least 30s");
+            "a profile needs at least one VM, a run phase, and a quiet phase of at least 30s");
     }
 }
 
@@ -269,7 +271,7 @@ static char *read_file(struct arena *arena, const char *path, size_t *bytes, FIL
     const bool good = ferror(file) == 0 && *bytes < PROFILE_BYTES_MAX;
     (void)fclose(file);
     if (!good) {
-        (void)fprintf(errors, "%s: the profile cannot be read, or has 64 KiB or more\n", path);
+        (void)fprintf(errors, "%s: the profile cannot be read, or it has 64 KiB or more\n", path);
         arena_free(arena, text, PROFILE_BYTES_MAX);
         return NULL;
     }

@@ -1,5 +1,5 @@
 /*
- * Private to sim/explore: a profile that was read.
+ * Private to sim/explore: the struct of a loaded profile.
  */
 #ifndef SIM_EXPLORE_PROFILE_H
 #define SIM_EXPLORE_PROFILE_H
@@ -11,26 +11,26 @@
 #define PROFILE_NAMES_MAX  64
 #define PROFILE_SHARE_NONE UINT32_MAX
 
-/** The weight of one name of a choice; names that are not listed have 1, or their trait's weight.
- */
+/** The weight of one name of a choice. A name that is not listed has the weight 1 or the weight of
+ * its trait. */
 struct profile_weight {
     char name[SCENARIO_NAME_MAX];
     uint32_t weight;
 };
 
-/** What a profile sets for one key. */
+/** The settings of a profile for one key. */
 struct profile_key {
     char path[SCENARIO_NAME_MAX]; /**< `vms[].driver.sleeping`, as in docs/use/scenarios.md */
-    uint32_t share;               /**< of 1000; PROFILE_SHARE_NONE: as the table says */
+    uint32_t share; /**< probability in thousandths; PROFILE_SHARE_NONE for the table's value */
     uint64_t low;
-    uint64_t high;  /**< 0: as the table says */
-    uint32_t other; /**< weight of the names that are not below */
+    uint64_t high;  /**< 0 stands for the table's value */
+    uint32_t other; /**< weight of all names that are not in `weights` */
     bool has_other;
     uint32_t count;
     struct profile_weight weights[PROFILE_NAMES_MAX];
 };
 
-/** How many items a list has: between both, inclusive. */
+/** The smallest and the largest number of items of a list. */
 struct profile_range {
     uint64_t low;
     uint64_t high;
@@ -43,7 +43,7 @@ struct explore_profile {
     struct profile_range run; /**< ns */
     struct profile_range quiet;
     uint64_t events;
-    bool settles; /**< the last target must be reached */
+    bool settles; /**< the scenario expects that the last target is reached */
     uint32_t key_count;
     struct profile_key keys[PROFILE_KEYS_MAX];
 };
@@ -51,7 +51,7 @@ struct explore_profile {
 /** The profile that is used by default. */
 void profile_set_defaults(struct explore_profile *profile);
 
-/** The profile's entry of a key, or NULL. */
+/** Finds the entry of a key in the profile, or returns NULL. */
 const struct profile_key *profile_find_key(const struct explore_profile *profile,
                                            const char *section, const char *key);
 

@@ -1,6 +1,6 @@
 /*
  * Writes the table of docs/prove/generator.md: the keys that are never drawn, and why. The reasons
- * are in the tables of sim/scenario. Called by the test that compares the page.
+ * are in the tables of sim/scenario. The test that compares the page calls this file.
  */
 #include "sim/explore/explore.h"
 

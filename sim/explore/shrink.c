@@ -1,10 +1,9 @@
 /*
- * Shrinks a failing scenario: greedily, one change at a time, which is kept if the scenario still
- * fails.
+ * Shrinks a failing scenario by one change at a time, which is kept if the scenario still fails.
  *
  * First whole items are removed (VMs with all lines that name them, workloads, script lines,
- * expectations), then keys, features and knobs; then numbers are halved. All of it is repeated
- * until nothing changes. Called by the command.
+ * expectations), then keys, features and knobs. Then numbers are halved. These steps are repeated
+ * until no change is kept. The command calls this file.
  */
 #include "sim/explore/text.h"
 
@@ -23,7 +22,7 @@ struct shrink {
     struct explore_text best;
 };
 
-/** Whether the tree in its present form still fails; if so, its text becomes the best so far. */
+/** Whether the tree still fails in its present form; if so, its text becomes the best result. */
 static bool does_tree_still_fail(struct shrink *shrink)
 {
     if (shrink->tries == 0) {
@@ -78,8 +77,8 @@ static void remove_lines_about_vm(struct yaml_node *node, const char *name)
 }
 
 /**
- * Removes a VM with the lines about it. The list is built anew, so that the old links stay intact
- * for undoing it.
+ * Removes a VM and all lines that name it. The list is built anew, so that the old links stay
+ * intact and the removal can be undone.
  */
 static bool drop_vm(struct shrink *shrink, const struct yaml_node *vms,
                     const struct yaml_item *item)
@@ -145,7 +144,7 @@ static bool drop_item(struct shrink *shrink, struct yaml_node *node, struct yaml
 }
 
 /**
- * Seed and phases stay: a correct run would not settle in half a quiet phase either.
+ * Seed and phases are not shrunk, since even a correct run could not settle in half a quiet phase.
  */
 static bool is_part_of_frame(const struct yaml_item *item)
 {
@@ -158,7 +157,8 @@ static bool is_part_of_frame(const struct yaml_item *item)
     return false;
 }
 
-/** Removes what is not needed below a node, its own items first; true if anything was removed. */
+/** Removes items below a node that the failure does not need, direct items first; true if any item
+ * was removed. */
 static bool drop_items_below(struct shrink *shrink, struct yaml_node *node, unsigned depth)
 {
     bool dropped = false;
@@ -193,7 +193,7 @@ static const struct unit *find_unit(const char *text, const struct unit **family
     return NULL;
 }
 
-/** Halves a number, keeping it round; false if it is no number, or small enough. */
+/** Halves a number and keeps it round; false if the text is no number or is small enough. */
 static bool halve_number_text(const char *text, char out[VALUE_TEXT_BYTES])
 {
     const struct unit *family = NULL;

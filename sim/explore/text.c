@@ -1,8 +1,8 @@
 /*
- * Writes a tree as YAML: collections that fit on a line are in brackets, others are blocks. Called
- * by generate.c and shrink.c.
+ * Writes a tree as YAML: collections that fit on a line are written in brackets, other collections
+ * as blocks. Called by generate.c and shrink.c.
  *
- * Quotes are kept, and added where a plain scalar would be read as another type.
+ * Quotes are kept, and are added if a plain scalar would be read as another type.
  */
 #include "sim/explore/text.h"
 
@@ -38,8 +38,8 @@ static void append_text(struct text_out *out, const char *text)
     text_append_bytes(out, text, strlen(text));
 }
 
-/** Characters of a text that needs no quotes: letters, digits, and those of ratios, paths and
- * names. */
+/** Whether a text needs no quotes: it has only letters, digits, and the characters of ratios, paths
+ * and names. */
 static bool needs_no_quotes(const struct yaml_node *node, bool flow)
 {
     static const char *const safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -98,7 +98,8 @@ static void write_flow(struct text_out *out, struct yaml_node *node)
     append_text(out, node->kind == YAML_MAP ? "}" : "]");
 }
 
-/** The bytes that it takes in brackets; more than a line has if it does not fit. */
+/** Counts the bytes of a node in brackets; the result is longer than a line if the node does not
+ * fit. */
 static size_t count_flow_bytes(const struct yaml_node *node)
 {
     if (node->kind == YAML_TEXT || node->kind == YAML_REFUSED) {
@@ -119,7 +120,7 @@ static void write_indentation(struct text_out *out, unsigned depth)
     }
 }
 
-/** A list of names and numbers is written on one line, however long. */
+/** Whether a node is written on one line, as a list of names and numbers always is. */
 static bool fits_on_one_line(const struct yaml_node *node)
 {
     bool line = node->kind == YAML_LIST;
@@ -131,7 +132,7 @@ static bool fits_on_one_line(const struct yaml_node *node)
 
 static void write_block(struct text_out *out, struct yaml_node *node, unsigned depth, bool begun);
 
-/** The value of a key or of a list's dash, which stand on the line already. */
+/** Writes the value after a key or after the dash of a list, which are on the line already. */
 static void write_value(struct text_out *out, struct yaml_node *node, unsigned depth, bool item)
 {
     const bool fits = fits_on_one_line(node) || node->kind == YAML_TEXT ||

@@ -1,5 +1,5 @@
 /*
- * A tree of YAML as text, in the form in which generated and shrunken scenarios are shown.
+ * Writes a YAML tree as text, as generated and shrunken scenarios are shown.
  */
 #ifndef SIM_EXPLORE_TEXT_H
 #define SIM_EXPLORE_TEXT_H
@@ -13,12 +13,12 @@ struct text_out {
     char *text;
     size_t used;
     size_t size;
-    uint32_t line; /**< the line that is being written, from 1 */
+    uint32_t line; /**< number of the current line, from 1 */
 };
 
 void text_append_bytes(struct text_out *out, const char *text, size_t bytes);
 
-/** Takes an item out of a collection; `before` is the one before it, NULL if it is the first. */
+/** Removes an item from a collection; `before` is the previous item, or NULL for the first item. */
 void tree_unlink_item(struct yaml_node *list, struct yaml_item *before, struct yaml_item *item);
 
 /** Writes the tree; sets the mark of each node to the line on which it begins. */

@@ -1,8 +1,8 @@
 /*
  * Checks VMware's wire: what a host may answer to a call, and which calls a driver may make.
  *
- * After a reset the host answers RESET until START. Once the driver got RESET it makes no call
- * about pages, and its balloon is empty when it sends START. The world calls this file for each
+ * After a reset the host answers RESET until START. After the answer RESET the driver makes no call
+ * about pages, and it empties its balloon before it sends START. The world calls this file for each
  * call, and checks.c calls it after each event.
  */
 #include "sim/oracle/shadow.h"

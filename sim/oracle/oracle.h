@@ -207,7 +207,7 @@ void oracle_check_counters(struct oracle *oracle, uint32_t vm, const struct bnt_
 /** Recomputes all counts and compares every page. `host_page` reads the device's ledger. */
 void oracle_audit_pages(struct oracle *oracle, uint32_t vm, const struct bnt_host *host,
                         uint64_t allocator_pages, uint64_t reported_pages);
-/** Audits the counters of both sides: all PFNs that were inflated are deflated, reset or still
+/** Audits the counters of both sides: every inflated PFN was deflated or reset, or is still
  * ballooned. */
 void oracle_audit_counters(struct oracle *oracle, uint32_t vm, const struct bnt_guest_info *guest,
                            const struct bnt_host_info *host);

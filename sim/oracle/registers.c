@@ -1,5 +1,6 @@
 /*
- * Registers that the driver writes, and events of driver and device: actual, epochs, outcomes.
+ * Handles registers that the driver writes, and events of driver and device: actual, epochs,
+ * outcomes.
  *
  * This file checks the steps of a reset, the value of actual, and that each target request has one
  * outcome. The world calls this file for each such write and event.

@@ -1,8 +1,8 @@
 /*
- * Keys against each other: what no bound of a single key can say. Walks the lists of a scenario;
- * what an item of each must keep to is in checks_vm.c and checks_script.c.
+ * Compares keys with each other: rules that no bound of a single key can express. This file walks
+ * the lists of a scenario; the rules for an item are in checks_vm.c and checks_script.c.
  *
- * An item in which something is wrong already is left out, so that one mistake is one message.
+ * An item with an error is not checked further, so that one mistake gives one message.
  */
 #include "sim/scenario/checks.h"
 
@@ -18,19 +18,19 @@ static void check_workload(const struct check *c, const struct scenario_workload
     }
     if (workload->stop_ns <= workload->start_ns) {
         problems_add_message(problems, check_find_mark(c, "stop"),
-                             "stop: it must be later than start");
+                             "stop: the time must be later than start");
     }
     if (workload->start_ns >= c->loader->run_ns) {
         problems_add_message(problems, check_find_mark(c, "start"),
-                             "start: the run is over by then; it must be earlier");
+                             "start: this is after the end of the run; it must be earlier");
     }
     if (workload->kind == WORKLOAD_BURST && workload->width_ns >= workload->period_ns) {
         problems_add_message(problems, check_find_mark(c, "width"),
-                             "width: it must be less than period");
+                             "width: the value must be less than period");
     }
     if (workload->kind == WORKLOAD_RANDOM_WALK && workload->to_bytes < workload->size_bytes) {
         problems_add_message(problems, check_find_mark(c, "to"),
-                             "to: it must not be less than size");
+                             "to: the value must not be less than size");
     }
 }
 
@@ -49,7 +49,7 @@ static void check_expect(const struct check *c, const struct scenario_expect *ex
     }
 }
 
-/* Names of a list's items, of which each may be there once. */
+/* Checks that no two items of a list have the same name. */
 static void check_names(struct loader *loader, const struct yaml_node *list, const char *names,
                         size_t stride, const char *what)
 {
@@ -60,8 +60,8 @@ static void check_names(struct loader *loader, const struct yaml_node *list, con
         for (uint32_t j = 0; j < i; j++) {
             if (name[0] != '\0' && strcmp(names + j * stride, name) == 0) {
                 problems_add_message(&loader->problems, check_find_mark(&c, "name"),
-                                     "name: there is a %s '%s' already; names must differ", what,
-                                     name);
+                                     "name: another %s is already named '%s'; names must differ",
+                                     what, name);
                 break;
             }
         }
@@ -74,7 +74,7 @@ static const struct yaml_node *find_list(const struct loader *loader, const char
     return list != NULL && list->kind == YAML_LIST ? list : NULL;
 }
 
-/* The VM of an item, NULL if it has mistakes of its own. */
+/* Finds a VM by its index; NULL if the VM has errors itself. */
 static const struct scenario_vm *find_sound_vm(const struct loader *loader, uint32_t index)
 {
     const struct yaml_node *list = find_list(loader, "vms");
@@ -102,7 +102,7 @@ static void check_vms(struct loader *loader)
         }
         if (strcmp(scenario->vms[i].name, "machine") == 0) {
             problems_add_message(&loader->problems, check_find_mark(&c, "name"),
-                                 "name: 'machine' is the host's in metrics; take another name");
+                                 "name: metrics use 'machine' for the host; choose another name");
         }
     }
     check_names(loader, list, scenario->vms[0].name, sizeof scenario->vms[0], "VM");

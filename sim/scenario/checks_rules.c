@@ -1,13 +1,13 @@
 /*
- * How many refusals, and scripted answers of VMware's wire, a script gives a host: it takes so many
- * of each and forgets both by `clear-refusals` alone. One at an event may come at any time, and a
- * `clear-refusals` at an event perhaps never: what a script can run into is a mistake.
+ * Checks how many refusals and scripted VMware answers a script gives a host. A host keeps a
+ * limited number of each and forgets them only at `clear-refusals`. An action at an event may
+ * happen at any time or never, so that the worst case is checked.
  */
 #include "sim/scenario/checks.h"
 
 #include <ballonet/host.h>
 
-#define CLEARS_MAX 4096u /* looked at; more than any host needs */
+#define CLEARS_MAX 4096u /* the most refusals that are counted, more than any host keeps */
 
 /** How often an action at a time happens. */
 static uint64_t count_times(const struct scenario_action *action)
@@ -20,7 +20,7 @@ static uint64_t get_last_time(const struct scenario_action *action)
     return action->at_ns + action->every_ns * (count_times(action) - 1);
 }
 
-/** How often it happens before a time. */
+/** How often an action happens before a time. */
 static uint64_t count_times_before(const struct scenario_action *action, uint64_t time_ns)
 {
     if (time_ns <= action->at_ns) {
@@ -33,7 +33,7 @@ static uint64_t count_times_before(const struct scenario_action *action, uint64_
     return times < count_times(action) ? times : count_times(action);
 }
 
-/** How often it happens from `from_ns` to `to_ns`, both included. */
+/** How often an action happens from `from_ns` to `to_ns`, both included. */
 static uint64_t count_times_within(const struct scenario_action *action, uint64_t from_ns,
                                    uint64_t to_ns)
 {
@@ -47,7 +47,7 @@ static bool is_rule_of_same_kind(const struct scenario_action *action,
     return action->kind == last->kind && action->vm == last->vm;
 }
 
-/** The first `clear-refusals` at a time after this one; UINT64_MAX: none. */
+/** The time of the first `clear-refusals` after `after_ns`, or UINT64_MAX if there is none. */
 static uint64_t find_next_clear(const struct scenario *scenario, uint32_t vm, uint64_t after_ns)
 {
     uint64_t next_ns = UINT64_MAX;
@@ -64,7 +64,7 @@ static uint64_t find_next_clear(const struct scenario *scenario, uint32_t vm, ui
     return next_ns;
 }
 
-/** Rules of this kind at most between two times at which they are cleared. */
+/** Counts the rules of this kind between two times at which rules are cleared. */
 static uint64_t count_rules_within(const struct scenario *scenario,
                                    const struct scenario_action *last, uint64_t from_ns,
                                    uint64_t to_ns)
@@ -79,7 +79,7 @@ static uint64_t count_rules_within(const struct scenario *scenario,
     return rules;
 }
 
-/** At an event: those of the script up to this one. */
+/** Counts the rules of the script that are set at an event, up to the action `last`. */
 static uint64_t count_rules_at_events(const struct scenario *scenario,
                                       const struct scenario_action *last)
 {
@@ -91,7 +91,7 @@ static uint64_t count_rules_at_events(const struct scenario *scenario,
     return rules;
 }
 
-/** The most that the host has when `last` is added. */
+/** The most rules that the host can have when `last` is added. */
 static uint64_t count_rules_max(const struct scenario *scenario, const struct scenario_action *last)
 {
     uint64_t most = 0;
@@ -126,7 +126,7 @@ void check_rule_counts(const struct check *c, const struct scenario *scenario,
     if (rules > takes) {
         problems_add_message(
             &c->loader->problems, check_find_mark(c, "do"),
-            "%s: with this there are %llu %s, and a host takes %llu; leave some out, or "
+            "%s: with this action there are %llu %s, but a host keeps at most %llu; remove some or "
             "put 'clear-refusals' before it",
             calls ? "refuse-call" : "refuse", (unsigned long long)rules,
             calls ? "answers" : "refusals", (unsigned long long)takes);

@@ -1,6 +1,6 @@
 /*
- * An action's keys against each other and against its VM. Those of one wire alone are in
- * checks_wire.c, how many rules a host takes in checks_rules.c.
+ * Compares the keys of an action with each other and with its VM. Rules for one wire are in
+ * checks_wire.c, and the number of refusals is checked in checks_rules.c.
  */
 #include "sim/scenario/checks.h"
 
@@ -11,13 +11,14 @@ static void check_pfns(const struct check *c, const struct scenario_action *acti
 {
     const uint64_t last = vm->first_pfn + (vm->memory_bytes >> BNT_PFN_SHIFT) - 1;
     if (action->rule.first_pfn < vm->first_pfn || action->rule.last_pfn > last) {
-        problems_add_message(&c->loader->problems, check_find_mark(c, "pfns"),
-                             "pfns: not memory of '%s'; it must be within [%llu, %llu]", vm->name,
-                             (unsigned long long)vm->first_pfn, (unsigned long long)last);
+        problems_add_message(
+            &c->loader->problems, check_find_mark(c, "pfns"),
+            "pfns: these PFNs are not memory of '%s'; they must be within [%llu, %llu]", vm->name,
+            (unsigned long long)vm->first_pfn, (unsigned long long)last);
     }
 }
 
-/* Corruptions that are written into rings, and into what is found by walking them. */
+/* Checks corruptions that are written into rings, or into buffers found through rings. */
 static const bool spoils_rings[CORRUPTION_COUNT] = {
     [CORRUPT_AVAIL_INDEX] = true,   [CORRUPT_HEAD_RANGE] = true,   [CORRUPT_DESC_LOOP] = true,
     [CORRUPT_DESC_ADDRESS] = true,  [CORRUPT_DESC_LENGTH] = true,  [CORRUPT_DESC_ORDER] = true,
@@ -41,14 +42,14 @@ static void check_corruption(const struct check *c, const struct scenario_action
     if (vm->wire == BNT_HOST_WIRE_VMWARE && spoils_rings[action->corruption]) {
         problems_add_message(
             &c->loader->problems, check_find_mark(c, "fault"),
-            "corrupt: this is for rings, and %s speaks VMware's wire, which has none", vm->name);
+            "corrupt: this corruption needs rings, but %s uses VMware's wire, which has none",
+            vm->name);
         return;
     }
     if ((negotiated & BNT_F_RING_PACKED) != 0 && spoils_rings[action->corruption]) {
         problems_add_message(
             &c->loader->problems, check_find_mark(c, "fault"),
-            "corrupt: this is for split rings, and %s has packed ones; leave 'packed' out "
-            "of its features",
+            "corrupt: this corruption needs split rings, but %s has packed rings; remove 'packed' from its features",
             vm->name);
     }
     const uint32_t size = vm->driver.config.queues.size_max < vm->device.config.queues.size_max
@@ -57,8 +58,7 @@ static void check_corruption(const struct check *c, const struct scenario_action
     if (size < scenario_count_corruption_descriptors(action->corruption)) {
         problems_add_message(
             &c->loader->problems, check_find_mark(c, "fault"),
-            "corrupt: this needs a ring of 2 descriptors, and those of %s have %u; raise "
-            "queue_size_max, of driver and device",
+            "corrupt: this corruption needs a ring of 2 descriptors, but rings of %s have %u; raise queue_size_max of driver and device",
             vm->name, size);
     }
     if (vm->endian == BNT_BYTE_ORDER_BIG && spoils_rings[action->corruption] &&
@@ -66,8 +66,7 @@ static void check_corruption(const struct check *c, const struct scenario_action
          vm->device.config.features.interface != BNT_INTERFACE_MODERN)) {
         problems_add_message(
             &c->loader->problems, check_find_mark(c, "fault"),
-            "corrupt: this is for little-endian rings, and %s may have big-endian ones; "
-            "leave `byte_order` or `interface` out",
+            "corrupt: this corruption needs little-endian rings, but %s may have big-endian rings; remove `byte_order` or `interface`",
             vm->name);
     }
 }
@@ -82,8 +81,8 @@ uint64_t scenario_get_memory_max(const struct scenario *scenario, uint32_t vm)
     return bytes;
 }
 
-/** Memory of the VM that is there for certain when a target is set: none that is added by an event,
- * or perhaps after one. */
+/** The memory that the VM certainly has when a target is set, without memory whose hotplug depends
+ * on an event. */
 static uint64_t get_memory_at(const struct scenario *scenario, const struct scenario_action *target)
 {
     uint64_t bytes = scenario->vms[target->vm].memory_bytes;
@@ -107,7 +106,7 @@ void check_action(const struct check *c, const struct scenario *scenario,
         if (action->every_ns > 0 && action->times > 1 && action->at_ns < run_ns &&
             (action->times - 1) > (run_ns - action->at_ns - 1) / action->every_ns) {
             problems_add_message(&c->loader->problems, check_find_mark(c, "times"),
-                                 "times: the run is over before the last of them");
+                                 "times: the run ends before the last repetition");
         }
     }
     if (vm == NULL) {

@@ -1,5 +1,6 @@
 /*
- * What the checks of every item use: where to point, and the checks of a value alone.
+ * Functions that the checks of every item use: where a message points, and checks of a single
+ * value.
  */
 #include "sim/scenario/checks.h"
 

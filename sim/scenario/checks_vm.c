@@ -1,6 +1,6 @@
 /*
- * A VM's keys against each other: memory, pages, requests, rings, features. Those of one wire alone
- * are in checks_wire.c.
+ * Compares the keys of a VM with each other: memory, pages, requests, rings, features. Rules for
+ * one wire are in checks_wire.c.
  */
 #include "sim/scenario/checks.h"
 
@@ -23,7 +23,7 @@ static bool has_reset_without_verdicts(uint64_t features)
 static void check_features(const struct check *c, const struct scenario_vm *vm)
 {
     static const char *const form =
-        "features: 'reset' needs 'verdicts'; add it, or leave 'reset' out";
+        "features: 'reset' needs 'verdicts'; add 'verdicts' or remove 'reset'";
     const bool driver = has_own_features(c, "driver");
     const bool device = has_own_features(c, "device");
     const uint64_t init = UINT64_C(1) << BNT_BALLOON_BIT_DEVICE_INIT_ON_INFLATE;
@@ -65,8 +65,7 @@ static void check_interface(const struct check *c, const struct scenario_vm *vm)
                                         : check_find_mark(c, "features");
         problems_add_message(
             &c->loader->problems, at,
-            "features: a legacy device offers none of verdicts, reset, packed and others "
-            "above bit 31; leave them out");
+            "features: a legacy device cannot offer verdicts, reset, packed and other features above bit 31; remove them");
     }
 }
 
@@ -96,7 +95,7 @@ static void check_hints(const struct check *c, const struct scenario_vm *vm, uin
     } else if (least > block) {
         problems_add_message(&c->loader->problems,
                              check_find_mark_in_map(c, "driver", "hint_block_min"),
-                             "hint_block_min: it must not be more than hint_block");
+                             "hint_block_min: the value must not be more than hint_block");
     }
 }
 
@@ -113,7 +112,7 @@ void check_vm(const struct check *c, const struct scenario_vm *vm)
         const bool pinned = vm->pinned_bytes > 0 && yaml_find_item(c->node, "pinned") != NULL;
         problems_add_message(
             problems, check_find_mark(c, pinned ? "pinned" : "kernel"),
-            "kernel and pinned leave no memory: their sum must be less than memory, %s",
+            "kernel and pinned take all memory: their sum must be less than memory, %s",
             check_write_bytes(a, vm->memory_bytes));
     }
     check_at_most(c, "watermark_min", size_units, vm->watermark_min_bytes, vm->memory_bytes / 2,
@@ -123,13 +122,14 @@ void check_vm(const struct check *c, const struct scenario_vm *vm)
                              "first_pfn: %llu must be the first PFN of a page of %s",
                              (unsigned long long)vm->first_pfn, check_write_bytes(a, page));
     }
-    /* The address behind memory has 64 bits, too. */
+    /* The address after the end of memory must fit in 64 bits too. */
     const bool batches = vm->wire == BNT_HOST_WIRE_VMWARE;
     const uint64_t last = batches ? BNT_VMWARE_ENTRY_PFN_MAX - 1 : BNT_PFN_MAX;
     if (vm->first_pfn + (vm->memory_bytes >> BNT_PFN_SHIFT) > last + 1) {
-        problems_add_message(problems, check_find_mark(c, "first_pfn"),
-                             "first_pfn: memory from there ends beyond PFN %llu, the wire's last",
-                             (unsigned long long)last);
+        problems_add_message(
+            problems, check_find_mark(c, "first_pfn"),
+            "first_pfn: memory that begins there ends beyond PFN %llu, the wire's last",
+            (unsigned long long)last);
     }
     if (vm->driver.config.requests.pfns_max < 1u << vm->page_order) {
         problems_add_message(
@@ -148,7 +148,7 @@ void check_vm(const struct check *c, const struct scenario_vm *vm)
     }
     if (vm->driver.config.sizing.retry_min_ns > vm->driver.config.sizing.retry_max_ns) {
         problems_add_message(problems, check_find_mark_in_map(c, "driver", "retry_min"),
-                             "retry_min: it must not be more than retry_max");
+                             "retry_min: the value must not be more than retry_max");
     }
     check_queue_size(c, "driver", vm->driver.config.features.wanted,
                      vm->driver.config.queues.size_max);

@@ -1,5 +1,5 @@
 /*
- * Keys that go with one wire: what VMware's does not have, and what only it has.
+ * Checks keys that exist only with one wire: VMware's wire or VIRTIO's.
  */
 #include "sim/scenario/checks.h"
 
@@ -13,16 +13,16 @@ void check_wire(const struct check *c, const struct scenario_vm *vm)
     }
     if (vm->page_order != 0) {
         problems_add_message(&c->loader->problems, check_find_mark(c, "page_size"),
-                             "page_size: VMware's wire is for guests with pages of 4KiB");
+                             "page_size: VMware's wire needs a guest with pages of 4KiB");
     }
     if (vm->recording[0] != '\0') {
         problems_add_message(&c->loader->problems, check_find_mark(c, "recording"),
-                             "recording: it is of VIRTIO's wire; leave 'wire: vmware' out");
+                             "recording: recordings are of VIRTIO's wire; remove 'wire: vmware'");
     }
     if ((offered & BNT_VMWARE_CAP_BATCHED_2M) != 0 && (offered & BNT_VMWARE_CAP_BATCHED) == 0) {
         problems_add_message(
             &c->loader->problems, check_find_mark_in_map(c, "device", "vmware_capabilities"),
-            "vmware_capabilities: 'batched-2m' needs 'batched'; add it, or leave it out");
+            "vmware_capabilities: 'batched-2m' needs 'batched'; add 'batched' or remove 'batched-2m'");
     }
 }
 
@@ -32,6 +32,7 @@ void check_wire_action(const struct check *c, const struct scenario_action *acti
     if ((action->kind == ACTION_REFUSE_CALL || action->kind == ACTION_TOUCH) &&
         vm->wire != BNT_HOST_WIRE_VMWARE) {
         problems_add_message(&c->loader->problems, check_find_mark(c, "do"),
-                             "do: this is for VMware's wire, and %s has 'wire: virtio'", vm->name);
+                             "do: this action needs VMware's wire, but %s has 'wire: virtio'",
+                             vm->name);
     }
 }

@@ -1,9 +1,9 @@
 /*
  * scenario_compute_digest: the same for every layout of a file that means the same.
  *
- * Walks the tables of keys in their order over the resolved struct and hashes values, never the
- * bytes of structs, so that word size, byte order and padding do not matter. Title and text are no
- * part of it, nor is the directory that the scenario was loaded from.
+ * The digest hashes the values of the resolved struct in the order of the tables of keys, never the
+ * bytes of structs, so that word size, byte order and padding have no influence. The title, the
+ * text and the directory of the scenario are not part of the digest.
  */
 #include "sim/scenario/loader.h"
 
@@ -44,7 +44,7 @@ static uint64_t hash_swarms(uint64_t hash, const struct scenario *scenario)
     return hash;
 }
 
-/* A path without the scenario's own directory. */
+/* A path as the file wrote it, without the scenario's directory. */
 static const char *get_written_path(const struct scenario *scenario, const char *path)
 {
     const size_t directory = path_count_directory_bytes(scenario->path);
@@ -104,7 +104,7 @@ static uint64_t hash_row(uint64_t hash, const struct scenario *scenario, const s
     }
 }
 
-/* What resolve.c adds beside the keys. */
+/* Hashes the values that resolve.c adds to the keys. */
 static uint64_t hash_resolved(uint64_t hash, const struct key_table *table, const void *base)
 {
     if (table == &action_keys) {

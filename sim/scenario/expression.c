@@ -1,7 +1,8 @@
 /*
- * METRIC OP VALUE-or-METRIC: what `expect` says, typed by the metric's unit.
+ * Parses the expressions of `expect`, METRIC OP VALUE or METRIC OP METRIC, typed by the metric's
+ * unit.
  *
- * A problem points at the part of the expression that is wrong.
+ * A message points at the wrong part of the expression.
  */
 #include "sim/scenario/loader.h"
 #include "sim/scenario/renamed.h"
@@ -30,7 +31,7 @@ struct expression_reader {
     const char *label;
 };
 
-/* Place of byte `offset` of the text. */
+/* The line and column of byte `offset` of the text. */
 static struct yaml_mark find_part_mark(const struct expression_reader *reader, size_t offset)
 {
     struct yaml_mark mark = reader->node->mark;
@@ -100,12 +101,13 @@ static bool read_metric(const struct expression_reader *reader, size_t offset, c
         return false;
     }
     if (scenario->vm_count == 0) {
-        return false; /* the VMs are wrong: reported there */
+        return false; /* the list of VMs has errors, which are reported there */
     }
     if (dot == NULL && scenario->vm_count > 1) {
         problems_add_message(problems, find_part_mark(reader, offset),
-                             "%s: '%s' of which VM? There are %lu; write '%s.%s'", reader->label,
-                             text, (unsigned long)scenario->vm_count, scenario->vms[0].name, text);
+                             "%s: '%s' does not name its VM; there are %lu; write '%s.%s'",
+                             reader->label, text, (unsigned long)scenario->vm_count,
+                             scenario->vms[0].name, text);
         return false;
     }
     if (dot != NULL) {
@@ -153,7 +155,8 @@ static bool is_unit_ordered(metric_unit unit)
     return unit == UNIT_COUNT || unit == UNIT_BYTES || unit == UNIT_TIME;
 }
 
-/* Is the right side a metric? Names of outcomes and states come first: `refused` is both. */
+/* Whether the right side is a metric. Names of outcomes and states have priority over metrics:
+ * `refused` is both. */
 static bool is_right_side_metric(metric left, const char *text)
 {
     metric ignored;
@@ -217,13 +220,13 @@ bool expression_parse(struct loader *loader, const struct yaml_node *node, const
     }
     if (sign_bytes == 0) {
         problems_add_message(&loader->problems, find_part_mark(&reader, sign_at),
-                             "%s: no comparison here; it must be ==, !=, <, <=, > or >=", label);
+                             "%s: a comparison is missing here: ==, !=, <, <=, > or >=", label);
         return false;
     }
     const size_t right_at = sign_at + sign_bytes + strspn(node->text + sign_at + sign_bytes, " ");
     if (node->text[right_at] == '\0') {
         problems_add_message(&loader->problems, find_part_mark(&reader, right_at),
-                             "%s: nothing to compare with; write a value or a metric", label);
+                             "%s: the right side is missing; write a value or a metric", label);
         return false;
     }
     memcpy(part, node->text + left_at, left_bytes);

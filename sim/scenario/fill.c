@@ -1,8 +1,8 @@
 /*
- * The walk: a mapping of the tree and a table of keys fill a struct.
+ * Fills a struct from a mapping of the YAML tree, by a table of keys.
  *
- * One function a type; which one a key takes, and where the result goes, says its row. Recursion
- * follows the tables (map in list in map), which are four deep, never the input.
+ * There is one function for each type; the row of a key names the type and the destination.
+ * Recursion follows the tables (map in list in map), which are four deep, never the input.
  */
 #include "sim/scenario/loader.h"
 
@@ -110,7 +110,7 @@ static void fill_file(const struct fill *f)
     }
     if (!path_join_directory(out, f->row->width, f->loader->scenario->path, written)) {
         problems_add_message(&f->loader->problems, f->node->mark,
-                             "%s: a path of more than %lu bytes with the scenario's directory",
+                             "%s: the path has more than %lu bytes with the scenario's directory",
                              f->row->name, (unsigned long)(f->row->width - 1));
         return;
     }
@@ -143,7 +143,7 @@ static bool read_features(const struct fill *f, uint64_t *out)
         if (!value_parse_choice(problems, item->value, f->row->name, f->row->choices, &mask)) {
             valid = false;
         } else if ((*out & mask) != 0) {
-            problems_add_message(problems, item->value->mark, "%s: '%s' is there twice; remove one",
+            problems_add_message(problems, item->value->mark, "%s: '%s' is given twice; remove one",
                                  f->row->name, item->value->text);
             valid = false;
         }
@@ -196,8 +196,8 @@ static void fill_pfns(const struct fill *f)
         return;
     }
     if (first > last) {
-        problems_add_message(problems, f->node->mark, "%s: the range's first is above its last",
-                             row->name);
+        problems_add_message(problems, f->node->mark,
+                             "%s: the first PFN of the range is above the last", row->name);
         return;
     }
     store_value(find_field(f), 8, first);
@@ -309,7 +309,7 @@ static void fill_list(const struct fill *f)
     const struct key_table *table = f->row->table;
     if (f->node->kind != YAML_LIST) {
         value_report_wrong(&f->loader->problems, f->node, f->row->name,
-                           "a list, '- ' before each item");
+                           "a list, with '- ' before each item");
         return;
     }
     if (f->node->count > table->items_max) {
@@ -348,7 +348,7 @@ static void (*const fillers[KEY_TYPE_COUNT])(const struct fill *f) = {
     [KEY_LIST] = fill_list,
 };
 
-/* What an absent key is: what the personality of its mapping says, else the default. */
+/* The value of an absent key: the value of the personality of its mapping, or else the default. */
 static const char *find_fallback(const struct yaml_node *node, const struct key_table *table,
                                  const struct key_row *row)
 {

@@ -1,5 +1,6 @@
 /*
- * scenario_load: from a path, or a trace's own copy, to a struct scenario or a list of errors.
+ * Loads a scenario from a path, or from the copy in a trace, into a struct scenario or a list of
+ * errors.
  */
 #include "sim/scenario/loader.h"
 
@@ -7,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Reads up to the cap and one byte; NULL after a problem. */
+/* Reads a file up to the size limit and one byte more; NULL if there was an error. */
 static char *read_file(struct loader *loader, const char *path, size_t *bytes)
 {
     static const struct yaml_mark start = {0, 1, 1};
@@ -65,7 +66,7 @@ static bool set_name(struct loader *loader, const char *path)
     return true;
 }
 
-/* The file's bytes into the scenario; false after a problem. */
+/* Puts the bytes of the file into the scenario; false if there was an error. */
 static bool set_text(struct loader *loader, const char *path, const char *text, size_t bytes)
 {
     static const struct yaml_mark start = {0, 1, 1};

@@ -1,9 +1,9 @@
 /*
- * What the files of the loader share: the state of one scenario_load.
+ * The state of one scenario_load, which the files of the loader share.
  *
- * The way of a file: yaml_tree.c makes a tree, override.c changes it, fill.c walks it by the
- * tables of keys.h and fills a struct scenario, resolve.c adds what a default computes, checks.c
- * compares keys with each other. All of them report into `problems` and go on.
+ * The steps of loading: yaml_tree.c makes a tree, override.c changes it, fill.c fills a struct
+ * scenario by the tables of keys.h, resolve.c adds computed defaults, checks.c compares keys with
+ * each other. Every step adds its errors to `problems` and continues.
  */
 #ifndef SIM_SCENARIO_LOADER_H
 #define SIM_SCENARIO_LOADER_H
@@ -18,22 +18,22 @@ struct loader {
     struct yaml_tree tree;
     struct scenario *scenario;
     struct yaml_node *root;
-    bool on_disk;    /**< the text was read from `path`: files that it names can be looked for */
-    uint64_t run_ns; /**< the phases' sum; UINT64_MAX: not known, something in them is wrong */
+    bool on_disk; /**< the text was read from `path`, so that the files it names can be checked */
+    uint64_t run_ns; /**< the sum of the phases' durations; UINT64_MAX if the phases have errors */
 };
 
-/** Fills `base` from a mapping. Marks `node` failed if anything is wrong in it. */
+/** Fills `base` from a mapping. Marks `node` as failed if it has an error. */
 void fill_struct_from_map(struct loader *loader, struct yaml_node *node,
                           const struct key_table *table, void *base);
 
 /**
- * Unknown keys, those of another kind, groups and dependencies (keys_check.c). False if the kind
- * is not known; then only keys of every kind mean something.
+ * Checks for unknown keys, keys of another kind, groups and dependencies (keys_check.c). False if
+ * the kind is not known; then only keys that every kind has are used.
  */
 bool keys_check(struct loader *loader, const struct yaml_node *node, const struct key_table *table,
                 uint32_t *kind);
 
-/** After an item was filled: computed defaults (resolve.c). */
+/** Compute the defaults of an item after it was filled (resolve.c). */
 void resolve_vm_defaults(struct loader *loader, const struct yaml_node *node, void *item,
                          uint32_t index);
 void resolve_workload_defaults(struct loader *loader, const struct yaml_node *node, void *item,
@@ -42,10 +42,11 @@ void resolve_action_defaults(struct loader *loader, const struct yaml_node *node
                              uint32_t index);
 void resolve_expect_defaults(struct loader *loader, const struct yaml_node *node, void *item,
                              uint32_t index);
-/** After all was filled: the run's length, the default phase, repetitions. */
+/** Computes the length of the run, the default phase and repetitions, after the whole scenario was
+ * filled. */
 void resolve_run_defaults(struct loader *loader);
 
-/** Keys against each other. */
+/** Compares keys with each other. */
 void checks_check_scenario(struct loader *loader);
 
 void swarm_parse(struct loader *loader, const struct yaml_node *node,
@@ -53,18 +54,18 @@ void swarm_parse(struct loader *loader, const struct yaml_node *node,
 bool expression_parse(struct loader *loader, const struct yaml_node *node, const char *label,
                       struct expression *out);
 
-/** Index of a VM by its name, UINT32_MAX if there is none. */
+/** Finds the index of a VM by its name; UINT32_MAX if there is no such VM. */
 uint32_t vm_find_by_name(const struct scenario *scenario, const char *name, size_t bytes);
-/** Adds "no such VM" with a suggestion. */
+/** Adds the message "no such VM" with a suggestion. */
 void vm_report_unknown(struct loader *loader, struct yaml_mark mark, const char *label,
                        const char *name);
 
 /** Applies override number `index` (source index + 1) to the tree. */
 void override_set_value(struct loader *loader, uint32_t index, const char *text);
 
-/** `written` relative to the directory of `path`; false if it does not fit. */
+/** Joins the directory of `path` and `written`; false if the result does not fit. */
 bool path_join_directory(char *out, size_t size, const char *path, const char *written);
-/** Bytes of `path` up to and with its last slash. */
+/** The number of bytes of `path` up to its last slash, included. */
 size_t path_count_directory_bytes(const char *path);
 
 #endif

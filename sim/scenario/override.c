@@ -1,8 +1,9 @@
 /*
- * --set KEY=VALUE: replaces or adds a value at a dotted path before anything is checked.
+ * --Applies `set KEY=VALUE`: replaces or adds a value at a dotted path before anything is checked.
  *
- * `vms.0.memory=128MiB`, `swarm.link.kick.drop=[0, 1/10]`. Mappings on the way are made; items of
- * lists are not, so that a number names what is in the file. Problems point into the override.
+ * `vms.0.memory=128MiB`, `swarm.link.kick.drop=[0, 1/10]`. Missing mappings on the path are
+ * created, but missing items of lists are not, so that a number always names an item of the file.
+ * Messages point into the override.
  */
 #include "sim/scenario/loader.h"
 
@@ -13,7 +14,7 @@ struct override {
     uint32_t source;
     const char *text;
     size_t key_bytes;
-    size_t at;     /* byte of the part that is looked at */
+    size_t at;     /* byte offset of the current part of the path */
     size_t length; /* of the part */
 };
 
@@ -22,7 +23,7 @@ static struct yaml_mark find_override_mark(const struct override *o, size_t offs
     return problem_find_mark(o->source, o->text, strlen(o->text), offset);
 }
 
-/* The next part of the path; what follows `swarm.` is one key, dots and all. */
+/* Reads the next part of the path. After `swarm.` the rest is one key, with its dots. */
 static bool read_next_part(struct override *o, const struct yaml_node *node)
 {
     o->at += o->length > 0 ? o->length + 1 : 0;
@@ -34,7 +35,7 @@ static bool read_next_part(struct override *o, const struct yaml_node *node)
     if (o->length == 0) {
         problems_add_message(
             &o->loader->problems, find_override_mark(o, o->at < o->key_bytes ? o->at : 0),
-            "an empty part in the key; write KEY=VALUE such as vms.0.memory=128MiB");
+            "the key has an empty part; write KEY=VALUE such as vms.0.memory=128MiB");
         return false;
     }
     return true;
@@ -71,7 +72,7 @@ static struct yaml_item *find_key_item(struct override *o, struct yaml_node *map
     return map->last;
 }
 
-/* The entry that the path's part names in `node`, NULL after a problem. */
+/* The entry that the current part of the path names in `node`; NULL if there was an error. */
 static struct yaml_item *enter_next_part(struct override *o, struct yaml_node *node)
 {
     struct problems *problems = &o->loader->problems;
@@ -85,14 +86,14 @@ static struct yaml_item *enter_next_part(struct override *o, struct yaml_node *n
                                  "the list is empty in the file");
         } else if (item == NULL) {
             problems_add_message(problems, find_override_mark(o, o->at),
-                                 "no such item in the list; it must be a number, 0 to %lu",
+                                 "the list has no such item; write a number from 0 to %lu",
                                  (unsigned long)(node->count - 1));
         }
         return item;
     }
     if (node->kind != YAML_REFUSED) {
         problems_add_message(problems, find_override_mark(o, o->at),
-                             "nothing can be set here: what stands before is a single value");
+                             "nothing can be set below a single value");
     }
     return NULL;
 }
@@ -104,7 +105,7 @@ void override_set_value(struct loader *loader, uint32_t index, const char *text)
     if (strlen(text) > SCENARIO_SCALAR_BYTES_MAX || equals == NULL || equals == text) {
         const struct yaml_mark start = {index, 1, 1};
         problems_add_message(&loader->problems, start,
-                             "not KEY=VALUE; write it such as vms.0.memory=128MiB");
+                             "this is not KEY=VALUE; write for example vms.0.memory=128MiB");
         return;
     }
     if (!yaml_check_text(&loader->problems, index, text, strlen(text))) {
@@ -132,7 +133,7 @@ void override_set_value(struct loader *loader, uint32_t index, const char *text)
     }
     if (item == NULL) {
         problems_add_message(&loader->problems, find_override_mark(&o, 0),
-                             "a key of more than 32 parts");
+                             "the key has more than 32 parts");
         return;
     }
     const size_t value_at = o.key_bytes + 1;

@@ -1,9 +1,10 @@
 /*
- * Personalities: other drivers and devices as settings and quirks of our own cores.
+ * Personalities imitate other drivers and devices by settings and quirks of our own cores.
  *
  * A row sets keys of its mapping where the file does not; quirks are those of
- * ballonet/personality.h. From these tables docs/use/personalities.md is written, with what is
- * known of each and not modelled. What was only read in source code, and never confirmed, says so.
+ * ballonet/personality.h. docs/use/personalities.md is written from these tables, with known
+ * properties that are not modelled. Properties that were read in source code but never confirmed
+ * are marked as unconfirmed.
  */
 #include "sim/scenario/loader.h"
 
@@ -36,39 +37,35 @@ const struct personality driver_personalities[] = {
              {"oom_pfns_max", "256"}, {"oom_holdoff", "1ns"}, {"detach", "orderly"},
              {"quirks", "[stats-kick-early, oom-tell-first]"}}},
     {.name = "windows", .doc = "virtio-win of 2026, on x64", .clauses = "BD-1",
-     .absent = "512 pages a request (256 here, the core's bound); refuses below the low-memory event; gives back whole "
-               "chunks and takes some again (unconfirmed); PFNs of 8 bytes are unconfirmed",
+     .absent = "a request has up to 512 pages (here 256, the core's bound); stops inflating at the low-memory event; frees whole chunks and allocates some again (unconfirmed); PFNs of 8 bytes are unconfirmed",
      .set = {{"features", "[stats, indirect, event-idx]"},
              {"request_pfns_max", "256"}, {"ack_timeout", "1s"}, {"detach", "orderly"},
              {"retry_min", "31536000s"}, {"retry_max", "31536000s"},
              {"quirks", "[free-before-tell, pfns-of-64-bits, proceed-unanswered, all-or-nothing, retry-on-change]"}}},
     {.name = "freebsd", .doc = "virtio_balloon of FreeBSD main", .clauses = "",
-     .absent = "PFNs in the machine's byte order (unconfirmed); detach sleeps until its thread has ended, and does not "
-               "write `actual` after it (unconfirmed)",
+     .absent = "PFNs in the machine's byte order (unconfirmed); detach sleeps until the balloon thread has ended and then does not write `actual` (unconfirmed)",
      .set = {{"features", "[must-tell-host, indirect, event-idx]"},
              {"request_pfns_max", "256"}, {"detach", "orderly"},
              {"retry_min", "1s"}, {"retry_max", "1s"}}},
-    {.name = "netbsd", .doc = "viomb of NetBSD, a copy of 2018", .clauses = "BD-1",
+    {.name = "netbsd", .doc = "the driver viomb of NetBSD, as of 2018", .clauses = "BD-1",
      .absent = "reads `actual` back from the device; writes it in the machine's byte order (unconfirmed)",
      .set = {{"features", "[indirect]"},
              {"request_pfns_max", "256"},
              {"retry_min", "10s"}, {"retry_max", "10s"},
              {"quirks", "[all-or-nothing]"}}},
     {.name = "openbsd", .doc = "viomb of OpenBSD", .clauses = "",
-     .absent = "counts one entry too many when the list is short (unconfirmed); not looking at the target at attach is "
-               "unconfirmed",
+     .absent = "counts one PFN too many when the page list is short (unconfirmed); ignores the target at attach (unconfirmed)",
      .set = {{"features", "[must-tell-host, indirect]"},
              {"request_pfns_max", "256"},
              {"retry_min", "31536000s"}, {"retry_max", "31536000s"},
              {"quirks", "[all-or-nothing, retry-on-change, initial-target-ignored]"}}},
     {.name = "osv", .doc = "OSv's driver of July 2026", .clauses = "",
-     .absent = "no reset of the device at its end; gives the oldest pages back first",
+     .absent = "does not reset the device at detach; deflates the oldest pages first",
      .set = {{"features", "[must-tell-host, deflate-on-oom, indirect]"},
              {"request_pfns_max", "256"}, {"poll", "500ms"},
              {"quirks", "[config-by-poll, oom-ignored]"}}},
     {.name = "nanos", .doc = "the unikernel's driver", .clauses = "",
-     .absent = "8 bytes of its first statistics buffer are not written (unconfirmed); a synchronous OOM deflate from memory "
-               "of the stack",
+     .absent = "leaves 8 bytes of its first statistics buffer unwritten (unconfirmed); an OOM deflate waits for the device and uses a buffer on the stack",
      .set = {{"features", "[must-tell-host, stats, deflate-on-oom, indirect]"},
              {"request_pfns_max", "256"}, {"granule_pfns", "256"}, {"min_free", "16MiB"},
              {"retry_min", "5s"}, {"retry_max", "5s"}}},
@@ -77,17 +74,17 @@ const struct personality driver_personalities[] = {
 const struct personality device_personalities[] = {
     {.name = "ballonet", .doc = "our own", .clauses = "", .absent = ""},
     {.name = "qemu", .doc = "virtio-balloon of 2026, with every option on", .clauses = "",
-     .absent = "one discard a page; inflates are acknowledged and not counted while discards are forbidden",
+     .absent = "discards page by page; completes inflates without counting them while discards are forbidden",
      .set = {{"features", "[stats, deflate-on-oom, hinting, poison, reporting, indirect, event-idx]"},
              {"queue_size_max", "128"}, {"queue_layout", "dense-offered"}, {"event_interval", "1s"},
              {"quirks", "[actual-survives-reset]"}}},
-    {.name = "qemu-7.2", .doc = "QEMU 7.2 as tried, on virtio-mmio", .clauses = "",
-     .absent = "an index of the reporting queue that does not follow what is offered; a buffer outside memory read as PFN 0",
+    {.name = "qemu-7.2", .doc = "QEMU 7.2 on virtio-mmio, as tested", .clauses = "",
+     .absent = "the index of the reporting queue does not depend on the offered features; a buffer outside memory is read as PFN 0",
      .set = {{"features", "[stats, deflate-on-oom, hinting, poison, reporting, indirect, event-idx, packed, ring-reset]"},
              {"queue_size_max", "128"}, {"queue_layout", "dense-offered"}, {"event_interval", "1s"},
              {"quirks", "[actual-survives-reset, used-without-write, stats-returned-at-once, queue-reset-ignored]"}}},
     {.name = "crosvm", .doc = "as of August 2026", .clauses = "",
-     .absent = "its working set queues; stopping waits for a statistics answer (unconfirmed)",
+     .absent = "the working-set queues; when it stops, it waits for a statistics answer (unconfirmed)",
      .set = {{"features", "[must-tell-host, stats, deflate-on-oom, reporting, indirect, event-idx]"},
              {"queue_size_max", "128"}, {"queue_layout", "dense-offered"},
              {"quirks", "[actual-survives-reset]"}}},
@@ -98,12 +95,12 @@ const struct personality device_personalities[] = {
              {"queue_size_max", "256"}, {"queue_layout", "dense-offered"},
              {"quirks", "[oversized-dropped, first-buffer-only]"}}},
     {.name = "cloud-hypervisor", .doc = "as of August 2026", .clauses = "",
-     .absent = "its layout of queues is unconfirmed",
+     .absent = "the layout of its queues is unconfirmed",
      .set = {{"features", "[deflate-on-oom, reporting, indirect, event-idx]"},
              {"queue_size_max", "128"}, {"queue_layout", "dense-offered"},
              {"quirks", "[oversized-skipped, actual-survives-reset, report-length]"}}},
     {.name = "kvmtool", .doc = "as of August 2024", .clauses = "",
-     .absent = "trusts lengths of the guest; has no reset; the first descriptor only is unconfirmed",
+     .absent = "trusts lengths from the guest; has no reset; reads only the first descriptor (unconfirmed)",
      .set = {{"features", "[stats, indirect, event-idx]"},
              {"queue_size_max", "128"},
              {"quirks", "[first-buffer-only, actual-by-device, request-length]"}}},

@@ -1,8 +1,9 @@
 /*
- * Problems in order of place, and the way they are written.
+ * Keeps problems in the order of their places and writes them as messages.
  *
- * Keeps the first SCENARIO_ERRORS_MAX by place, whatever order they were found in: a check of the
- * whole file may find something early in it. Two at one place stay in the order found.
+ * The first SCENARIO_ERRORS_MAX problems by place are kept, in whatever order they were found,
+ * since a late check may find a problem early in the file. Two problems at one place stay in the
+ * order in which they were found.
  */
 #include "sim/scenario/problems.h"
 
@@ -12,8 +13,9 @@
 
 #define PROBLEM_TEXT_BYTES   1024
 #define MESSAGE_FORM         "%s%s: error: %s%s"
-#define PROBLEM_LINE_COLUMNS 120 /* code points of the source line that a message shows */
-#define PROBLEM_LINE_BEFORE  60  /* of a longer line: those before the caret */
+#define PROBLEM_LINE_COLUMNS 120 /* number of code points of the source line that a message shows \
+                                  */
+#define PROBLEM_LINE_BEFORE 60   /* number of code points before the caret, if the line is longer */
 
 static char *copy_message(struct arena *arena, const char *text)
 {
@@ -122,7 +124,7 @@ static bool is_code_printable(const char *text, size_t bytes)
 
 const char *problem_write_quote(char quote[PROBLEM_QUOTE_BYTES], const char *text, size_t bytes)
 {
-    const size_t room = PROBLEM_QUOTE_BYTES - 6; /* two quotes, dots, NUL */
+    const size_t room = PROBLEM_QUOTE_BYTES - 6; /* room for two quotes, dots and NUL */
     size_t used = 0;
     size_t i = 0;
     quote[used++] = '\'';
@@ -148,7 +150,7 @@ const char *problem_write_quote(char quote[PROBLEM_QUOTE_BYTES], const char *tex
     return quote;
 }
 
-/* The source line around the mark, and a caret below the mark. */
+/* Writes the source line around the mark, and a caret below the mark. */
 static void write_excerpt(const struct problem_source *source, struct yaml_mark mark, char *out,
                           size_t size)
 {

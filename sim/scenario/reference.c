@@ -1,7 +1,7 @@
 /*
- * The tables of docs/use/scenarios.md, written from the tables that the loader uses.
+ * Writes the tables of docs/use/scenarios.md from the tables that the loader uses.
  *
- * A test compares the document with what this writes (test_scenario_docs.c).
+ * A test compares the document with the output of this file (test_scenario_docs.c).
  */
 #include "sim/scenario/loader.h"
 

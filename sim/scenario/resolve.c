@@ -1,7 +1,8 @@
 /*
- * Defaults that are computed: names by number, the kernel's share, the only VM, the run's length.
+ * Computes defaults: names by number, the kernel's share of memory, the only VM, the length of the
+ * run.
  *
- * What a row of keys.c shows in parentheses is made here.
+ * This file computes the defaults that a row of keys.c shows in parentheses.
  */
 #include "sim/scenario/loader.h"
 
@@ -79,7 +80,7 @@ void resolve_vm_defaults(struct loader *loader, const struct yaml_node *node, vo
     }
 }
 
-/* A thing of a VM that does not say of which. */
+/* Finds the VM of an item that does not name its VM. */
 static void resolve_vm_of_item(struct loader *loader, const struct yaml_node *node,
                                const char *title)
 {
@@ -107,19 +108,18 @@ static const action_party corruption_party[CORRUPTION_COUNT] = {
 #undef X
 };
 
-/* The corruption tells who breaks the rule; a `party` beside it must agree. */
+/* The corruption determines the party that violates the rule; a key `party` must agree with it. */
 static void resolve_party(struct loader *loader, const struct yaml_node *node,
                           struct scenario_action *action)
 {
     const action_party party = corruption_party[action->corruption];
     const struct yaml_node *value = yaml_find_value(node, "party");
     if (value != NULL && action->party != party) {
-        problems_add_message(
-            &loader->problems, value->mark,
-            "party: '%s' is something that the %s does; write %s, or leave 'party' out",
-            choice_name(corruption_choices, action->corruption),
-            party == PARTY_DRIVER ? "driver" : "device",
-            party == PARTY_DRIVER ? "driver" : "device");
+        problems_add_message(&loader->problems, value->mark,
+                             "party: '%s' is a corruption by the %s; write %s or remove 'party'",
+                             choice_name(corruption_choices, action->corruption),
+                             party == PARTY_DRIVER ? "driver" : "device",
+                             party == PARTY_DRIVER ? "driver" : "device");
     }
     action->party = party;
 }

@@ -1,9 +1,9 @@
 /*
  * The JSON Schema (draft 2020-12) of scenario files, from the tables of keys.
  *
- * Editors complete and check with it. It says what a schema can: keys, types, patterns, bounds of
- * counts, what each kind takes. Bounds of sizes and times, and keys against each other, are the
- * loader's alone.
+ * Editors use the schema to complete and check scenarios. The schema has keys, types, patterns,
+ * bounds of counts, and the keys of each kind. Only the loader checks bounds of sizes and times,
+ * and rules between keys.
  */
 #include "sim/scenario/loader.h"
 
@@ -18,7 +18,7 @@
 #define RATIO_PATTERN "^[0-9]+/[0-9]+$"
 #define NAME_PATTERN  "[A-Za-z][A-Za-z0-9_-]{0,62}"
 
-/* A writer of JSON that knows where commas and line ends belong. */
+/* The state of a JSON writer, which places commas and line ends. */
 struct json {
     FILE *file;
     unsigned depth;
@@ -102,7 +102,8 @@ static void write_powers_of_two(struct json *j, uint64_t low, uint64_t high)
     fputc(']', j->file);
 }
 
-/* A text by pattern, or a whole number: 0 of sizes and times, those in bounds of ratios. */
+/* Writes a type that is a text by a pattern, or a whole number: 0 for sizes and times, numbers
+ * within bounds for ratios. */
 static void write_pattern(struct json *j, const char *pattern, uint64_t low, uint64_t high)
 {
     json_write_key(j, "anyOf");
@@ -314,7 +315,8 @@ static void write_required(struct json *j, const struct key_table *table, uint32
     json_close_bracket(j, ']');
 }
 
-/* Exactly one key of a group: `oneOf` of one `required` each. */
+/* Writes that exactly one key of a group is required, as `oneOf` with one `required` for each key.
+ */
 static void write_group(struct json *j, const struct key_table *table, uint32_t kind,
                         unsigned group)
 {
@@ -329,7 +331,8 @@ static void write_group(struct json *j, const struct key_table *table, uint32_t 
     json_close_bracket(j, ']');
 }
 
-/* The group that only this kind has, or (KIND_ANY) that every kind has; GROUP_NONE if none. */
+/* Finds the group that only this kind has, or that every kind has (KIND_ANY); GROUP_NONE if there
+ * is none. */
 static unsigned find_kind_group(const struct key_table *table, uint32_t kind)
 {
     for (const struct key_row *row = table->rows; row->name != NULL; row++) {

@@ -1,7 +1,7 @@
 /*
- * swarm: a mapping of knobs to ranges, `link.kick.drop: [0, 3/100]`.
+ * Parses `swarm`, a mapping of knobs to ranges such as `link.kick.drop: [0, 3/100]`.
  *
- * A knob may begin with a VM's name (`vm1.link.service`); without it every VM draws its own.
+ * A knob may begin with a VM's name (`vm1.link.service`); otherwise every VM draws its own value.
  */
 #include "sim/scenario/loader.h"
 #include "sim/scenario/renamed.h"
@@ -42,7 +42,7 @@ static uint64_t find_common_divisor(uint64_t a, uint64_t b)
     return a;
 }
 
-/* One end of the range; a ratio's denominator goes to `denominator`. */
+/* Reads one end of the range; the denominator of a ratio goes to `denominator`. */
 static bool read_range_end(struct loader *loader, const struct yaml_node *node,
                            const struct knob_row *knob, uint64_t *value, uint64_t *denominator)
 {

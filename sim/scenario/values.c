@@ -1,8 +1,8 @@
 /*
- * Numbers, names and choices out of text, with messages that say what would be right.
+ * Reads numbers, names and choices from text, with messages that say what would be right.
  *
- * libyaml hands every scalar over as text, so that `no`, `0o17` or `1:30` mean nothing here unless
- * we make them (reference: YAML 1.1's implicit types). We do not, and say so where they occur.
+ * libyaml gives every scalar as text, so that the implicit types of YAML 1.1 (`no`, `0o17`, `1:30`)
+ * have no meaning here. A message explains this where such a text occurs.
  */
 #include "sim/scenario/values.h"
 
@@ -25,7 +25,7 @@ static bool is_one_of_words(const char *const *words, const char *text)
     return false;
 }
 
-/* A word that YAML 1.1 takes for a boolean. */
+/* Whether YAML 1.1 reads an unquoted word as a boolean. */
 static bool is_yaml_boolean(const struct yaml_node *node)
 {
     return node->kind == YAML_TEXT && node->plain &&
@@ -40,7 +40,7 @@ static bool is_yaml_null(const struct yaml_node *node)
             yaml_is_text(node, "Null") || yaml_is_text(node, "NULL"));
 }
 
-/* Text that YAML takes for a number or a date when it has no quotes. */
+/* Whether YAML reads a text without quotes as a number or a date. */
 static bool is_yaml_number(const struct yaml_node *node)
 {
     return node->plain && node->bytes > 0 && strpbrk(node->text, "0123456789") != NULL &&
@@ -95,7 +95,8 @@ const char *value_write_text(char out[VALUE_TEXT_BYTES], const struct unit *unit
     return out;
 }
 
-/* Decimal digits from `text` on; false if they do not fit. Returns how many in `digits`. */
+/* Reads decimal digits from `text`; false if the number does not fit. The number of digits is
+ * returned in `digits`. */
 static bool read_digits(const char *text, uint64_t *value, size_t *digits)
 {
     uint64_t sum = 0;
@@ -112,7 +113,7 @@ static bool read_digits(const char *text, uint64_t *value, size_t *digits)
     return true;
 }
 
-/* Whether it is `0x` and hexadecimal digits; their value, and whether that fits. */
+/* Whether a text is `0x` and hexadecimal digits; returns their value and whether it fits. */
 static bool read_hexadecimal(const struct yaml_node *node, uint64_t *value, bool *fits)
 {
     static const char digits[] = "0123456789abcdefABCDEF";
@@ -192,7 +193,7 @@ bool value_parse_count(struct problems *problems, const struct yaml_node *node, 
     return true;
 }
 
-/* Units that people write and mean another: what they wrote, what to write. */
+/* Wrong units that people write, each with the unit that they mean. */
 static const struct {
     const char *wrong;
     const char *right;

@@ -1,14 +1,15 @@
 /*
- * Is a file text that YAML allows? UTF-8, no NUL, no control characters.
+ * Checks that a file is text that YAML allows. It must be UTF-8 without NUL and without control
+ * characters.
  *
- * libyaml would say so too, but without a place (its reader's errors set no mark), and it would
- * accept UTF-16, whose byte offsets nobody could use.
+ * libyaml would find such errors too, but without a place, and it would accept UTF-16, whose byte
+ * offsets could not be used.
  */
 #include "sim/scenario/yaml_tree.h"
 
 #include <string.h>
 
-/* The code point at `text`, or UINT32_MAX where it is not UTF-8 (RFC 3629: shortest form only). */
+/* Reads the code point at `text`; UINT32_MAX if it is not UTF-8 in its shortest form (RFC 3629). */
 static uint32_t read_code_point(const char *text, size_t bytes, size_t *length)
 {
     const unsigned char *b = (const unsigned char *)text;
@@ -61,7 +62,7 @@ bool yaml_check_text(struct problems *problems, uint32_t source, const char *tex
         } else if (code == 0) {
             problems_add_message(
                 problems, mark,
-                "a NUL byte; a scenario is text (if the file is UTF-16, save it as UTF-8)");
+                "the file has a NUL byte; a scenario is text (if the file is UTF-16, save it as UTF-8)");
         } else {
             problems_add_message(problems, mark,
                                  "control character U+%04lX, which YAML does not allow; remove it",

@@ -1,10 +1,9 @@
 /*
- * libyaml's events made into a tree with places.
+ * Builds a tree with places from libyaml's events.
  *
- * The stack of open collections is an array of SCENARIO_DEPTH_MAX, so no input makes this recurse;
- * libyaml itself keeps its states on the heap. What cannot be part of a scenario (anchors, tags
- * ...) is reported and replaced by a YAML_REFUSED node, so that one run finds the other mistakes
- * too.
+ * The stack of open collections is an array of SCENARIO_DEPTH_MAX, so that no input makes this code
+ * recurse. Elements that a scenario must not have (anchors, tags ...) are reported and replaced by
+ * a YAML_REFUSED node, so that other mistakes are found in the same run.
  */
 #include "sim/scenario/yaml_tree.h"
 
@@ -16,14 +15,14 @@
 
 struct yaml_chunk {
     struct yaml_chunk *next;
-    size_t size; /* as asked of the arena */
+    size_t size; /* number of bytes requested from the arena */
     size_t used;
 };
 
 struct open_node {
     struct yaml_node *node;
-    struct yaml_node *key; /* waits for its value */
-    bool drop;             /* the value belongs to a key that was refused */
+    struct yaml_node *key; /* the key that waits for its value */
+    bool drop;             /* the next value belongs to a refused key */
 };
 
 struct builder {
@@ -31,7 +30,7 @@ struct builder {
     uint32_t source;
     const char *text;
     size_t bytes;
-    uint32_t column; /* of the text's first character */
+    uint32_t column; /* place of the first character of the text */
     struct open_node open[SCENARIO_DEPTH_MAX];
     uint32_t depth;
     struct yaml_node *root;
@@ -137,7 +136,7 @@ static struct yaml_mark builder_make_mark(const struct builder *b, yaml_mark_t m
     return place;
 }
 
-/* The end of the walk: what follows cannot be understood. */
+/* Stops parsing, because the text that follows cannot be understood. */
 static void builder_stop_parsing(struct builder *b, struct yaml_mark mark, const char *why)
 {
     problems_add_message(b->tree->problems, mark, "%s", why);
@@ -154,7 +153,7 @@ static struct yaml_item *find_given_key(const struct yaml_node *map, const struc
     return NULL;
 }
 
-/* A node that stands where a key must: true if it can be one. */
+/* Checks a node at the place of a key; true if it can be a key. */
 static bool accept_key(struct builder *b, const struct yaml_node *map, const struct yaml_node *key)
 {
     char quote[PROBLEM_QUOTE_BYTES];
@@ -182,7 +181,7 @@ static bool accept_key(struct builder *b, const struct yaml_node *map, const str
     return true;
 }
 
-/* Puts a complete node where it belongs. */
+/* Puts a complete node into its parent. */
 static void builder_place_node(struct builder *b, struct yaml_node *node)
 {
     if (b->depth == 0) {
@@ -201,7 +200,7 @@ static void builder_place_node(struct builder *b, struct yaml_node *node)
     } else if (!accept_key(b, parent->node, node)) {
         parent->drop = true;
     } else if (parent->node->count == YAML_KEYS_MAX) {
-        builder_stop_parsing(b, node->mark, "more than 1024 keys in one mapping");
+        builder_stop_parsing(b, node->mark, "the mapping has more than 1024 keys");
     } else {
         parent->key = node;
     }
@@ -264,7 +263,8 @@ static void handle_start(struct builder *b, const yaml_event_t *event)
                           event->data.sequence_start.tag);
     }
     if (b->depth == SCENARIO_DEPTH_MAX) {
-        builder_stop_parsing(b, mark, "nested more than 32 deep; a scenario needs 5");
+        builder_stop_parsing(b, mark,
+                             "collections are nested more than 32 deep; a scenario needs 5 levels");
         return;
     }
     b->open[b->depth].node = yaml_create_node(b->tree, map ? YAML_MAP : YAML_LIST, mark);
@@ -283,7 +283,7 @@ static void handle_document(struct builder *b, const yaml_event_t *event)
 {
     const struct yaml_mark mark = builder_make_mark(b, event->start_mark);
     if (b->documents++ > 0) {
-        builder_stop_parsing(b, mark, "a second document; a file holds one scenario");
+        builder_stop_parsing(b, mark, "the file has a second document; a file holds one scenario");
         return;
     }
     const yaml_version_directive_t *version = event->data.document_start.version_directive;
@@ -337,40 +337,42 @@ static void handle_event(struct builder *b, const yaml_event_t *event)
     }
     if (b->tree->nodes > YAML_NODES_MAX && !b->stop) {
         builder_stop_parsing(b, builder_make_mark(b, event->start_mark),
-                             "more than 65536 values in the file");
+                             "the file has more than 65536 values");
     }
 }
 
-/* What libyaml says, and what a writer of scenarios should do about it. */
+/* The messages of libyaml, each with what a writer of scenarios should do. */
 static const struct {
     const char *says;
     const char *advice;
 } syntax_advice[] = {
     {"mapping values are not allowed in this context",
-     "a ':' where no key can be; is the line indented too far, or must the value be in quotes?"},
-    {"could not find expected ':'", "a key without ':'; write 'key: value'"},
+     "a ':' is at a place where no key can be; the line may be indented too far, or the value may need quotes"},
+    {"could not find expected ':'", "the key has no ':'; write 'key: value'"},
     {"found character that cannot start any token",
      "a character that cannot begin a value; indent with spaces, and quote values with % @ `"},
-    {"did not find expected key", "this is no key of the mapping above; is it indented alike?"},
+    {"did not find expected key",
+     "this is no key of the mapping above; indent it like the other keys"},
     {"did not find expected '-' indicator",
-     "this is no item of the list above; begin it with '- ', indented alike"},
+     "this is no item of the list above; begin it with '- ' and indent it like the other items"},
     {"found unexpected end of stream", "the file ends inside quotes; close them"},
-    {"did not find expected ',' or ']'", "a list without its end; write ',' or ']'"},
-    {"did not find expected ',' or '}'", "a mapping without its end; write ',' or '}'"},
+    {"did not find expected ',' or ']'", "the list has no end; write ',' or ']'"},
+    {"did not find expected ',' or '}'", "the mapping has no end; write ',' or '}'"},
     {"found incompatible YAML document",
      "YAML of another version; %YAML must be 1.1 or 1.2, or absent"},
     {"found a tab character that violates indentation",
      "a tab in the indentation; indent with spaces"},
     {"found unknown escape character",
-     "an escape that YAML does not know; in single quotes a backslash is itself"},
+     "YAML does not know this escape; in single quotes a backslash needs no escape"},
     {"block sequence entries are not allowed in this context",
-     "a list item where none can be; begin the list on a line of its own"},
+     "a list item cannot be here; begin the list on a line of its own"},
     {"block mapping entries are not allowed in this context",
-     "a mapping where none can be; begin it on a line of its own"},
+     "a mapping cannot be here; begin it on a line of its own"},
     {"did not find expected <document start>", "this is no part of the scenario; remove it"},
 };
 
-/* libyaml lets a text end with a line break that it need not have: its end is where it ends. */
+/* libyaml places the end of a text after a final line break that may be missing; this is moved to
+ * the real end. */
 static yaml_mark_t move_mark_inside(const struct builder *b, yaml_mark_t mark)
 {
     const struct yaml_mark end = problem_find_mark(b->source, b->text, b->bytes, b->bytes);
@@ -418,7 +420,7 @@ struct yaml_node *yaml_parse_tree(struct yaml_tree *tree, uint32_t source, const
     for (bool end = false; !end && !b.stop;) {
         yaml_event_t event;
         if (!yaml_parser_parse(&parser, &event)) {
-            if (parser.error == YAML_MEMORY_ERROR) { /* it says nothing of the file */
+            if (parser.error == YAML_MEMORY_ERROR) { /* the key says nothing about the file */
                 arena_exit_out_of_memory(0);
             }
             report_syntax(&b, &parser);
@@ -430,8 +432,7 @@ struct yaml_node *yaml_parse_tree(struct yaml_tree *tree, uint32_t source, const
     }
     yaml_parser_delete(&parser);
     if (b.root == NULL && !b.stop) {
-        builder_stop_parsing(&b, start,
-                             "there is nothing in it; a scenario begins with 'schema: 1'");
+        builder_stop_parsing(&b, start, "the file is empty; a scenario begins with 'schema: 1'");
     }
     return b.stop ? NULL : b.root;
 }

@@ -1,9 +1,9 @@
 /*
- * A YAML text as a tree of nodes that know their places.
+ * A YAML text as a tree of nodes with their places.
  *
- * Made from libyaml's events (yaml_tree.c), with caps, and without what makes YAML surprising:
- * anchors, aliases, tags, merge keys, several documents, encodings other than UTF-8. What a
- * scalar means is the business of values.c; here all are text.
+ * yaml_tree.c builds it from libyaml's events, with limits, and refuses anchors, aliases, tags,
+ * merge keys, several documents, and encodings other than UTF-8. All scalars are text here;
+ * values.c interprets them.
  */
 #ifndef SIM_SCENARIO_YAML_TREE_H
 #define SIM_SCENARIO_YAML_TREE_H
@@ -17,7 +17,8 @@ typedef enum yaml_kind {
     YAML_TEXT,
     YAML_LIST,
     YAML_MAP,
-    YAML_REFUSED /**< a problem was reported already: say nothing more of it */
+    YAML_REFUSED /**< a problem of this node was reported already, so that no further message is
+                    added */
 } yaml_kind;
 
 struct yaml_item {
@@ -29,9 +30,9 @@ struct yaml_item {
 struct yaml_node {
     yaml_kind kind;
     struct yaml_mark mark;
-    bool plain;       /**< text without quotes */
-    bool lines;       /**< plain text over several lines: often a key that is indented too far */
-    bool failed;      /**< a mapping in which something is wrong: no checks beyond single keys */
+    bool plain; /**< text without quotes */
+    bool lines; /**< plain text over several lines, which is often a key that is indented too far */
+    bool failed;      /**< a mapping with errors, of which only single keys are checked */
     const char *text; /**< ends with NUL, holds none */
     uint32_t bytes;
     struct yaml_item *first;
@@ -39,7 +40,7 @@ struct yaml_node {
     uint32_t count;
 };
 
-/** Memory of a tree, given back at once. */
+/** The memory of a tree, which is freed as a whole. */
 struct yaml_pool {
     struct arena *arena;
     struct yaml_chunk *chunks;
@@ -52,8 +53,8 @@ struct yaml_tree {
 };
 
 /**
- * Parses `bytes` of `text`, which is source number `source`, its first column being `column`.
- * NULL if there is no tree to go on with; why is in the problems, as is what was refused in it.
+ * Parses `bytes` of `text`, which is source number `source` and begins in column `column`. Returns
+ * NULL if no tree could be built. The problems list all errors and refused elements.
  */
 struct yaml_node *yaml_parse_tree(struct yaml_tree *tree, uint32_t source, const char *text,
                                   size_t bytes, uint32_t column);
@@ -61,20 +62,20 @@ void yaml_free_tree(struct yaml_tree *tree);
 
 void *yaml_alloc_from_pool(struct yaml_pool *pool, size_t bytes);
 struct yaml_node *yaml_create_node(struct yaml_tree *tree, yaml_kind kind, struct yaml_mark mark);
-/** Text node with a copy of `text`. */
+/** Creates a text node with a copy of `text`. */
 struct yaml_node *yaml_create_text(struct yaml_tree *tree, struct yaml_mark mark, const char *text,
                                    size_t bytes);
 void yaml_append_item(struct yaml_tree *tree, struct yaml_node *parent, struct yaml_node *key,
                       struct yaml_node *value);
 
-/** The entry of a mapping, or NULL. */
+/** Finds the entry of a mapping; NULL if there is none. */
 struct yaml_item *yaml_find_item(const struct yaml_node *map, const char *key);
-/** The value of a mapping's entry, or NULL. */
+/** Finds the value of an entry of a mapping; NULL if there is none. */
 struct yaml_node *yaml_find_value(const struct yaml_node *map, const char *key);
 bool yaml_is_text(const struct yaml_node *node, const char *text);
 
-/** True if the text is UTF-8 that YAML allows; else a problem says where it is not (yaml_text.c).
- */
+/** Whether the text is UTF-8 that YAML allows; if not, a problem says where the error is
+ * (yaml_text.c). */
 bool yaml_check_text(struct problems *problems, uint32_t source, const char *text, size_t bytes);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Comparing a run with a trace: choices come out of it, events must match it, and the first
- * difference is kept with both sides' fields. Later differences are not examined.
+ * Compares a run with a trace: the trace gives the choices, the events must match, and the first
+ * difference is kept with the fields of both sides. Later differences are not examined.
  */
 #include "sim/trace/reader.h"
 
@@ -11,7 +11,7 @@
 
 #define SIDE_BYTES 160
 
-/** Keeps the first difference; true if this is the first. */
+/** Keeps the first difference; returns true if this is the first one. */
 __attribute__((format(printf, 3, 4))) static bool differ(struct trace_check *check,
                                                          const char *field, const char *format, ...)
 {
@@ -59,7 +59,7 @@ static void note_choice_beyond_end(struct trace_check *check, const char *stream
 {
     if (differ(check, "longer",
                "event %" PRIu64 ", choice %" PRIu64 ": the run draws from stream %s (kind %" PRIu32
-               ", bound %" PRIu64 "), the recording has no choice left",
+               ", bound %" PRIu64 "), but the recording has no choice left",
                check->next_event + 1, check->trace->choices.count + 1, stream, actual->kind,
                actual->bound)) {
         check->first.choice = check->trace->choices.count + 1;
@@ -67,7 +67,7 @@ static void note_choice_beyond_end(struct trace_check *check, const char *stream
     }
 }
 
-/** What of a choice differs before its value, or NULL. */
+/** Finds the field of a choice, except its value, that differs; NULL if none does. */
 static const char *find_choice_difference(const char *stream, const char *recorded,
                                           const struct choice_record *run,
                                           const struct choice_record *expected)
@@ -103,7 +103,7 @@ static bool serve_recorded_choice(void *opaque, const char *stream, uint32_t kin
     return true;
 }
 
-/** Called for the choices of a run that draws by itself as well. */
+/** This function also checks the choices of a run that draws its own values. */
 static void compare_choice(void *opaque, const struct choice_record *choice)
 {
     struct trace_check *check = opaque;
@@ -131,7 +131,7 @@ static void compare_stream(void *opaque, uint32_t stream, const char *name)
     if (stream >= check->trace->stream_count) {
         (void)differ(check, "stream",
                      "event %" PRIu64 ": the run makes stream %" PRIu32
-                     ", %s, the recording has none left",
+                     ", %s, but the recording has no stream left",
                      check->next_event + 1, stream, name);
     } else if (strcmp(trace_get_stream_name(check->trace, stream), name) != 0) {
         (void)differ(check, "stream",
@@ -210,7 +210,7 @@ static void compare_event(void *opaque, const struct engine_record *record)
         char run[SIDE_BYTES];
         print_event(check, record, run);
         (void)differ(check, "longer",
-                     "event %" PRIu32 ": the run went on after the recording ended: %s",
+                     "event %" PRIu32 ": the run continues after the recording ended: %s",
                      record->number, run);
         check->first.has_actual = true;
         check->first.actual = *record;
@@ -251,14 +251,15 @@ static void note_early_end(struct trace_check *check)
         char recorded[SIDE_BYTES];
         const struct engine_record expected = trace_get_event(trace, check->next_event);
         print_event(check, &expected, recorded);
-        if (differ(check, "shorter", "event %" PRIu32 ": the run ended before it; recorded: %s",
+        if (differ(check, "shorter",
+                   "event %" PRIu32 ": the run ended before this event; recorded: %s",
                    expected.number, recorded)) {
             check->first.has_expected = true;
             check->first.expected = expected;
         }
     } else if (drawn < trace->choices.count) {
-        if (differ(check, "shorter", "choice %" PRIu64 ": the run ended before it was drawn",
-                   drawn + 1)) {
+        if (differ(check, "shorter",
+                   "choice %" PRIu64 ": the run ended before this choice was drawn", drawn + 1)) {
             check->first.choice = drawn + 1;
             check->first.expected_choice = trace_get_choice(trace, drawn);
         }

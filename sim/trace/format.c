@@ -1,6 +1,6 @@
 /*
- * The format's arithmetic: layouts made from their lists of fields, hashes, and mending a trace
- * whose bytes were altered on purpose.
+ * Encodes and decodes records by their lists of fields, computes hashes, and recomputes the hashes
+ * of a trace that was altered on purpose.
  */
 #include "sim/trace/format.h"
 

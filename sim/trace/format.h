@@ -1,8 +1,8 @@
 /*
  * Private to sim/trace: fields, block types and the byte functions of the format.
  *
- * Records and frames are lists of fields; what encodes, decodes and digests them is made from the
- * lists, so that a layout cannot change without its digest.
+ * Records and frames are lists of fields. Encoder, decoder and digest are made from the lists, so
+ * that a layout cannot change without a change of its digest.
  */
 #ifndef SIM_TRACE_FORMAT_H
 #define SIM_TRACE_FORMAT_H
@@ -15,11 +15,11 @@
 #define TRACE_MAGIC_BYTES 8
 
 /* clang-format off */
-/** What follows the magic: field, bits. */
+/** The fields of the header after the magic number: name, bits. */
 #define TRACE_HEAD_FIELDS(X)                                                                       \
     X(version, 32)      /* of the format */                                                        \
-    X(bytes, 32)        /* of the whole header, magic and hash included */                         \
-    X(layout, 64)       /* digest of these lists */                                                \
+    X(bytes, 32)        /* length of the whole header, including magic number and hash */                         \
+    X(layout, 64)       /* digest of the lists of fields */                                                \
     X(seed, 64)                                                                                    \
     X(library, 32)      /* major << 16 | minor << 8 | patch */                                     \
     X(name_length, 32)                                                                             \
@@ -28,14 +28,14 @@
     X(set_count, 32)                                                                               \
     X(file_count, 32)
 
-/** Before the payload of each block. */
+/** The fields of the frame before the payload of each block. */
 #define TRACE_FRAME_FIELDS(X)                                                                      \
     X(type, 32)                                                                                    \
     X(bytes, 32)        /* of the payload */                                                       \
-    X(first, 64)        /* number of the first record, from 0 */                                   \
+    X(first, 64)        /* number of the first record in the block, from 0 */                                   \
     X(count, 32)        /* records */                                                              \
     X(zero, 32)                                                                                    \
-    X(hash, 64)         /* of the frame before it and of the payload */
+    X(hash, 64)         /* hash of the frame's other fields and of the payload */
 
 #define TRACE_CHOICE_FIELDS(X) X(stream, 32) X(kind, 32) X(bound, 64) X(value, 64)
 
@@ -45,7 +45,7 @@
 #define TRACE_TAIL_FIELDS(X)                                                                       \
     X(events, 64) X(choices, 64) X(order, 64) X(time, 64) X(payload, 64) X(state, 64) X(draws, 64) \
     X(hash_word, 64) X(verdict, 64)                                                                \
-    X(blocks, 64)       /* chain of the hashes of all blocks before it */
+    X(blocks, 64)       /* hash over the hashes of all blocks before this one */
 /* clang-format on */
 
 #define TRACE_FIELD(name, bits) uint##bits##_t name;
@@ -126,21 +126,23 @@ struct trace_tail trace_read_tail(const uint8_t *at);
 struct choice_record trace_read_choice(const uint8_t *at);
 struct engine_record trace_read_event(const uint8_t *at);
 
-/** With the magic before it. */
+/** The size of the head with the magic number before it. */
 void trace_write_head(uint8_t *at, const struct trace_head *value);
 void trace_write_frame(uint8_t *at, const struct trace_frame *value);
 void trace_write_tail(uint8_t *at, const struct trace_tail *value);
 void trace_write_choice(uint8_t *at, const struct choice_record *value);
 void trace_write_event(uint8_t *at, const struct engine_record *value);
 
-/** Digest of the lists above: another layout is another digest, and must be another version. */
+/** The digest of the lists above: another layout has another digest and must get another version.
+ */
 uint64_t trace_compute_layout_digest(void);
 
 /* ---- Hashes ---- */
 
 uint64_t trace_hash_bytes(const uint8_t *bytes, uint64_t length);
 
-/** Of a frame up to its hash, and of the payload, which follows it in the file or not. */
+/** The hash of a frame without its hash field, and of the payload, which need not follow the frame
+ * in memory. */
 uint64_t trace_hash_block(const uint8_t *frame, const uint8_t *payload, uint32_t bytes);
 
 #endif

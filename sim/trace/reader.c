@@ -1,8 +1,9 @@
 /*
- * Reads a trace: everything is checked before anything is used.
+ * Reads a trace: the whole file is checked before any part is used.
  *
- * The bytes stay the caller's and nothing is copied; what is allocated follows the blocks that were
- * found, never a count that the file claims. Every refusal names the place and what to do.
+ * The caller keeps the bytes, and nothing is copied. Allocations depend on the blocks that were
+ * found, never on a count that the file claims. Every error message names the place in the file and
+ * what to do.
  */
 #include "sim/trace/reader.h"
 
@@ -42,41 +43,44 @@ static bool check_header_head(const struct opening *opening, struct trace_head *
     const uint8_t *bytes = trace->bytes;
     const uint64_t seen = trace->length < TRACE_MAGIC_BYTES ? trace->length : TRACE_MAGIC_BYTES;
     if (seen == 0 || memcmp(bytes, TRACE_MAGIC, (size_t)seen) != 0) {
-        return refuse(opening, "it does not begin as a trace does; make one with `run --trace`");
+        return refuse(opening,
+                      "the file does not begin like a trace; make a trace with `run --trace`");
     }
     if (trace->length < HEAD_BYTES + HASH_BYTES) {
-        return refuse(opening, "it is cut off at byte %" PRIu64 "; " COPY_AGAIN, trace->length);
+        return refuse(opening, "the file is cut off at byte %" PRIu64 "; " COPY_AGAIN,
+                      trace->length);
     }
     if (trace->length > TRACE_BYTES_MAX) {
-        return refuse(opening, "it has more than %" PRIu64 " bytes; record a shorter run",
+        return refuse(opening, "the file has more than %" PRIu64 " bytes; record a shorter run",
                       TRACE_BYTES_MAX);
     }
     *head = trace_read_head(bytes);
     if (head->version != TRACE_FORMAT_VERSION) {
         return refuse(opening,
-                      "its format at byte 8 is version %" PRIu32
+                      "the format at byte 8 is version %" PRIu32
                       ", this program reads version %d; " RECORD_AGAIN,
                       head->version, TRACE_FORMAT_VERSION);
     }
     if (head->layout != trace_compute_layout_digest()) {
-        return refuse(opening, "its layout digest at byte 16 is not this program's; " RECORD_AGAIN);
+        return refuse(opening,
+                      "the layout digest at byte 16 is not that of this program; " RECORD_AGAIN);
     }
     if (head->bytes < HEAD_BYTES + HASH_BYTES) {
-        return refuse(opening, "its header's length at byte 12 is impossible; " COPY_AGAIN);
+        return refuse(opening, "the header's length at byte 12 is impossible; " COPY_AGAIN);
     }
     if (head->bytes > trace->length) {
-        return refuse(opening, "it is cut off in its header at byte %" PRIu64 "; " COPY_AGAIN,
+        return refuse(opening, "the file is cut off in its header at byte %" PRIu64 "; " COPY_AGAIN,
                       trace->length);
     }
     const uint64_t end = head->bytes - HASH_BYTES;
     if (read_u64(bytes + end) != trace_hash_bytes(bytes, end)) {
-        return refuse(opening, "its header is damaged (hash at byte %" PRIu64 "); " COPY_AGAIN,
+        return refuse(opening, "the header is damaged (hash at byte %" PRIu64 "); " COPY_AGAIN,
                       end);
     }
     return true;
 }
 
-/** A text of the header with its 0; NULL if it does not fit. */
+/** Reads a text of the header with its final 0; NULL if it does not fit. */
 static const char *read_text(const struct trace *trace, uint64_t *at, uint64_t end, uint64_t length)
 {
     if (*at >= end || length >= end - *at || trace->bytes[*at + length] != 0) {
@@ -87,7 +91,7 @@ static const char *read_text(const struct trace *trace, uint64_t *at, uint64_t e
     return text;
 }
 
-/** A text that is shown to people must hold no 0 and no control character. */
+/** Reads a text that people will see, which must not contain 0 or control characters. */
 static const char *read_name(const struct trace *trace, uint64_t *at, uint64_t end, uint32_t length)
 {
     const char *name = read_text(trace, at, end, length);
@@ -118,7 +122,7 @@ static bool read_sets(struct trace *trace, uint64_t *at, uint64_t end, uint32_t 
     return true;
 }
 
-/** Names, lengths and digests; the bytes come in blocks. */
+/** Reads names, lengths and digests of the files; the content of the files follows in blocks. */
 static bool read_file_list(struct trace *trace, uint64_t *at, uint64_t end, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
@@ -148,7 +152,7 @@ static bool read_header(const struct opening *opening)
         return false;
     }
     if (head.set_count > TRACE_SETS_MAX || head.file_count > TRACE_FILES_MAX) {
-        return refuse(opening, "its header claims more than %d sets or %d files; " RECORD_AGAIN,
+        return refuse(opening, "the header claims more than %d sets or %d files; " RECORD_AGAIN,
                       TRACE_SETS_MAX, TRACE_FILES_MAX);
     }
     const uint64_t end = head.bytes - HASH_BYTES;
@@ -165,7 +169,7 @@ static bool read_header(const struct opening *opening)
     }
     if (trace->header.text == NULL || !read_sets(trace, &at, end, head.set_count) ||
         !read_file_list(trace, &at, end, head.file_count) || at != end) {
-        return refuse(opening, "its header contradicts itself at byte %" PRIu64 "; " RECORD_AGAIN,
+        return refuse(opening, "the header contradicts itself at byte %" PRIu64 "; " RECORD_AGAIN,
                       at);
     }
     return true;
@@ -291,7 +295,7 @@ static bool read_block(struct trace *trace, const struct trace_frame *frame, con
     case BLOCK_TRAILER:
         return read_trailer_block(trace, frame, payload);
     default:
-        return true; /* a later program's block: skipped by its length */
+        return true; /* a block type of a later program, which is skipped */
     }
 }
 
@@ -304,7 +308,7 @@ static bool read_blocks(const struct opening *opening, uint64_t at)
             left >= FRAME_BYTES ? trace_read_frame(trace->bytes + at) : (struct trace_frame){0};
         if (left < FRAME_BYTES || frame.bytes > left - FRAME_BYTES) {
             return refuse(opening,
-                          "it is cut off at byte %" PRIu64 ", in the block at byte %" PRIu64
+                          "the file is cut off at byte %" PRIu64 ", in the block at byte %" PRIu64
                           "; " COPY_AGAIN,
                           trace->length, at);
         }
@@ -316,14 +320,16 @@ static bool read_blocks(const struct opening *opening, uint64_t at)
         if (!read_block(trace, &frame, payload)) {
             return refuse(opening,
                           "the block at byte %" PRIu64 " (type %" PRIu32
-                          ") contradicts what is before it; " RECORD_AGAIN,
+                          ") contradicts an earlier block; " RECORD_AGAIN,
                           at, frame.type);
         }
         trace->blocks = bnt_hash_add(trace->blocks, frame.hash);
         at += FRAME_BYTES + frame.bytes;
     }
     if (at != trace->length) {
-        return refuse(opening, "something follows its end at byte %" PRIu64 "; " COPY_AGAIN, at);
+        return refuse(opening,
+                      "there are bytes after the end of the trace at byte %" PRIu64 "; " COPY_AGAIN,
+                      at);
     }
     return true;
 }
@@ -380,7 +386,8 @@ const char *trace_get_stream_name(const struct trace *trace, uint32_t stream)
     return stream < trace->stream_count ? trace->streams[stream] : "(no stream)";
 }
 
-/** Blocks may hold different counts, so a record's block is found by halving. */
+/** Blocks may hold different numbers of records, so that the block of a record is found by binary
+ * search. */
 static const uint8_t *find_record(const struct record_index *index, uint64_t number, uint32_t size)
 {
     size_t low = 0;

@@ -1,5 +1,5 @@
 /*
- * Private to sim/trace: an opened trace. Everything in it points into the file's bytes.
+ * Private to sim/trace: the struct of an opened trace. Its pointers refer to the bytes of the file.
  */
 #ifndef SIM_TRACE_READER_H
 #define SIM_TRACE_READER_H
@@ -11,7 +11,7 @@ struct record_block {
     const uint8_t *bytes;
 };
 
-/** Where the records of one type lie. */
+/** The places of all records of one type. */
 struct record_index {
     struct record_block *blocks;
     size_t capacity;
@@ -33,12 +33,12 @@ struct trace {
     uint32_t stream_count;
     struct record_index choices;
     struct record_index events;
-    uint64_t blocks; /**< chain of the hashes of the blocks so far */
+    uint64_t blocks; /**< hash over the hashes of the blocks so far */
     struct trace_trailer trailer;
     bool ended;
 };
 
-/** Place for one more; grows by doubling, so that storage follows what was really found. */
+/** Makes room for one more element, by doubling the array. */
 void *trace_grow_array(struct arena *arena, void *array, size_t *capacity, size_t count,
                        size_t bytes);
 

@@ -1,11 +1,11 @@
 /*
- * Traces: a run on disk, self-contained, and a run compared with it.
+ * Traces: records a run to a self-contained file, and compares another run with the file.
  *
  * A trace holds the scenario's text and every file that it names, the seed, every choice and every
- * event. A replay takes all choices from it and checks all events against it. The format stands in
- * docs/use/trace-format.md; it is little-endian and every byte of it is covered by a hash. A trace
- * is untrusted: whatever is wrong with it is one sentence that says where and what to do, and
- * nothing is used before all of it was checked.
+ * event. A replay takes all choices from it and checks all events against it.
+ * docs/use/trace-format.md describes the format, which is little-endian and covers every byte by a
+ * hash. A trace is untrusted: it is checked completely before it is used, and an error is one
+ * sentence that says where it is and what to do.
  */
 #ifndef SIM_TRACE_TRACE_H
 #define SIM_TRACE_TRACE_H
@@ -23,9 +23,9 @@ struct trace_file {
     size_t length;
 };
 
-/** What a run is made from. Strings end with 0 beside having a length. */
+/** The inputs of a run. Strings have a length and also end with 0. */
 struct trace_header {
-    const char *name; /**< path of the scenario as it was given */
+    const char *name; /**< path of the scenario as the user wrote it */
     const char *text; /**< the scenario's bytes */
     size_t text_length;
     uint64_t seed;
@@ -33,20 +33,20 @@ struct trace_header {
     uint32_t set_count;
     const struct trace_file *files;
     uint32_t file_count;
-    const char
-        *build; /**< of the program that wrote it; a writer takes trace_get_build() for NULL */
+    const char *build; /**< build of the program that wrote the trace; for NULL a writer uses
+                          trace_get_build() */
 };
 
-/** How the run ended. */
+/** The end of a run, as a trace stores it. */
 struct trace_trailer {
-    uint64_t events;  /**< a writer counts them itself */
-    uint64_t choices; /**< a writer counts them itself */
+    uint64_t events;  /**< the writer ignores this count and counts by itself */
+    uint64_t choices; /**< the writer ignores this count and counts by itself */
     struct engine_hash hash;
-    uint64_t hash_word; /**< a writer makes it from `hash` */
+    uint64_t hash_word; /**< the writer computes this from `hash` */
     uint32_t verdict;   /**< the exit status of the run */
 };
 
-/** Version and compiler of this program: a difference may explain why a replay diverges. */
+/** Returns version and compiler of this program; a difference may explain why a replay diverges. */
 const char *trace_get_build(void);
 
 /* ---- Writing ---- */
@@ -54,20 +54,22 @@ const char *trace_get_build(void);
 struct trace_writer;
 
 /**
- * Begins PATH.partial, which becomes PATH when the trace is closed; where PATH exists and is no
- * regular file, it is written directly. NULL and a sentence: exit status 6.
+ * Begins PATH.partial, which becomes PATH when the trace is closed; if PATH exists and is no
+ * regular file, PATH is written directly. On an error it returns NULL and a sentence; the exit
+ * status is then 6.
  */
 struct trace_writer *trace_writer_open(struct arena *arena, const char *path,
                                        const struct trace_header *header, char *error,
                                        size_t error_bytes);
 
-/** The observer that the engine must call. */
+/** Returns the observer that the engine must call. */
 struct engine_observer trace_writer_get_observer(struct trace_writer *writer);
 
-/** Whether something could not be written; closing the trace reports what. */
+/** Whether a write failed; closing the trace gives the reason. */
 bool trace_writer_has_failed(const struct trace_writer *writer);
 
-/** Writes what is left and the trailer. False and a sentence: no new file stands under PATH. */
+/** Writes the remaining records and the trailer. On an error it returns false and a sentence, and
+ * there is no new file at PATH. */
 bool trace_writer_close(struct trace_writer *writer, const struct trace_trailer *trailer,
                         char *error, size_t error_bytes);
 
@@ -82,8 +84,9 @@ void trace_writer_abandon(struct trace_writer *writer);
 struct trace;
 
 /**
- * Takes these bytes as a trace; they must outlive it and stay as they are. `name` is for the
- * sentence. NULL and a sentence: exit status 6.
+ * Opens these bytes as a trace; the bytes must outlive the trace and must not change. `name` is the
+ * file's name in the sentence. On an error it returns NULL and a sentence; the exit status is then
+ * 6.
  */
 struct trace *trace_open(struct arena *arena, const char *name, const uint8_t *bytes,
                          uint64_t length, char *error, size_t error_bytes);
@@ -92,21 +95,21 @@ void trace_close(struct trace *trace);
 const struct trace_header *trace_get_header(const struct trace *trace);
 const struct trace_trailer *trace_get_trailer(const struct trace *trace);
 
-/** The library version that wrote it, major << 16 | minor << 8 | patch. */
+/** The version of the library that wrote the trace: major << 16 | minor << 8 | patch. */
 uint32_t trace_get_version(const struct trace *trace);
 
-/** Event `index`, from 0, below the trailer's count. */
+/** Returns event number `index`, from 0 and below the trailer's count. */
 struct engine_record trace_get_event(const struct trace *trace, uint64_t index);
 
-/** Choice `index`, from 0, below the trailer's count. */
+/** Returns choice number `index`, from 0 and below the trailer's count. */
 struct choice_record trace_get_choice(const struct trace *trace, uint64_t index);
 
-/** The name of a choice's stream. */
+/** Returns the name of a choice stream. */
 const char *trace_get_stream_name(const struct trace *trace, uint32_t stream);
 
 /* ---- Comparing ---- */
 
-/** The first difference between a trace and a run, with both sides. */
+/** The first difference between a trace and a run, with the fields of both. */
 struct trace_divergence {
     /**
      * "time", "kind", "actor", "operand", "digest" or "order" of an event; "stream", "choice kind",
@@ -114,8 +117,8 @@ struct trace_divergence {
      * "verdict" where only the ends differ. NULL: none.
      */
     const char *field;
-    uint64_t event;  /**< number of the event at which it showed, from 1 */
-    uint64_t choice; /**< number of the choice, from 1; 0: no choice differs */
+    uint64_t event;  /**< number of the event with the difference, from 1 */
+    uint64_t choice; /**< number of the choice that differs, from 1; 0 if no choice differs */
     bool has_expected;
     bool has_actual;
     struct engine_record expected; /**< recorded */
@@ -124,33 +127,35 @@ struct trace_divergence {
     struct choice_record actual_choice;
 };
 
-/** A run that is compared with a trace: where its choices come from and what it must match. */
+/** The comparison of a run with a trace: the source of choices, and the state of the comparison. */
 struct trace_check {
     struct trace *trace;
-    uint64_t next_choice; /**< that the source serves */
+    uint64_t next_choice; /**< the choices that the source has served */
     uint64_t next_event;
     bool differs;
-    char text[512]; /**< the first difference, with both sides' fields */
-    /** Name of a kind of event in messages; NULL: its number. */
+    char text[512]; /**< text of the first difference, with the fields of both sides */
+    /** Gives the name of a kind of event for messages; if NULL, messages show the number. */
     const char *(*kind_name)(uint16_t kind);
     struct choice_source source;
-    uint64_t seen_choice; /**< choices that the observer saw */
+    uint64_t seen_choice; /**< number of choices that the observer saw */
     struct trace_divergence first;
 };
 
 void trace_check_begin(struct trace_check *check, struct trace *trace,
                        const char *(*kind_name)(uint16_t kind));
 
-/** Compares what the run does. With or without check->source: a run that draws anew can be checked
- * too. */
+/** Returns the observer that compares the run with the trace. A run that does not use
+ * check->source, but draws new values, can be checked too. */
 struct engine_observer trace_check_get_observer(struct trace_check *check);
 
-/** To be called after the run: whether it ended where the recording did, with the same hashes. */
+/** Call this after the run: checks that the run ended at the same event as the recording, with the
+ * same hashes. */
 void trace_check_end(struct trace_check *check, const struct trace_trailer *run);
 
-/* ---- For tests and tools ---- */
+/* ---- Functions for tests and tools ---- */
 
-/** Recomputes every hash of a trace whose bytes were altered. False if its frame is broken. */
+/** Recomputes every hash of a trace whose bytes were altered. Returns false if a frame is broken.
+ */
 bool trace_recompute_hashes(uint8_t *bytes, uint64_t length);
 
 #endif

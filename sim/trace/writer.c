@@ -1,7 +1,7 @@
 /*
- * Writing a trace: records are gathered into blocks, blocks go to a partial file, which gets its
- * name when all of it is written. The first failed write is kept; the run continues, and closing
- * the trace reports it.
+ * Writes a trace: records are collected into blocks, and blocks go to a partial file, which is
+ * renamed when it is complete. The first failed write is kept; the run continues, and closing the
+ * trace reports it.
  */
 #include "sim/trace/format.h"
 
@@ -16,7 +16,7 @@ struct trace_writer {
     struct arena *arena;
     FILE *file;
     char path[PATH_BYTES];
-    char partial[PATH_BYTES + 16]; /**< empty: path itself is written */
+    char partial[PATH_BYTES + 16]; /**< empty if the file at `path` is written directly */
     bool failed;
     int failure; /**< errno */
     uint64_t blocks;
@@ -50,7 +50,7 @@ static const char *get_build(const struct trace_header *header)
     return header->build != NULL ? header->build : trace_get_build();
 }
 
-/** Each text is followed by a 0, so that a reader can use it where it lies. */
+/** Each text is followed by a 0, so that a reader can use it without a copy. */
 static uint64_t compute_header_length(const struct trace_header *header)
 {
     uint64_t length = HEAD_BYTES + HASH_BYTES + (uint64_t)strlen(header->name) + 1 +
@@ -156,9 +156,9 @@ static void flush_events(struct trace_writer *writer)
     }
 }
 
-/* ---- What the engine calls ---- */
+/* ---- Functions that the engine calls ---- */
 
-/** Written at once, so that a stream always precedes its choices. */
+/** A stream is written at once, so that it always precedes its choices. */
 static void write_stream(void *opaque, uint32_t stream, const char *name)
 {
     uint8_t payload[4 + ENGINE_NAME_MAX];
@@ -199,18 +199,19 @@ struct engine_observer trace_writer_get_observer(struct trace_writer *writer)
 static const char *find_excess(const char *path, const struct trace_header *header)
 {
     if (strlen(path) >= PATH_BYTES) {
-        return "its path is too long";
+        return "the path of the trace is too long";
     }
     if (header->set_count > TRACE_SETS_MAX || header->file_count > TRACE_FILES_MAX) {
-        return "more sets or files than a trace holds";
+        return "the run has more overrides or files than a trace can hold";
     }
     for (uint32_t i = 0; i < header->file_count; i++) {
         if (header->files[i].length >= UINT32_MAX) {
-            return "a file that the scenario names is larger than a trace holds";
+            return "a file that the scenario names is larger than a trace can hold";
         }
     }
-    return compute_header_length(header) > UINT32_MAX ? "the scenario is larger than a trace holds"
-                                                      : NULL;
+    return compute_header_length(header) > UINT32_MAX
+               ? "the scenario is larger than a trace can hold"
+               : NULL;
 }
 
 /** A device or a pipe must not be replaced by a regular file. */

@@ -96,11 +96,11 @@ class Usage(Contract):
                 self.assertNotIn("unknown option", done.stderr)
 
     def test_nothing_that_was_said_is_ignored(self):
-        for arguments, word in ((["schema", GOOD], "takes none"), (["generate", GOOD], "takes none"),
-                                (["doctor", "x"], "takes none"),
-                                (["run", "--generated", "1..2", GOOD], "in place of files"),
-                                (["run", "--generated", "1..2", "--seed", "1"], "go with it"),
-                                (["run", "--generated", "1..2", "--verbose"], "go with it"),
+        for arguments, word in ((["schema", GOOD], "takes no arguments"), (["generate", GOOD], "takes no arguments"),
+                                (["doctor", "x"], "takes no arguments"),
+                                (["run", "--generated", "1..2", GOOD], "cannot be used together"),
+                                (["run", "--generated", "1..2", "--seed", "1"], "are allowed"),
+                                (["run", "--generated", "1..2", "--verbose"], "are allowed"),
                                 (["run", GOOD, "--first"], "go with --generated"),
                                 (["run", GOOD, "-j", "2"], "go with --generated"),
                                 (["run", GOOD, "--profile", "p"], "go with --generated")):

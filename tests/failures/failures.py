@@ -89,7 +89,7 @@ def judge(case, folder, result, normal):
         return f"status {status}, and left {left}"
     elif not re.search(MEANS[status], output) or "not YAML" in output:
         return f"status {status} without a message that says why"
-    if "died of signal" in output or "were not given back" in output or "bug:" in output:
+    if "died of signal" in output or "were not freed" in output or "bug:" in output:
         return "it crashed, or lost memory"
     if status != 7 and live > normal[3]:
         return f"{live} blocks are left in a process, {normal[3]} without the failure"

@@ -156,15 +156,14 @@ static const struct {
     {"vms.0.memory=12", "--set 1:14: error: memory: '12' has no unit; write 12MiB (B, KiB, MiB, "
                         "GiB or TiB)"},
     {"vms.1.memory=1MiB",
-     "--set 1:5: error: no such item in the list; it must be a number, 0 to 0"},
+     "--set 1:5: error: the list has no such item; write a number from 0 to 0"},
     {"sed=1", "--set 1:1: error: unknown key 'sed' in a scenario; did you mean 'seed'?"},
-    {"seed", "--set 1:1: error: not KEY=VALUE; write it such as vms.0.memory=128MiB"},
-    {"=1", "--set 1:1: error: not KEY=VALUE; write it such as vms.0.memory=128MiB"},
-    {"vms..memory=1MiB", "--set 1:5: error: an empty part in the key; write KEY=VALUE such as "
+    {"seed", "--set 1:1: error: this is not KEY=VALUE; write for example vms.0.memory=128MiB"},
+    {"=1", "--set 1:1: error: this is not KEY=VALUE; write for example vms.0.memory=128MiB"},
+    {"vms..memory=1MiB", "--set 1:5: error: the key has an empty part; write KEY=VALUE such as "
                          "vms.0.memory=128MiB"},
-    {"title.x=1", "--set 1:7: error: nothing can be set here: what stands before is a single "
-                  "value"},
-    {"seed=[1", "--set 1:8: error: a list without its end; write ',' or ']'"},
+    {"title.x=1", "--set 1:7: error: nothing can be set below a single value"},
+    {"seed=[1", "--set 1:8: error: the list has no end; write ',' or ']'"},
     {"seed=", "--set 1:6: error: seed: found nothing; it must be a whole number, 0 to "
               "18446744073709551615"},
     {"seed=&a 1", "--set 1:6: error: anchor 'a': anchors are refused; write the value out where "
@@ -218,12 +217,14 @@ START_TEST(test_large_input_is_refused_with_its_limit)
                           "allowed");
     expect_error_of_large(MINIMAL "# ", "x", 1100000, "\n",
                           "test.yaml:1:1: error: the file has more than 1 MiB; it must have less");
-    expect_error_of_large(MINIMAL "swarm: ", "[", 200000, "\n",
-                          "test.yaml:5:39: error: nested more than 32 deep; a scenario needs 5");
-    expect_error_of_large(MINIMAL "swarm: ", "{a: ", 100000, "\n",
-                          "test.yaml:5:132: error: nested more than 32 deep; a scenario needs 5");
+    expect_error_of_large(
+        MINIMAL "swarm: ", "[", 200000, "\n",
+        "test.yaml:5:39: error: collections are nested more than 32 deep; a scenario needs 5 levels");
+    expect_error_of_large(
+        MINIMAL "swarm: ", "{a: ", 100000, "\n",
+        "test.yaml:5:132: error: collections are nested more than 32 deep; a scenario needs 5 levels");
     expect_error_of_large(MINIMAL "expect: [", "1, ", 100000, "]\n",
-                          "test.yaml:5:196582: error: more than 65536 values in the file");
+                          "test.yaml:5:196582: error: the file has more than 65536 values");
     expect_error_of_large(MINIMAL "expect: [", "{}, ", 1025, "]\n",
                           "test.yaml:5:9: error: expect: 1025 items; it must have at most 1024");
 }

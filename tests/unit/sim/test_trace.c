@@ -213,7 +213,7 @@ START_TEST(test_something_behind_the_end_is_noticed)
 
     memcpy(longer, bytes, length);
     ck_assert(!opens(longer, length + 1));
-    ck_assert_ptr_nonnull(strstr(error, "follows its end"));
+    ck_assert_ptr_nonnull(strstr(error, "bytes after the end"));
     arena_free(arena, longer, length + 1);
 }
 END_TEST
@@ -246,7 +246,7 @@ START_TEST(test_other_formats_are_named)
     assert_refused("layout digest at byte 16");
     bytes[16] ^= 1;
     bytes[0] = 'X';
-    assert_refused("does not begin as a trace does");
+    assert_refused("does not begin like a trace");
 }
 END_TEST
 

@@ -154,7 +154,7 @@ START_TEST(test_each_way_to_differ_is_named)
         {TOY_BOUND, "bound", 10, "bound 1001"},
         {TOY_CHOICE_KIND, "choice kind", 10, "choice 10: the choice kind differs"},
         {TOY_LONGER, "longer", 31, "choice 31: the run draws"},
-        {TOY_SHORTER, "shorter", 30, "event 30: the run ended before it"},
+        {TOY_SHORTER, "shorter", 30, "event 30: the run ended before this event"},
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
