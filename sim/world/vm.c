@@ -116,9 +116,9 @@ struct bnt_host_info vm_get_host_info(const struct vm *vm)
 
 uint16_t vm_get_queue_role(const struct vm *vm, uint16_t queue)
 {
-    for (uint16_t role = 0; role < BNT_BALLOON_QUEUE_COUNT; role++) {
+    for (uint32_t role = 0; role < BNT_BALLOON_QUEUE_COUNT; role++) {
         if (vm->ends.driver.queue_index(vm, (bnt_balloon_queue)role) == queue) {
-            return role;
+            return (uint16_t)role;
         }
     }
     return queue;
