@@ -1,9 +1,9 @@
 /*
- * Assertions: what can only fail by a bug of ours.
+ * Assertions: conditions that only a bug of this library can violate.
  *
- * Never for what a caller passes (that is a status) or what a peer sends (that is a bnt_diag and a
- * latched state). Cheap, and kept in release builds. An embedder may define BNTI_ASSERT_FAILED
- * before any source of the library is compiled; the default needs no library.
+ * A wrong argument of a caller is not an assertion but a status; a violation by a peer is reported
+ * in a bnt_diag and a latched state. Assertions are cheap and stay in release builds. An embedder
+ * may define BNTI_ASSERT_FAILED when it compiles the library; the default needs no C library.
  */
 #ifndef LIB_BASE_ASSERT_H
 #define LIB_BASE_ASSERT_H
@@ -20,8 +20,8 @@
     } while (0)
 
 /*
- * Asserts that a step which asks to be called again at once has done something. Only in test builds
- * (BNTI_CHECK_PROGRESS): elsewhere such a step costs time and is counted.
+ * Asserts that a step which asks to be called again at once has done something. It is active only
+ * in test builds (BNTI_CHECK_PROGRESS). In other builds such a step is only counted.
  */
 #ifdef BNTI_CHECK_PROGRESS
 #define BNTI_ASSERT_PROGRESS(condition) BNTI_ASSERT(condition)

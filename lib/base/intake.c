@@ -1,14 +1,13 @@
 /*
- * Taking structs that carry their own size, and writing diagnoses into the caller's.
+ * Copies structs that contain their own size, and writes diagnoses into the caller's struct.
  *
- * Called by every init function and wherever a peer's mistake is reported. The meaning of the
- * structs is not known here.
+ * Used by every init function, and wherever a fault of a peer is reported.
  */
 #include "lib/base/intake.h"
 
 #include <string.h>
 
-bnt_status bnti_struct_take(void *dst, uint32_t known, uint32_t least, const void *src)
+bnt_status bnti_copy_struct(void *dst, uint32_t known, uint32_t least, const void *src)
 {
     uint32_t size = 0;
     const uint8_t *bytes = src;
@@ -31,7 +30,7 @@ bnt_status bnti_struct_take(void *dst, uint32_t known, uint32_t least, const voi
     return BNT_OK;
 }
 
-bnt_status bnti_diag_tell(struct bnt_diag *diag, const struct bnt_diag *told)
+bnt_status bnti_write_diag(struct bnt_diag *diag, const struct bnt_diag *told)
 {
     if (diag != NULL) {
         const uint32_t size = diag->size;

@@ -1,28 +1,28 @@
 /*
- * How the libraries take what a caller hands over and how they hand a diagnosis back.
+ * How the libraries copy a caller's struct, and how they return a diagnosis.
  *
- * Both concern structs that begin with their own size and grow at their end, so that programs and
- * libraries of different ages work together. Used by every library; not by embedders.
+ * Such structs begin with their own size, and new fields are added at their end, so that programs
+ * and libraries of different versions work together. This header is private.
  */
 #ifndef LIB_BASE_INTAKE_H
 #define LIB_BASE_INTAKE_H
 
 #include <ballonet/base.h>
 
-/** Bytes by which a caller's struct may be longer than the one that this library knows. */
+/** How many bytes longer a caller's struct may be than the struct of this library. */
 #define BNTI_STRUCT_EXCESS_MAX 1024u
 
 /**
- * Copies a caller's struct whose first member is its u32 size. One that is shorter than `known`
- * leaves the rest of dst zero; one that is longer must have only zeros there. The copy's size is
- * `known`. OK; E_ARGUMENT (src is NULL); E_SIZE (under `least`, far too long, or a rest unknown to
- * this library).
+ * Copies a caller's struct whose first member is its u32 size. If the struct is shorter than
+ * `known`, the rest of dst becomes zero; if it is longer, its rest must be zero. The size in the
+ * copy is `known`. Returns OK, E_ARGUMENT (src is NULL) or E_SIZE (shorter than `least`, much too
+ * long, or a nonzero rest).
  */
-BNT_MUST_USE bnt_status bnti_struct_take(void *dst, uint32_t known, uint32_t least,
+BNT_MUST_USE bnt_status bnti_copy_struct(void *dst, uint32_t known, uint32_t least,
                                          const void *src);
 
-/** Writes a diagnosis over the caller's, its size member apart. NULL is allowed. Returns the status
- * written. */
-bnt_status bnti_diag_tell(struct bnt_diag *diag, const struct bnt_diag *told);
+/** Copies a diagnosis into the caller's struct, except the size member. `diag` may be NULL. Returns
+ * the status of the diagnosis. */
+bnt_status bnti_write_diag(struct bnt_diag *diag, const struct bnt_diag *told);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * Moving single values between a program's state and the bytes of a saved one; see pack.h.
+ * Copies single values between the state of a program and the bytes of a saved state; see pack.h.
  */
 #include "lib/base/pack.h"
 
@@ -11,12 +11,12 @@ void bnti_pack_bytes(struct bnti_pack *pack, void *bytes, size_t count)
 
     if (!measures && (pack->failed || count > pack->bytes - pack->at)) {
         pack->failed = true;
-        if (bnti_pack_loads(pack)) {
+        if (bnti_pack_is_loading(pack)) {
             memset(bytes, 0, count);
         }
         return;
     }
-    if (bnti_pack_loads(pack)) {
+    if (bnti_pack_is_loading(pack)) {
         memcpy(bytes, pack->in + pack->at, count);
     } else if (pack->out != NULL) {
         memcpy(pack->out + pack->at, bytes, count);
@@ -71,7 +71,7 @@ void bnti_pack_deadline(struct bnti_pack *pack, uint64_t *moment_ns)
         left_ns = left_ns > now_ns ? left_ns - now_ns : 0;
     }
     bnti_pack_u64(pack, &left_ns);
-    if (bnti_pack_loads(pack)) {
+    if (bnti_pack_is_loading(pack)) {
         *moment_ns = left_ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + left_ns;
     }
 }

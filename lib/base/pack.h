@@ -1,10 +1,10 @@
 /*
- * A bounded cursor over the bytes of a saved state: one routine serves to measure, save and load.
+ * A bounded cursor over the bytes of a saved state. The same routine measures, saves and loads it.
  *
- * Each call names a place in the caller's state: saving writes its value out, loading reads it in,
- * measuring counts. Everything is little-endian and without padding. Running over the end latches
- * `failed`; from then on loads leave zeros, so that a reader checks once, when it is done. Values
- * that were loaded are untrusted: judging them is the caller's.
+ * Each call gets a pointer to a value in the caller's state, and saves, loads or only measures that
+ * value. All values are little-endian and without padding. After an overrun `failed` is set, and
+ * further loads return zeros, so that it is enough to check `failed` at the end. Loaded values are
+ * not trusted: the caller must validate them.
  */
 #ifndef LIB_BASE_PACK_H
 #define LIB_BASE_PACK_H
@@ -12,24 +12,24 @@
 #include <ballonet/base.h>
 
 struct bnti_pack {
-    const uint8_t *in; /**< loading */
-    uint8_t *out;      /**< saving; both NULL: measuring */
-    size_t bytes;      /**< of what is read or written */
+    const uint8_t *in; /**< input when loading */
+    uint8_t *out;      /**< output when saving; both NULL: measuring */
+    size_t bytes;      /**< size of the input or output */
     size_t at;
-    uint64_t now_ns; /**< deadlines are stored as what is left of them */
+    uint64_t now_ns; /**< deadlines are saved as the time left until them */
     bool failed;
 };
 
-static inline bool bnti_pack_loads(const struct bnti_pack *pack)
+static inline bool bnti_pack_is_loading(const struct bnti_pack *pack)
 {
     return pack->in != NULL;
 }
 
-/** What was loaded must be so; of what is measured or saved nothing is required, since numbers in
- * there can be a guest's. */
+/** Fails a load if a loaded value is invalid. Measuring and saving never fail by it, because the
+ * values may come from a guest. */
 static inline void bnti_pack_require(struct bnti_pack *pack, bool valid)
 {
-    pack->failed = pack->failed || (bnti_pack_loads(pack) && !valid);
+    pack->failed = pack->failed || (bnti_pack_is_loading(pack) && !valid);
 }
 
 void bnti_pack_bytes(struct bnti_pack *pack, void *bytes, size_t count);
@@ -37,9 +37,11 @@ void bnti_pack_u8(struct bnti_pack *pack, uint8_t *value);
 void bnti_pack_u16(struct bnti_pack *pack, uint16_t *value);
 void bnti_pack_u32(struct bnti_pack *pack, uint32_t *value);
 void bnti_pack_u64(struct bnti_pack *pack, uint64_t *value);
-/** A byte; loading anything but 0 and 1 fails. */
+/** One byte. Loading a value other than 0 and 1 fails. */
 void bnti_pack_bool(struct bnti_pack *pack, bool *value);
-/** A moment to come, UINT64_MAX: never. One that is over is due at once. */
+/**
+ * A time in the future; UINT64_MAX means never. A time in the past is loaded as the current time.
+ */
 void bnti_pack_deadline(struct bnti_pack *pack, uint64_t *moment_ns);
 
 #endif

@@ -1,8 +1,8 @@
 /*
- * Names and sentences of statuses and faults.
+ * Names and descriptions of statuses and faults.
  *
- * The tables themselves are the X-macros of <ballonet/base.h>; a new row there appears here. Called
- * by whoever prints; no library decides anything by these texts.
+ * They come from the X-macros of <ballonet/base.h>. The texts are only for messages: no code
+ * depends on them.
  */
 #include <ballonet/base.h>
 

@@ -29,7 +29,7 @@ void bnti_guest_clear_session(struct bnt_guest *guest)
     guest->actual = 0;
     bnti_guest_adopt_epoch(guest, 0);
     bnti_guest_oom_clear(guest);
-    bnti_guest_clear_held_due(guest);
+    bnti_guest_cancel_give_back_held(guest);
     bnti_guest_clear_unusable(guest);
     bnti_guest_disable_huge_pages(guest);
     bnti_guest_pace_clear(guest);
@@ -116,7 +116,7 @@ bnt_status bnti_guest_poll_stop(struct bnt_guest *guest)
 }
 
 /* Stops the instance: resets the device, unless `gone` says that the device was unplugged. */
-bnt_status bnti_guest_take_down(struct bnt_guest *guest, bool gone)
+bnt_status bnti_guest_stop_instance(struct bnt_guest *guest, bool gone)
 {
     guest->leaving = false;
     if (guest->state != BNT_GUEST_STOPPING) {
@@ -151,7 +151,7 @@ static bnt_status detach_instance(struct bnt_guest *guest, uint64_t now_ns, bool
     }
     bnti_guest_enter_call(guest, now_ns);
     guest->budget = BNTI_GUEST_DETACH_BATCHES;
-    const bnt_status status = bnti_guest_take_down(guest, gone);
+    const bnt_status status = bnti_guest_stop_instance(guest, gone);
     bnti_guest_leave_call(guest);
     return status;
 }

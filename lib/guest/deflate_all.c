@@ -101,7 +101,7 @@ void bnti_guest_poll_orderly_detach(struct bnt_guest *guest)
     } else {
         return;
     }
-    (void)bnti_guest_take_down(guest, false);
+    (void)bnti_guest_stop_instance(guest, false);
 }
 
 bnt_status bnt_guest_detach_orderly(struct bnt_guest *guest, uint64_t now_ns)

@@ -17,14 +17,14 @@ void bnti_guest_begin_release(struct bnt_guest *guest)
     bnti_guest_cancel_sleeping_alloc(guest);
     bnti_guest_give_back_held_huge(guest); /* the device refused these pages */
     (void)bnti_guest_give_back_aside(guest);
-    bnti_guest_clear_held_due(guest);
+    bnti_guest_cancel_give_back_held(guest);
     bnti_guest_pace_restart(guest);
     bnti_guest_set_state(guest, BNT_GUEST_RELEASING);
 }
 
 /* A new epoch means that the host reset the balloon. During a release a new epoch is only noted
  * (BX-20). */
-static void follow_epoch(struct bnt_guest *guest, uint32_t epoch)
+static void handle_epoch_change(struct bnt_guest *guest, uint32_t epoch)
 {
     if (guest->state == BNT_GUEST_RUNNING && epoch != guest->epoch) {
         bnti_guest_note_latest_epoch(guest, epoch);
@@ -64,7 +64,7 @@ void bnti_guest_read_config(struct bnt_guest *guest, bool told)
     }
     bnti_guest_set_target(guest, num_pages, told);
     if (guest->resets) {
-        follow_epoch(guest, epoch);
+        handle_epoch_change(guest, epoch);
     }
 }
 

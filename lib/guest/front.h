@@ -15,7 +15,7 @@
 void bnti_guest_clear_session(struct bnt_guest *guest);
 bnt_status bnti_guest_release_after_reset(struct bnt_guest *guest);
 bnt_status bnti_guest_poll_stop(struct bnt_guest *guest);
-bnt_status bnti_guest_take_down(struct bnt_guest *guest, bool gone);
+bnt_status bnti_guest_stop_instance(struct bnt_guest *guest, bool gone);
 
 /* deflate_all.c */
 void bnti_guest_poll_orderly_detach(struct bnt_guest *guest);
@@ -49,19 +49,19 @@ bnt_status bnti_virtio_poll_reset(struct bnt_guest *guest);
 bnt_status bnti_virtio_poll_start(struct bnt_guest *guest);
 bool bnti_virtio_serves_oom(const struct bnt_guest *guest);
 bool bnti_virtio_has_huge_pages(const struct bnt_guest *guest);
-bool bnti_virtio_must_stop_wait(struct bnt_guest *guest);
+bool bnti_virtio_must_detach_wait(struct bnt_guest *guest);
 
 /* vmware_session.c */
-void bnti_vmware_begin_start(struct bnt_guest *guest);
+void bnti_vmware_begin_session(struct bnt_guest *guest);
 bnt_status bnti_vmware_poll_start(struct bnt_guest *guest);
-void bnti_vmware_begin_stop(struct bnt_guest *guest);
+void bnti_vmware_begin_detach(struct bnt_guest *guest);
 void bnti_vmware_poll_tick(struct bnt_guest *guest);
 void bnti_vmware_end_release(struct bnt_guest *guest);
 void bnti_vmware_check_answer(struct bnt_guest *guest, const struct bnti_guest_answer *answer);
 
 /* vmware_stop.c */
-void bnti_vmware_begin_stop_starts(struct bnt_guest *guest);
-bool bnti_vmware_must_stop_wait(struct bnt_guest *guest);
+void bnti_vmware_send_first_start_of_detach(struct bnt_guest *guest);
+bool bnti_vmware_must_detach_wait(struct bnt_guest *guest);
 
 /* wires.c */
 const struct bnti_guest_wire *bnti_guest_choose_wire(const struct bnt_guest_config *config);

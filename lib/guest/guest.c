@@ -95,7 +95,7 @@ bnt_status bnt_guest_init(void *state, size_t state_bytes, void *dma, uint64_t d
         return BNT_E_ARGUMENT;
     }
     struct bnt_guest_ops calls;
-    if (bnti_struct_take(&calls, sizeof calls, sizeof calls, ops) != BNT_OK ||
+    if (bnti_copy_struct(&calls, sizeof calls, sizeof calls, ops) != BNT_OK ||
         (config->wire != BNT_GUEST_WIRE_VMWARE && calls.transport.size != sizeof calls.transport)) {
         return BNT_E_SIZE;
     }
@@ -133,14 +133,14 @@ bnt_status bnt_guest_init(void *state, size_t state_bytes, void *dma, uint64_t d
 
 uint16_t bnt_guest_queue_index(const struct bnt_guest *guest, bnt_balloon_queue role)
 {
-    return (uint32_t)role < BNTI_GUEST_Q_COUNT ? bnti_guest_queue_index(guest, (uint32_t)role)
+    return (uint32_t)role < BNTI_GUEST_Q_COUNT ? bnti_guest_get_queue_index(guest, (uint32_t)role)
                                                : BNT_BALLOON_QUEUE_NONE;
 }
 
 void bnt_guest_interrupt(struct bnt_guest *guest, uint16_t queue)
 {
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
-        if (bnti_guest_is_queue_in_use(guest, q) && bnti_guest_queue_index(guest, q) == queue) {
+        if (bnti_guest_is_queue_in_use(guest, q) && bnti_guest_get_queue_index(guest, q) == queue) {
             guest->queue_marked[q] = BNTI_GUEST_MARK_NAMED;
         }
     }
@@ -196,7 +196,7 @@ static bool is_notified(const struct bnt_guest *guest)
 }
 
 /* The earliest time at which an instance in RUNNING or RELEASING has to act. */
-static uint64_t live_deadline(const struct bnt_guest *guest)
+static uint64_t get_running_deadline(const struct bnt_guest *guest)
 {
     const bool idle = !bnti_guest_has_request_in_flight(guest);
     if (is_notified(guest) ||
@@ -219,12 +219,12 @@ static uint64_t live_deadline(const struct bnt_guest *guest)
     return due;
 }
 
-static uint64_t step_deadline(const struct bnt_guest *guest)
+static uint64_t get_step_deadline(const struct bnt_guest *guest)
 {
     switch (guest->state) {
     case BNT_GUEST_RUNNING:
     case BNT_GUEST_RELEASING:
-        return live_deadline(guest);
+        return get_running_deadline(guest);
     case BNT_GUEST_STARTING:
         return guest->reset_due_ns;
     case BNT_GUEST_STOPPING:
@@ -273,7 +273,7 @@ static void run_live_step(struct bnt_guest *guest)
     }
 }
 
-static bool has_worked(const struct bnt_guest *guest)
+static bool has_step_worked(const struct bnt_guest *guest)
 {
     return guest->work != guest->begun.work || guest->budget != guest->begun.budget;
 }
@@ -285,7 +285,7 @@ static bool has_worked(const struct bnt_guest *guest)
  */
 static void check_step_progress(struct bnt_guest *guest, uint64_t deadline_ns)
 {
-    if (deadline_ns <= guest->now_ns && !has_worked(guest) && !guest->woken) {
+    if (deadline_ns <= guest->now_ns && !has_step_worked(guest) && !guest->woken) {
         guest->count.idle_steps++;
         BNTI_ASSERT_PROGRESS(false);
     }
@@ -321,9 +321,9 @@ bnt_status bnti_guest_run_full_step(struct bnt_guest *guest, uint64_t *deadline_
     if (guest->state == BNT_GUEST_BROKEN) {
         status = BNT_E_BROKEN;
     }
-    *deadline_ns = step_deadline(guest);
+    *deadline_ns = get_step_deadline(guest);
     check_step_progress(guest, *deadline_ns);
-    if (!has_worked(guest)) {
+    if (!has_step_worked(guest)) {
         bnti_guest_remember_idle(guest, status, *deadline_ns);
     }
     bnti_guest_leave_call(guest);

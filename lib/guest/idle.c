@@ -16,7 +16,7 @@ bool bnti_guest_is_idle(const struct bnt_guest *guest, uint64_t now_ns)
 
 /* Whether a step in this state depends only on time, calls, notifications and used buffers. In all
  * other states a step reads registers of the device. */
-static bool can_state_idle(const struct bnt_guest *guest)
+static bool can_idle_in_state(const struct bnt_guest *guest)
 {
     switch (guest->state) {
     case BNT_GUEST_RUNNING:
@@ -50,7 +50,7 @@ static bool watch_queues(struct bnt_guest *guest)
 /* At the end of a full step that did nothing: stores its result for quick steps. */
 void bnti_guest_remember_idle(struct bnt_guest *guest, bnt_status status, uint64_t deadline_ns)
 {
-    const bool rests = can_state_idle(guest) && watch_queues(guest);
+    const bool rests = can_idle_in_state(guest) && watch_queues(guest);
     guest->idle.status = status;
     guest->idle.until_ns = rests ? deadline_ns : 0;
 }

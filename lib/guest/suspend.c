@@ -30,7 +30,7 @@ static void back_off_suspend_poll(struct bnt_guest *guest)
 }
 
 /* Moves the deadlines of everything in flight by the suspended time. */
-static void shift_deadlines(struct bnt_guest *guest)
+static void shift_deadlines_after_suspend(struct bnt_guest *guest)
 {
     const uint64_t slept_ns = guest->now_ns - guest->suspended_ns;
     bnti_guest_shift_request_deadlines(guest, slept_ns);
@@ -39,7 +39,7 @@ static void shift_deadlines(struct bnt_guest *guest)
 
 static void complete_resume(struct bnt_guest *guest)
 {
-    shift_deadlines(guest);
+    shift_deadlines_after_suspend(guest);
     bnti_guest_mark_config_changed(guest); /* the target may have changed while suspended */
     bnti_guest_set_state(guest, guest->suspended_from);
     if (guest->limit_due) {

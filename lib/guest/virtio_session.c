@@ -145,7 +145,7 @@ static bnt_status set_up_device(struct bnt_guest *guest, uint64_t wanted)
 
 /* The reset is complete: negotiates and starts. On failure it writes FAILED, and the instance is
  * DOWN, or BROKEN during a recovery. */
-static bnt_status go_live(struct bnt_guest *guest)
+static bnt_status negotiate_and_start(struct bnt_guest *guest)
 {
     const uint64_t wanted = collect_wanted_features(guest);
     memset(&guest->diag, 0, sizeof guest->diag);
@@ -183,7 +183,7 @@ static bnt_status go_live(struct bnt_guest *guest)
 
 bnt_status bnti_virtio_poll_start(struct bnt_guest *guest)
 {
-    return bnti_virtio_poll_reset(guest) == BNT_OK ? go_live(guest) : BNT_E_AGAIN;
+    return bnti_virtio_poll_reset(guest) == BNT_OK ? negotiate_and_start(guest) : BNT_E_AGAIN;
 }
 
 /* Whether the driver may deflate when the OS is out of memory (BD-11). */
@@ -198,7 +198,7 @@ bool bnti_virtio_has_huge_pages(const struct bnt_guest *guest)
 }
 
 /* In STOPPING the driver waits only for the device reset. */
-bool bnti_virtio_must_stop_wait(struct bnt_guest *guest)
+bool bnti_virtio_must_detach_wait(struct bnt_guest *guest)
 {
     (void)guest;
     return false;

@@ -5,15 +5,16 @@
  */
 #include "lib/guest/front.h"
 
-static bool has_late_reset(const struct bnt_guest *guest)
+static bool is_reset_handled_late(const struct bnt_guest *guest)
 {
     return bnti_guest_has_vmware_quirk(guest, BNT_GUEST_VMWARE_QUIRK_RESET_LATE);
 }
 
 /* Begins the release if a call was answered by RESET. */
-static void follow_reset(struct bnt_guest *guest)
+static void begin_release_after_reset(struct bnt_guest *guest)
 {
-    if (guest->vmware.reset_seen && !has_late_reset(guest) && guest->state == BNT_GUEST_RUNNING) {
+    if (guest->vmware.reset_seen && !is_reset_handled_late(guest) &&
+        guest->state == BNT_GUEST_RUNNING) {
         bnti_guest_note_latest_epoch(guest, guest->epoch + 1);
         bnti_guest_begin_release(guest);
     }
@@ -28,7 +29,7 @@ static bool start_session(struct bnt_guest *guest)
 }
 
 /* VMware's wire has no device reset: START alone begins a session. */
-void bnti_vmware_begin_start(struct bnt_guest *guest)
+void bnti_vmware_begin_session(struct bnt_guest *guest)
 {
     (void)guest;
 }
@@ -58,16 +59,16 @@ bnt_status bnti_vmware_poll_start(struct bnt_guest *guest)
     guest->must_tell_host = true;
     bnti_guest_pace_start(guest);
     bnti_guest_set_state(guest, BNT_GUEST_RUNNING);
-    follow_reset(guest);
+    begin_release_after_reset(guest);
     return BNT_OK;
 }
 
 /* Begins a detach. The doorbell is cleared first, so that the host rings no more. */
-void bnti_vmware_begin_stop(struct bnt_guest *guest)
+void bnti_vmware_begin_detach(struct bnt_guest *guest)
 {
     bnti_vmware_clear_doorbell(guest);
     if (guest->vmware.caps != 0 || guest->state != BNT_GUEST_STARTING) {
-        bnti_vmware_begin_stop_starts(guest);
+        bnti_vmware_send_first_start_of_detach(guest);
     }
 }
 
@@ -84,7 +85,7 @@ static void continue_tick(struct bnt_guest *guest)
     } else {
         bnti_guest_tick_skip(guest);
     }
-    follow_reset(guest);
+    begin_release_after_reset(guest);
 }
 
 /* With RESET_LATE: begins a tick with the reset: releases all pages if there are any, then calls
@@ -126,7 +127,7 @@ static void poll_target_while_sleeping(struct bnt_guest *guest)
     guest->vmware.rung = false;
     guest->vmware.poll_due_ns = bnti_guest_add_time(guest->now_ns, guest->pace.period_ns);
     (void)bnti_vmware_get_target(guest);
-    follow_reset(guest);
+    begin_release_after_reset(guest);
 }
 
 /* The first stage of a step: begins a tick that is due. */
@@ -154,12 +155,12 @@ void bnti_vmware_poll_tick(struct bnt_guest *guest)
  */
 void bnti_vmware_end_release(struct bnt_guest *guest)
 {
-    if (!has_late_reset(guest) && guest->now_ns < guest->vmware.start_due_ns) {
+    if (!is_reset_handled_late(guest) && guest->now_ns < guest->vmware.start_due_ns) {
         return;
     }
     bnti_vmware_clear_doorbell(guest);
     const bool started = start_session(guest);
-    if (!started && !has_late_reset(guest)) {
+    if (!started && !is_reset_handled_late(guest)) {
         return;
     }
     bnti_guest_note_target_missed(guest);
@@ -173,7 +174,7 @@ void bnti_vmware_end_release(struct bnt_guest *guest)
     if (guest->vmware.tick_goes_on) {
         continue_tick(guest);
     }
-    follow_reset(guest);
+    begin_release_after_reset(guest);
 }
 
 /* Checks an answer for RESET before it is applied. A call that failed as a whole ends the tick. */
@@ -181,7 +182,7 @@ void bnti_vmware_check_answer(struct bnt_guest *guest, const struct bnti_guest_a
 {
     bool seen = false;
     bnti_guest_count_verdicts(guest, answer->verdict_count, &seen, &seen);
-    follow_reset(guest);
+    begin_release_after_reset(guest);
     if (answer->failed || guest->vmware.reset_seen) {
         bnti_guest_pace_note_failure(guest);
     }

@@ -14,7 +14,7 @@ static bool has_host_listed_pages(const struct bnt_guest *guest)
 }
 
 /* Calls START. Returns true if the host has no locked pages afterwards. */
-static bool send_stop_start(struct bnt_guest *guest)
+static bool send_start_of_detach(struct bnt_guest *guest)
 {
     const bool old = bnti_guest_has_vmware_quirk(guest, BNT_GUEST_VMWARE_QUIRK_PROTOCOL_2010);
     const bool lists = has_host_listed_pages(guest);
@@ -30,11 +30,11 @@ static bool send_stop_start(struct bnt_guest *guest)
 }
 
 /* Before STOPPING: calls START for the first time. */
-void bnti_vmware_begin_stop_starts(struct bnt_guest *guest)
+void bnti_vmware_send_first_start_of_detach(struct bnt_guest *guest)
 {
     guest->vmware.stop_starts = 0;
     guest->vmware.stop_unlocks = false;
-    guest->vmware.stop_owed = !send_stop_start(guest);
+    guest->vmware.stop_owed = !send_start_of_detach(guest);
     guest->vmware.reset_seen = false;
     guest->reset_wait_ns = BNTI_GUEST_RESET_POLL_NS;
     guest->reset_due_ns = bnti_guest_add_time(guest->now_ns, guest->reset_wait_ns);
@@ -58,12 +58,12 @@ static bool unlock_batch(struct bnt_guest *guest)
 }
 
 /* Calls START again if it is due. Returns true if START succeeded or will not be tried again. */
-static bool repeat_stop_start(struct bnt_guest *guest)
+static bool repeat_start_of_detach(struct bnt_guest *guest)
 {
     if (guest->now_ns < guest->reset_due_ns) {
         return false;
     }
-    if (send_stop_start(guest)) {
+    if (send_start_of_detach(guest)) {
         guest->vmware.stop_owed = false;
         return true;
     }
@@ -75,12 +75,12 @@ static bool repeat_stop_start(struct bnt_guest *guest)
 }
 
 /* In STOPPING: whether the pages cannot be given back yet. The next attempt is at reset_due_ns. */
-bool bnti_vmware_must_stop_wait(struct bnt_guest *guest)
+bool bnti_vmware_must_detach_wait(struct bnt_guest *guest)
 {
     if (!guest->vmware.stop_owed) {
         return false;
     }
-    if (!guest->vmware.stop_unlocks && !repeat_stop_start(guest)) {
+    if (!guest->vmware.stop_unlocks && !repeat_start_of_detach(guest)) {
         return true;
     }
     while (guest->vmware.stop_owed) {

@@ -1,15 +1,15 @@
 /*
- * The calls of VMware's wire, in place of registers and queues, over the same ledger, rules, target
- * and reset.
+ * The calls of VMware's wire. They replace registers and queues, and use the same ledger, rules,
+ * target and reset.
  *
- * A call is served at once and answered by its return; only a batch page is guest memory, read once
- * and written once by bounded copies. A verdict of the other wire is a status here. The commands
- * are a table: what one adds is a row. Nothing that a guest sends is trusted: what is no command,
- * or was not negotiated, is CMD_INVALID. What is negotiated is kept by wire/host_vmware.c.
+ * A call is served at once, and its return value is the answer. Only the batch page is guest
+ * memory; it is read once and written once by bounded copies. Each verdict corresponds to a status.
+ * The commands are rows of a table. The guest is not trusted: a command that is unknown or not
+ * negotiated is answered with CMD_INVALID. wire/host_vmware.c stores what was negotiated.
  */
 #include "lib/host/host_front.h"
 
-/** One command as it is served. */
+/** How one command is served. */
 struct vmware_command {
     int32_t (*serve)(struct bnt_host *host, const struct vmware_command *command, uint64_t arg1,
                      uint64_t arg2);
@@ -18,29 +18,29 @@ struct vmware_command {
     uint32_t unit_pfns;
 };
 
-static void call_misuse(struct bnt_host *host, bnt_fault fault, uint64_t pfn, uint64_t found)
+static void note_call_misuse(struct bnt_host *host, bnt_fault fault, uint64_t pfn, uint64_t found)
 {
-    bnti_host_misuse_begin(host);
-    bnti_host_misuse(host, fault, BNT_BALLOON_QUEUE_INFLATE, 0, pfn, found);
+    bnti_host_misuse_clear(host);
+    bnti_host_misuse_report(host, fault, BNT_BALLOON_QUEUE_INFLATE, 0, pfn, found);
 }
 
 /* ---- Negotiation ---- */
 
-/** The session of an earlier START is over: its pages are the guest's, and its doorbell is
- * forgotten. */
-static void session_end(struct bnt_host *host)
+/** Ends the session of an earlier START: all pages return to the guest, and the doorbell is
+ * cleared. */
+static void end_session(struct bnt_host *host)
 {
     if (host->vmware.started) {
-        const uint64_t pfns = bnti_host_pages_forget(host);
-        bnti_host_target_reset(host);
+        const uint64_t pfns = bnti_host_release_all_pages(host);
+        bnti_host_target_end_by_reset(host);
         bnti_host_event_emit(host, BNT_HOST_EVENT_DEVICE_RESET, pfns, 0);
     }
     bnti_host_vmware_stop(host);
-    bnti_host_target_limit(host, 0);
+    bnti_host_target_set_limit(host, 0);
 }
 
-/** Only what both know; bit 0 and unknown bits are nobody's. BASIC is what every guest has. */
-static uint64_t capabilities_common(const struct bnt_host *host, uint64_t asked)
+/** The capabilities of both sides, without bit 0 and unknown bits. Every guest has BASIC. */
+static uint64_t find_common_capabilities(const struct bnt_host *host, uint64_t asked)
 {
     const uint64_t offered = host->config.vmware.capabilities | BNT_VMWARE_CAP_BASIC;
 
@@ -50,17 +50,18 @@ static uint64_t capabilities_common(const struct bnt_host *host, uint64_t asked)
 static int32_t serve_start(struct bnt_host *host, const struct vmware_command *command,
                            uint64_t arg1, uint64_t arg2)
 {
-    const uint64_t common = capabilities_common(host, arg1);
+    const uint64_t common = find_common_capabilities(host, arg1);
 
     (void)command;
     (void)arg2;
-    session_end(host);
+    end_session(host);
     bnti_host_vmware_start(host, common);
     bnti_host_event_emit(host, BNT_HOST_EVENT_DRIVER_OK, common, 0);
     if (host->epoch_ack != host->epoch) {
-        bnti_host_epoch_acknowledge(host, host->epoch);
+        bnti_host_acknowledge_epoch(host, host->epoch);
     }
-    /* A guest of 2010 knows no other success, and asks for BASIC alone: its version is that bit. */
+    /* A guest of 2010 knows only this status of success. Its protocol version has the value of the
+     * bit BASIC. */
     return common == BNT_VMWARE_CAP_BASIC ? BNT_VMWARE_SUCCESS
                                           : BNT_VMWARE_SUCCESS_WITH_CAPABILITIES;
 }
@@ -70,7 +71,7 @@ static int32_t serve_guest_id(struct bnt_host *host, const struct vmware_command
 {
     (void)command;
     (void)arg2;
-    bnti_host_vmware_guest_set(host, arg1);
+    bnti_host_vmware_set_guest(host, arg1);
     return BNT_VMWARE_SUCCESS;
 }
 
@@ -78,7 +79,7 @@ static int32_t serve_doorbell(struct bnt_host *host, const struct vmware_command
                               uint64_t arg1, uint64_t arg2)
 {
     (void)command;
-    bnti_host_vmware_doorbell_set(host, arg1, arg2);
+    bnti_host_vmware_set_doorbell(host, arg1, arg2);
     return BNT_VMWARE_SUCCESS;
 }
 
@@ -87,38 +88,39 @@ static int32_t serve_target(struct bnt_host *host, const struct vmware_command *
 {
     (void)command;
     (void)arg2;
-    /* A register of 32 bits cannot have brought it: cut off, it would be another limit. */
+    /* The register has 32 bits, so a larger limit would be truncated to a wrong value. */
     if (arg1 > BNT_VMWARE_PFNS_MAX_32 &&
         (host->vmware.capabilities & BNT_VMWARE_CAP_64_BIT_TARGET) == 0) {
-        call_misuse(host, BNT_FAULT_CALL_LIMIT, 0, arg1);
+        note_call_misuse(host, BNT_FAULT_CALL_LIMIT, 0, arg1);
         return BNT_VMWARE_CMD_INVALID;
     }
-    bnti_host_target_limit(host, arg1);
+    bnti_host_target_set_limit(host, arg1);
     return BNT_VMWARE_SUCCESS;
 }
 
 /* ---- Pages ---- */
 
-static struct bnti_host_judge judge_of(const struct bnt_host *host,
-                                       const struct vmware_command *command)
+static struct bnti_host_judge set_up_call_judge(const struct bnt_host *host,
+                                                const struct vmware_command *command)
 {
-    /* An unlock is never "not needed": guests migrate and shrink at the target, and below it. */
+    /* An unlock is never NOT_NEEDED: guests also migrate pages and shrink the balloon at or below
+     * the target. */
     const struct bnti_host_judge judge = {
         .inflate = command->inflate,
         .verdicts = true,
         .deniable = true,
         .bounded = command->inflate,
-        .ruled = bnti_host_refusal_possible(host, command->inflate),
+        .ruled = bnti_host_is_refusal_possible(host, command->inflate),
         .page = UINT64_MAX,
         .unit_pfns = command->unit_pfns,
     };
     return judge;
 }
 
-/** Judges n PFNs in host->pfns; their verdicts are in host->response. */
-static void pfns_serve(struct bnt_host *host, const struct vmware_command *command, uint32_t n)
+/** Decides n PFNs in host->pfns and writes their verdicts to host->response. */
+static void serve_pfns(struct bnt_host *host, const struct vmware_command *command, uint32_t n)
 {
-    struct bnti_host_judge judge = judge_of(host, command);
+    struct bnti_host_judge judge = set_up_call_judge(host, command);
     const struct bnt_host_request request = {.inflate = command->inflate,
                                              .pfn_count = n,
                                              .pfns = host->pfns,
@@ -128,18 +130,18 @@ static void pfns_serve(struct bnt_host *host, const struct vmware_command *comma
                                              .pfns_each = command->unit_pfns};
 
     host->count.wire.requests++;
-    (void)bnti_host_judge_pfns(host, &judge, 0, n, UINT32_MAX, host->response);
-    bnti_host_verdicts_count(host, host->response, n, command->unit_pfns);
+    (void)bnti_host_decide_pfns(host, &judge, 0, n, UINT32_MAX, host->response);
+    bnti_host_count_verdicts(host, host->response, n, command->unit_pfns);
     if (host->ops.request != NULL) {
         host->ops.request(host->opaque, &request);
     }
     if (judge.changed) {
-        bnti_host_target_progress(host);
+        bnti_host_target_note_progress(host);
     }
 }
 
-/** Whether a PFN fits host->pfns; no memory lies where it does not. */
-static bool pfn_judgeable(const struct bnt_host *host, uint64_t pfn)
+/** Whether a PFN fits into host->pfns. A PFN that does not fit is outside the guest's memory. */
+static bool does_pfn_fit(const struct bnt_host *host, uint64_t pfn)
 {
     return pfn >= host->pfn_base && pfn - host->pfn_base <= BNT_PFN_MAX;
 }
@@ -148,25 +150,27 @@ static int32_t serve_page(struct bnt_host *host, const struct vmware_command *co
                           uint64_t arg1, uint64_t arg2)
 {
     (void)arg2;
-    /* The argument is a register of 32 bits: no host takes more from it. */
-    if (arg1 > BNT_PFN_MAX || !pfn_judgeable(host, arg1)) {
+    /* The argument is a register of 32 bits. */
+    if (arg1 > BNT_PFN_MAX || !does_pfn_fit(host, arg1)) {
         host->count.wire.verdicts[BNT_VERDICT_INVALID]++;
         return BNT_VMWARE_PPN_INVALID;
     }
     host->pfns[0] = (uint32_t)(arg1 - host->pfn_base);
-    pfns_serve(host, command, 1);
+    serve_pfns(host, command, 1);
     return (int32_t)bnt_vmware_status_of((bnt_verdict)host->response[0]);
 }
 
-/** The PFNs of a batch that can be judged, and where they stood; the others are refused here. */
-static uint32_t batch_pfns(struct bnt_host *host, const struct vmware_command *command, uint32_t n)
+/** Collects the PFNs of a batch that fit into host->pfns, with their positions. The other entries
+ * are refused here. */
+static uint32_t collect_batch_pfns(struct bnt_host *host, const struct vmware_command *command,
+                                   uint32_t n)
 {
     struct bnt_vmware_entry *entries = host->vmware.entries;
     uint32_t judged = 0;
 
     for (uint32_t i = 0; i < n; i++) {
         const uint64_t pfn = bnt_vmware_entry_pfn(entries[i]);
-        if (!pfn_judgeable(host, pfn)) {
+        if (!does_pfn_fit(host, pfn)) {
             host->count.wire.verdicts[BNT_VERDICT_INVALID] += command->unit_pfns;
             entries[i] = bnt_vmware_entry_set(pfn, BNT_VMWARE_PPN_INVALID);
             continue;
@@ -185,27 +189,28 @@ static int32_t serve_batch(struct bnt_host *host, const struct vmware_command *c
     const uint64_t gpa = arg1 << BNT_PFN_SHIFT;
 
     if (arg2 == 0 || arg2 > BNT_VMWARE_BATCH_MAX) {
-        call_misuse(host, BNT_FAULT_CALL_COUNT, arg1, arg2);
+        note_call_misuse(host, BNT_FAULT_CALL_COUNT, arg1, arg2);
         return BNT_VMWARE_CMD_INVALID;
     }
     const uint32_t n = (uint32_t)arg2;
     const uint32_t bytes = n * (uint32_t)sizeof *entries;
     if (arg1 > BNT_PFN_MAX || bnt_mem_read(&host->mem, gpa, entries, bytes) != BNT_OK) {
-        call_misuse(host, BNT_FAULT_CALL_BATCH_PAGE, arg1, arg2);
+        note_call_misuse(host, BNT_FAULT_CALL_BATCH_PAGE, arg1, arg2);
         return BNT_VMWARE_FAILURE;
     }
-    const uint32_t judged = batch_pfns(host, command, n);
+    const uint32_t judged = collect_batch_pfns(host, command, n);
     if (judged > 0) {
-        pfns_serve(host, command, judged);
+        serve_pfns(host, command, judged);
     }
     for (uint32_t i = 0; i < judged; i++) {
         const bnt_verdict verdict = (bnt_verdict)host->response[i];
         entries[host->vmware.position[i]] = bnt_vmware_entry_set(
             host->pfn_base + host->pfns[i], (uint32_t)bnt_vmware_status_of(verdict));
     }
-    /* The pages moved already: a guest that unmapped its batch page meanwhile hurts itself. */
+    /* The pages were already moved. A guest that removed its batch page meanwhile only loses the
+     * answer. */
     if (bnt_mem_write(&host->mem, gpa, entries, bytes) != BNT_OK) {
-        call_misuse(host, BNT_FAULT_CALL_BATCH_PAGE, arg1, arg2);
+        note_call_misuse(host, BNT_FAULT_CALL_BATCH_PAGE, arg1, arg2);
     }
     return BNT_VMWARE_SUCCESS;
 }
@@ -230,30 +235,30 @@ static const struct vmware_command commands[BNT_VMWARE_CMD_COUNT] = {
                                           0},
 };
 
-static int32_t call_serve(struct bnt_host *host, uint32_t number, uint64_t arg1, uint64_t arg2)
+static int32_t serve_call(struct bnt_host *host, uint32_t number, uint64_t arg1, uint64_t arg2)
 {
     const struct vmware_command *command = number < BNT_VMWARE_CMD_COUNT ? &commands[number] : NULL;
     int32_t status = BNT_VMWARE_SUCCESS;
 
     if (command == NULL || command->serve == NULL) {
-        call_misuse(host, BNT_FAULT_CALL_UNKNOWN, 0, number);
+        note_call_misuse(host, BNT_FAULT_CALL_UNKNOWN, 0, number);
         return BNT_VMWARE_CMD_INVALID;
     }
-    if (bnti_host_vmware_scripted(host, number, &status)) {
+    if (bnti_host_vmware_find_scripted(host, number, &status)) {
         return status;
     }
     if (bnt_vmware_command_checked(number) && !host->vmware.started) {
         return BNT_VMWARE_RESET;
     }
     if ((command->needs & ~host->vmware.capabilities) != 0) {
-        call_misuse(host, BNT_FAULT_CALL_NOT_NEGOTIATED, 0, number);
+        note_call_misuse(host, BNT_FAULT_CALL_NOT_NEGOTIATED, 0, number);
         return BNT_VMWARE_CMD_INVALID;
     }
     return command->serve(host, command, arg1, arg2);
 }
 
-/** What goes back beside the status. */
-static uint64_t call_result(const struct bnt_host *host, uint32_t number, int32_t status)
+/** The second result of a call: the capabilities or the target. */
+static uint64_t get_call_result(const struct bnt_host *host, uint32_t number, int32_t status)
 {
     if (status == BNT_VMWARE_SUCCESS_WITH_CAPABILITIES) {
         return host->vmware.capabilities;
@@ -271,15 +276,15 @@ bnt_status bnt_host_vmware_call(struct bnt_host *host, uint64_t now_ns, uint32_t
     if (!host->wire->has_calls) {
         return BNT_E_UNSUPPORTED;
     }
-    if (!bnti_host_enter(host, BNTI_HOST_WORKING, &before)) {
+    if (!bnti_host_enter_call(host, BNTI_HOST_WORKING, &before)) {
         return BNT_E_REENTRANT;
     }
-    bnti_host_clock(host, now_ns);
-    *status = call_serve(host, command, arg1, arg2);
-    *result = call_result(host, command, *status);
+    bnti_host_set_clock(host, now_ns);
+    *status = serve_call(host, command, arg1, arg2);
+    *result = get_call_result(host, command, *status);
     host->count.vmware.calls++;
     host->count.vmware.calls_failed += !bnt_vmware_succeeded(command, *status);
-    bnti_host_leave(host, before);
+    bnti_host_leave_call(host, before);
     return BNT_OK;
 }
 
@@ -290,15 +295,15 @@ bnt_status bnt_host_touched(struct bnt_host *host, uint64_t now_ns, uint64_t pfn
     if (!host->wire->has_calls) {
         return BNT_E_UNSUPPORTED;
     }
-    if (!bnti_host_enter(host, BNTI_HOST_TELLING, &before)) {
+    if (!bnti_host_enter_call(host, BNTI_HOST_TELLING, &before)) {
         return BNT_E_REENTRANT;
     }
-    bnti_host_clock(host, now_ns);
+    bnti_host_set_clock(host, now_ns);
     if (bnt_host_page_get(host, pfn) != BNT_HOST_PAGE_GUEST) {
         host->count.vmware.touches++;
         bnti_host_event_emit(host, BNT_HOST_EVENT_TOUCHED, pfn, 0);
-        bnti_host_balloon_reset(host);
+        bnti_host_reset_balloon(host);
     }
-    bnti_host_leave(host, before);
+    bnti_host_leave_call(host, before);
     return BNT_OK;
 }

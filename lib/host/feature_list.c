@@ -1,5 +1,5 @@
 /*
- * The list of the features, and of what serves each queue.
+ * The list of the features, and of the functions that serve each queue.
  */
 #include "lib/host/host_front.h"
 
@@ -9,7 +9,7 @@ const struct bnti_host_feature *const bnti_host_features[BNTI_HOST_FEATURES] = {
 #undef BNTI_X
 };
 
-void bnti_host_roles_set(struct bnt_host *host)
+void bnti_host_set_roles(struct bnt_host *host)
 {
     host->roles[BNT_BALLOON_QUEUE_INFLATE] = &bnti_host_request_row;
     host->roles[BNT_BALLOON_QUEUE_DEFLATE] = &bnti_host_request_row;
@@ -30,7 +30,7 @@ void bnti_host_features_init(struct bnt_host *host)
     }
 }
 
-void bnti_host_features_forget(struct bnt_host *host)
+void bnti_host_features_clear(struct bnt_host *host)
 {
     for (uint32_t id = 0; id < BNTI_HOST_FEATURES; id++) {
         if (bnti_host_features[id]->forget != NULL) {
@@ -48,7 +48,7 @@ void bnti_host_features_resume(struct bnt_host *host)
     }
 }
 
-uint64_t bnti_host_features_due(struct bnt_host *host)
+uint64_t bnti_host_features_deadline(struct bnt_host *host)
 {
     uint64_t next = BNT_NEVER;
 
@@ -87,7 +87,7 @@ void bnti_host_features_pack(struct bnti_pack *pack, struct bnt_host *host, bnti
     }
 }
 
-void bnti_host_features_info(const struct bnt_host *host, struct bnt_host_info *info)
+void bnti_host_features_fill_info(const struct bnt_host *host, struct bnt_host_info *info)
 {
     for (uint32_t id = 0; id < BNTI_HOST_FEATURES; id++) {
         if (bnti_host_features[id]->info != NULL) {

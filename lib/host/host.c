@@ -1,8 +1,8 @@
 /*
- * A device's life: laying out the instance, init, the step, fini.
+ * The life of a device: the layout of the instance, init, the step, fini.
  *
- * The step is the coordinator: it serves the queues in turn and then looks at the deadlines. What a
- * buffer means, the rows of the roles know; the embedder calls the registers in registers.c.
+ * A step serves the queues in turn and then checks the deadlines. The code of each queue's role
+ * handles its buffers. registers.c contains the registers.
  */
 #include "lib/host/host_front.h"
 
@@ -10,21 +10,21 @@
 
 #include <string.h>
 
-/** Where the parts of an instance lie in its storage. */
+/** Offsets of the parts of an instance in its storage. */
 struct host_layout {
     size_t segs;
     size_t pfns;
     size_t response;
     size_t extents;
     size_t discarded;
-    size_t entries; /**< of a batch of calls */
+    size_t entries; /**< entries of a batch page */
     size_t position;
     size_t features[BNTI_HOST_FEATURES];
     size_t ledger;
     size_t bytes;
 };
 
-static size_t layout_place(struct host_layout *layout, size_t bytes)
+static size_t reserve_storage(struct host_layout *layout, size_t bytes)
 {
     const size_t at = layout->bytes;
 
@@ -32,45 +32,45 @@ static size_t layout_place(struct host_layout *layout, size_t bytes)
     return at;
 }
 
-static struct host_layout layout_of(const struct bnt_host_config *config)
+static struct host_layout compute_layout(const struct bnt_host_config *config)
 {
     const size_t pfns = config->requests.pfns_max;
-    const size_t batch_max = bnti_host_wire_of(config)->batch_max;
+    const size_t batch_max = bnti_host_choose_wire(config)->batch_max;
     struct host_layout layout = {0};
 
-    (void)layout_place(&layout, sizeof(struct bnt_host));
-    layout.segs = layout_place(&layout, sizeof(struct bnt_vq_seg) * BNT_HOST_CHAIN_SEGMENTS_MAX);
-    layout.pfns = layout_place(&layout, sizeof(uint32_t) * pfns);
-    layout.response = layout_place(&layout, sizeof(struct bnt_balloon_response) + pfns);
-    layout.extents = layout_place(&layout, sizeof(struct bnti_host_extent) * pfns);
+    (void)reserve_storage(&layout, sizeof(struct bnt_host));
+    layout.segs = reserve_storage(&layout, sizeof(struct bnt_vq_seg) * BNT_HOST_CHAIN_SEGMENTS_MAX);
+    layout.pfns = reserve_storage(&layout, sizeof(uint32_t) * pfns);
+    layout.response = reserve_storage(&layout, sizeof(struct bnt_balloon_response) + pfns);
+    layout.extents = reserve_storage(&layout, sizeof(struct bnti_host_extent) * pfns);
     layout.discarded =
-        layout_place(&layout, sizeof(uint64_t) * (size_t)bnti_host_backing_words(config));
-    layout.entries = layout_place(&layout, sizeof(struct bnt_vmware_entry) * batch_max);
-    layout.position = layout_place(&layout, sizeof(uint16_t) * batch_max);
+        reserve_storage(&layout, sizeof(uint64_t) * (size_t)bnti_host_backing_count_words(config));
+    layout.entries = reserve_storage(&layout, sizeof(struct bnt_vmware_entry) * batch_max);
+    layout.position = reserve_storage(&layout, sizeof(uint16_t) * batch_max);
     for (uint32_t id = 0; id < BNTI_HOST_FEATURES; id++) {
-        layout.features[id] = layout_place(&layout, bnti_host_features[id]->state_bytes);
+        layout.features[id] = reserve_storage(&layout, bnti_host_features[id]->state_bytes);
     }
-    layout.ledger =
-        layout_place(&layout, bnti_host_ledger_bytes(config->memory.ledger, config->memory.pfns));
+    layout.ledger = reserve_storage(
+        &layout, bnti_host_ledger_storage_bytes(config->memory.ledger, config->memory.pfns));
     return layout;
 }
 
 bnt_status bnt_host_footprint(const struct bnt_host_config *config, size_t *bytes)
 {
     struct bnt_host_config taken;
-    const bnt_status status = bnti_host_config_take(&taken, config);
+    const bnt_status status = bnti_host_validate_config(&taken, config);
 
     if (status == BNT_OK) {
-        *bytes = layout_of(&taken).bytes;
+        *bytes = compute_layout(&taken).bytes;
     }
     return status;
 }
 
-static bnt_status ops_take(struct bnt_host_ops *taken, const struct bnt_host_ops *ops,
+static bnt_status copy_ops(struct bnt_host_ops *taken, const struct bnt_host_ops *ops,
                            const struct bnt_host_config *config)
 {
     const uint32_t least = (uint32_t)offsetof(struct bnt_host_ops, vmware.doorbell);
-    const bnt_status status = bnti_struct_take(taken, sizeof *taken, least, ops);
+    const bnt_status status = bnti_copy_struct(taken, sizeof *taken, least, ops);
     const bool doorbell = (config->vmware.capabilities & BNT_VMWARE_CAP_SIGNALLED_WAKEUP) != 0;
     const bool leaves = config->memory.ledger == BNT_HOST_LEDGER_LEAVES;
 
@@ -85,11 +85,11 @@ static bnt_status ops_take(struct bnt_host_ops *taken, const struct bnt_host_ops
     return BNT_OK;
 }
 
-static bnt_status provider_take(struct bnt_queue_provider *taken,
+static bnt_status copy_provider(struct bnt_queue_provider *taken,
                                 const struct bnt_queue_provider *provider)
 {
     const uint32_t least = (uint32_t)offsetof(struct bnt_queue_provider, flush);
-    const bnt_status status = bnti_struct_take(taken, sizeof *taken, least, provider);
+    const bnt_status status = bnti_copy_struct(taken, sizeof *taken, least, provider);
 
     if (status != BNT_OK) {
         return status;
@@ -99,16 +99,16 @@ static bnt_status provider_take(struct bnt_queue_provider *taken,
                : BNT_E_ARGUMENT;
 }
 
-static void host_lay_out(struct bnt_host *host, uint8_t *storage)
+static void lay_out_host(struct bnt_host *host, uint8_t *storage)
 {
-    const struct host_layout layout = layout_of(&host->config);
+    const struct host_layout layout = compute_layout(&host->config);
 
     host->segs = (struct bnt_vq_seg *)(void *)(storage + layout.segs);
     host->pfns = (uint32_t *)(void *)(storage + layout.pfns);
     host->response = storage + layout.response;
     host->extents = (struct bnti_host_extent *)(void *)(storage + layout.extents);
     host->discarded = (uint64_t *)(void *)(storage + layout.discarded);
-    bnti_host_backing_forget(host);
+    bnti_host_backing_clear(host);
     host->vmware.entries = (struct bnt_vmware_entry *)(void *)(storage + layout.entries);
     host->vmware.position = (uint16_t *)(void *)(storage + layout.position);
     for (uint32_t id = 0; id < BNTI_HOST_FEATURES; id++) {
@@ -122,24 +122,25 @@ static void host_lay_out(struct bnt_host *host, uint8_t *storage)
                           storage + layout.ledger);
 }
 
-/** PFNs of requests are kept in 32 bits: of memory that ends beyond, relative to its start. */
-static uint64_t pfn_base_of(const struct bnt_host_config *config)
+/** PFNs of requests are stored in 32 bits. If memory ends beyond that, they are relative to its
+ * start. */
+static uint64_t choose_pfn_base(const struct bnt_host_config *config)
 {
     const bool wide = config->memory.first_pfn > BNT_PFN_MAX + 1 - config->memory.pfns;
 
     return wide ? config->memory.first_pfn : 0;
 }
 
-/** Fills in what the arguments say; the storage is judged already. */
-static bnt_status host_fill(struct bnt_host *host, const struct bnt_host_ops *ops, void *opaque,
+/** Fills the instance in from the arguments. The storage is already validated. */
+static bnt_status fill_host(struct bnt_host *host, const struct bnt_host_ops *ops, void *opaque,
                             const struct bnt_mem *mem, const struct bnt_queue_provider *provider)
 {
     const uint64_t rings = provider == NULL ? BNTI_HOST_RINGS_SERVED : BNTI_HOST_VIRTIO_BITS;
-    bnt_status status = ops_take(&host->ops, ops, &host->config);
+    bnt_status status = copy_ops(&host->ops, ops, &host->config);
 
     if (status == BNT_OK) {
         host->provided = provider != NULL;
-        status = provider_take(&host->provider, provider != NULL ? provider : &bnti_host_rings);
+        status = copy_provider(&host->provider, provider != NULL ? provider : &bnti_host_rings);
     }
     if (status != BNT_OK) {
         return status;
@@ -150,11 +151,11 @@ static bnt_status host_fill(struct bnt_host *host, const struct bnt_host_ops *op
     host->opaque = opaque;
     host->provider_opaque = provider != NULL ? opaque : host;
     host->mem = *mem;
-    host->pfn_base = pfn_base_of(&host->config);
-    host->wire = bnti_host_wire_of(&host->config);
+    host->pfn_base = choose_pfn_base(&host->config);
+    host->wire = bnti_host_choose_wire(&host->config);
     host->epoch = host->wire->has_epochs(&host->config) ? 1 : 0;
     host->feature_rules = bnt_balloon_rules(&host->config.features.binding);
-    bnti_host_memory_count(host);
+    bnti_host_count_memory(host);
     if (host->memory_pfns == 0) {
         return BNT_E_ARGUMENT;
     }
@@ -168,7 +169,7 @@ bnt_status bnt_host_init(void *storage, size_t bytes, const struct bnt_host_conf
                          const struct bnt_queue_provider *provider, struct bnt_host **host)
 {
     struct bnt_host_config taken;
-    bnt_status status = bnti_host_config_take(&taken, config);
+    bnt_status status = bnti_host_validate_config(&taken, config);
     struct bnt_host *made = storage;
 
     if (status != BNT_OK) {
@@ -177,26 +178,26 @@ bnt_status bnt_host_init(void *storage, size_t bytes, const struct bnt_host_conf
     if (ops == NULL || mem == NULL || host == NULL) {
         return BNT_E_ARGUMENT;
     }
-    if (storage == NULL || bytes < layout_of(&taken).bytes ||
+    if (storage == NULL || bytes < compute_layout(&taken).bytes ||
         ((uintptr_t)storage & (_Alignof(struct bnt_host) - 1)) != 0) {
         return BNT_E_STORAGE;
     }
     memset(made, 0, sizeof *made);
     made->config = taken;
-    status = host_fill(made, ops, opaque, mem, provider);
+    status = fill_host(made, ops, opaque, mem, provider);
     if (status != BNT_OK) {
         return status;
     }
-    host_lay_out(made, storage);
-    bnti_host_roles_set(made);
-    bnti_host_queues_number(made);
+    lay_out_host(made, storage);
+    bnti_host_set_roles(made);
+    bnti_host_number_queues(made);
     bnti_host_features_init(made);
     *host = made;
     return BNT_OK;
 }
 
-/** Whether every region of `mem` is memory in `more` too. */
-static bool map_covers(const struct bnt_mem *more, const struct bnt_mem *mem)
+/** Whether `more` contains every region of `mem`. */
+static bool does_map_contain_map(const struct bnt_mem *more, const struct bnt_mem *mem)
 {
     for (uint32_t i = 0; i < mem->region_count; i++) {
         if (!bnt_mem_contains(more, mem->regions[i].gpa, mem->regions[i].bytes)) {
@@ -211,11 +212,11 @@ bnt_status bnt_host_memory_set(struct bnt_host *host, const struct bnt_mem *mem)
     if (host->busy != BNTI_HOST_IDLE) {
         return BNT_E_REENTRANT;
     }
-    if (mem == NULL || !map_covers(mem, &host->mem)) {
+    if (mem == NULL || !does_map_contain_map(mem, &host->mem)) {
         return BNT_E_ARGUMENT;
     }
     host->mem = *mem;
-    bnti_host_memory_count(host);
+    bnti_host_count_memory(host);
     return BNT_OK;
 }
 
@@ -226,10 +227,10 @@ void bnt_host_fini(struct bnt_host *host)
     }
 }
 
-/** Whether a step now would find work: a kicked queue, or an interrupt that came up meanwhile. */
-static bool work_left(const struct bnt_host *host)
+/** Whether another step would find work: a kicked queue, or an interrupt that became due. */
+static bool has_work_left(const struct bnt_host *host)
 {
-    bool left = bnti_host_interrupts_due(host) && !bnt_dev_suspended(&host->dev);
+    bool left = bnti_host_has_interrupts_due(host) && !bnt_dev_suspended(&host->dev);
 
     for (uint32_t role = 0; role < BNT_BALLOON_QUEUE_COUNT; role++) {
         const struct bnti_host_queue *queue = &host->queues[role];
@@ -239,9 +240,9 @@ static bool work_left(const struct bnt_host *host)
     return left;
 }
 
-/** All queues in the order of their roles, the first of them the one behind that which used the
- * last budget up: no queue starves another, however fast its driver fills it. */
-static void queues_serve(struct bnt_host *host, uint32_t *left)
+/** Serves all queues in the order of their roles. It begins after the queue that spent the last
+ * budget, so that no queue can starve another. */
+static void serve_queues(struct bnt_host *host, uint32_t *left)
 {
     const uint32_t first = host->first_role;
     const bool job = host->job.active;
@@ -251,12 +252,12 @@ static void queues_serve(struct bnt_host *host, uint32_t *left)
     for (uint32_t i = 0; i < BNT_BALLOON_QUEUE_COUNT; i++) {
         const uint32_t role = (first + i) % BNT_BALLOON_QUEUE_COUNT;
         const bool before = *left > 0;
-        bnti_host_queue_serve(host, (bnt_balloon_queue)role, left);
+        bnti_host_serve_queue(host, (bnt_balloon_queue)role, left);
         if (before && *left == 0) {
             host->first_role = (role + 1) % BNT_BALLOON_QUEUE_COUNT;
         }
     }
-    if (job) { /* only that queue was served */
+    if (job) { /* only the queue of the job was served */
         host->first_role = (job_role + 1) % BNT_BALLOON_QUEUE_COUNT;
     }
 }
@@ -270,19 +271,19 @@ bnt_status bnt_host_step(struct bnt_host *host, uint64_t now_ns, uint32_t budget
     bnti_host_busy before;
     uint64_t next;
 
-    if (!bnti_host_enter(host, BNTI_HOST_TELLING, &before)) {
+    if (!bnti_host_enter_call(host, BNTI_HOST_TELLING, &before)) {
         return BNT_E_REENTRANT;
     }
-    bnti_host_clock(host, now_ns);
-    queues_serve(host, &left);
-    bnti_host_suspend_due(host);
+    bnti_host_set_clock(host, now_ns);
+    serve_queues(host, &left);
+    bnti_host_suspend_if_due(host);
     next = bnti_host_target_deadline(host);
-    next = bnti_host_min(next, bnti_host_features_due(host));
+    next = bnti_host_min(next, bnti_host_features_deadline(host));
     next = bnti_host_min(next, bnti_host_actual_deadline(host));
-    bnti_host_leave(host, before);
-    next = work_left(host) ? host->now_ns : next;
+    bnti_host_leave_call(host, before);
+    next = has_work_left(host) ? host->now_ns : next;
     if (next <= host->now_ns && host->work == work && left == given) {
-        host->count.idle_steps++; /* a step that did nothing would be called for ever */
+        host->count.idle_steps++; /* the embedder would call such steps for ever */
         BNTI_ASSERT_PROGRESS(false);
     }
     if (deadline_ns != NULL) {

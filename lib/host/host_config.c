@@ -1,7 +1,7 @@
 /*
- * The configuration of a device: defaults, and what is refused.
+ * The configuration of a device: its defaults and its validation.
  *
- * What only the provider decides is left to init (host.c).
+ * init (host.c) checks what depends on the queue provider.
  */
 #include "lib/host/host_front.h"
 
@@ -9,7 +9,7 @@
 
 #define PAGE_ORDER_MAX 20u
 
-const struct bnti_host_wire *bnti_host_wire_of(const struct bnt_host_config *config)
+const struct bnti_host_wire *bnti_host_choose_wire(const struct bnt_host_config *config)
 {
     static const struct bnti_host_wire *const wires[] = {
         [BNT_HOST_WIRE_VIRTIO] = &bnti_host_wire_virtio,
@@ -19,8 +19,9 @@ const struct bnti_host_wire *bnti_host_wire_of(const struct bnt_host_config *con
     return (uint32_t)config->wire < sizeof wires / sizeof wires[0] ? wires[config->wire] : NULL;
 }
 
-/** Balloon features that this device serves (VG-12): what needs no row, and what the rows bring. */
-static uint64_t features_served(const struct bnt_balloon_binding *binding)
+/** The balloon features that this device implements (VG-12): those without a row, and those of the
+ * rows. */
+static uint64_t list_served_features(const struct bnt_balloon_binding *binding)
 {
     uint32_t served = BNT_BALLOON_WITH(MUST_TELL_HOST) | BNT_BALLOON_WITH(DEFLATE_ON_OOM) |
                       BNT_BALLOON_WITH(VERDICTS) | BNT_BALLOON_WITH(RESET) |
@@ -32,7 +33,7 @@ static uint64_t features_served(const struct bnt_balloon_binding *binding)
     return bnt_balloon_feature_masks(served, binding);
 }
 
-static void config_defaults(struct bnt_host_config *config)
+static void set_config_defaults(struct bnt_host_config *config)
 {
     if (config->features.interface != BNT_INTERFACE_LEGACY) {
         config->features.offered |= BNT_F_VERSION_1;
@@ -52,16 +53,16 @@ bnt_status bnt_host_config_resolve(const struct bnt_host_config *config,
                                    struct bnt_host_config *resolved)
 {
     const uint32_t least = (uint32_t)offsetof(struct bnt_host_config, queues);
-    const bnt_status status = bnti_struct_take(resolved, sizeof *resolved, least, config);
+    const bnt_status status = bnti_copy_struct(resolved, sizeof *resolved, least, config);
 
     if (status == BNT_OK) {
-        config_defaults(resolved);
+        set_config_defaults(resolved);
     }
     return status;
 }
 
-static bool config_sizes_valid(const struct bnt_host_config *config,
-                               const struct bnti_host_wire *wire)
+static bool are_config_sizes_valid(const struct bnt_host_config *config,
+                                   const struct bnti_host_wire *wire)
 {
     const uint32_t queue_size = config->queues.size_max;
     const bool packed = (config->features.offered & BNT_F_RING_PACKED) != 0;
@@ -80,7 +81,7 @@ static bool config_sizes_valid(const struct bnt_host_config *config,
            (config->quirks & ~BNTI_HOST_QUIRKS) == 0;
 }
 
-static bool config_features_valid(const struct bnt_host_config *config)
+static bool are_config_features_valid(const struct bnt_host_config *config)
 {
     bool valid = true;
 
@@ -91,17 +92,17 @@ static bool config_features_valid(const struct bnt_host_config *config)
     return valid;
 }
 
-bnt_status bnti_host_config_take(struct bnt_host_config *config,
-                                 const struct bnt_host_config *given)
+bnt_status bnti_host_validate_config(struct bnt_host_config *config,
+                                     const struct bnt_host_config *given)
 {
     const bnt_status status = bnt_host_config_resolve(given, config);
 
     if (status != BNT_OK) {
         return status;
     }
-    const struct bnti_host_wire *wire = bnti_host_wire_of(config);
-    if (wire == NULL || !wire->config_valid(config) || !config_sizes_valid(config, wire) ||
-        !config_features_valid(config) ||
+    const struct bnti_host_wire *wire = bnti_host_choose_wire(config);
+    if (wire == NULL || !wire->config_valid(config) || !are_config_sizes_valid(config, wire) ||
+        !are_config_features_valid(config) ||
         (uint32_t)config->queues.layout >= BNT_QUEUE_LAYOUT_PROBE ||
         (uint32_t)config->features.interface > BNT_INTERFACE_LEGACY ||
         (uint32_t)config->features.guest_order > BNT_BYTE_ORDER_BIG ||
@@ -109,7 +110,7 @@ bnt_status bnti_host_config_take(struct bnt_host_config *config,
         return BNT_E_ARGUMENT;
     }
     const struct bnt_balloon_rule_set rules = bnt_balloon_rules(&config->features.binding);
-    const uint64_t served = features_served(&config->features.binding) | BNTI_HOST_VIRTIO_BITS;
+    const uint64_t served = list_served_features(&config->features.binding) | BNTI_HOST_VIRTIO_BITS;
     if (bnt_balloon_features_exclusive(config->features.offered, &config->features.binding)) {
         return BNT_E_EXCLUSIVE;
     }

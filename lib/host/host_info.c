@@ -1,7 +1,7 @@
 /*
- * Names of outcomes and events, and what the instance tells of itself.
+ * Names of outcomes and events, and the state and counters of an instance.
  *
- * Reading only: allowed at any time, from inside any callback.
+ * These functions only read, and may be called at any time, even from a callback.
  */
 #include "lib/host/host_front.h"
 
@@ -42,9 +42,10 @@ const char *bnt_host_hint_state_name(uint32_t state)
 
 bnt_host_page bnt_host_page_get(const struct bnt_host *host, uint64_t pfn)
 {
-    const uint64_t at = bnti_host_at(host, pfn);
+    const uint64_t at = bnti_host_get_ledger_position(host, pfn);
 
-    return at < host->ledger.pfns ? bnti_host_ledger_get(&host->ledger, at) : BNT_HOST_PAGE_GUEST;
+    return at < host->ledger.pfns ? bnti_host_ledger_get_page(&host->ledger, at)
+                                  : BNT_HOST_PAGE_GUEST;
 }
 
 bnt_status bnt_host_info_get(const struct bnt_host *host, struct bnt_host_info *info)
@@ -56,7 +57,7 @@ bnt_status bnt_host_info_get(const struct bnt_host *host, struct bnt_host_info *
     if (info->size < offsetof(struct bnt_host_info, features)) {
         return BNT_E_SIZE;
     }
-    memcpy(&told, &host->count, fits); /* the counters; what is asked for often is before them */
+    memcpy(&told, &host->count, fits); /* the counters; the fields before them are set below */
     told.size = info->size;
     told.status = host->dev.status;
     told.features = agreed ? host->dev.accepted : 0;
@@ -77,7 +78,7 @@ bnt_status bnt_host_info_get(const struct bnt_host *host, struct bnt_host_info *
     told.target.limit_pfns = host->limit_pfns;
     told.target.wanted_pfns = host->target.wanted;
     host->wire->info(host, &told);
-    bnti_host_features_info(host, &told);
+    bnti_host_features_fill_info(host, &told);
     memcpy(info, &told, fits);
     return BNT_OK;
 }

@@ -1,11 +1,11 @@
 /*
- * The saved state of a device: measured, saved and loaded by one description of it.
+ * The saved state of a device. One description measures, saves and loads it.
  *
- * What an instance learned since init is in here; what init was given (configuration, callbacks,
- * memory map) is not. The bytes are little-endian and say nothing of the machine or the ledger's
- * store. On load they are untrusted: every section judges what it read, and an instance that fails
- * is made anew. A section stands with what it describes; a field that is added to the instance
- * belongs in one, or is work space, or a mark that lives inside one call.
+ * It contains everything that changed since init, but not the arguments of init (configuration,
+ * callbacks, memory map). The bytes are little-endian, and depend neither on the machine nor on the
+ * ledger's store. They are not trusted: every section validates what it loads, and after a failure
+ * the instance is initialised again. Each section is in the file of its fields. A new field of the
+ * instance must be in a section, unless it is work space or used only within one call.
  */
 #include "lib/host/host_front.h"
 
@@ -14,14 +14,14 @@
 
 #include <string.h>
 
-/* "BNTH" and the version of what follows. A new tag of statistics is a new version: a state that
- * was saved with fewer or more tags is refused with BNT_E_SAVED_STATE. */
+/* "BNTH", and the version of the format. A new tag of statistics is a new version: a state that was
+ * saved with fewer or more tags is refused with BNT_E_SAVED_STATE. */
 #define STATE_MAGIC   UINT32_C(0x48544E42)
 #define STATE_VERSION (UINT32_C(2) + ((BNT_STAT_COUNT - UINT32_C(16)) << 16))
 
-/* ---- Sections; each requires of what it loads that a device can have saved it ---- */
+/* ---- Sections. Each validates what it loads ---- */
 
-static void identity_pack(struct bnti_pack *pack, struct bnt_host *host)
+static void pack_identity(struct bnti_pack *pack, struct bnt_host *host)
 {
     uint32_t magic = STATE_MAGIC;
     uint32_t version = STATE_VERSION;
@@ -46,13 +46,13 @@ static void identity_pack(struct bnti_pack *pack, struct bnt_host *host)
                               wire != (uint32_t)host->config.wire));
 }
 
-/** Takes a driver's steps again up to `status`; the judge of drivers judges this one too. */
-static bool status_replay(struct bnt_dev_status *dev, uint8_t status, uint64_t accepted)
+/** Repeats the driver's status writes up to `status`, so that the state machine validates them. */
+static bool replay_status(struct bnt_dev_status *dev, uint8_t status, uint64_t accepted)
 {
     static const uint8_t steps[] = {BNT_DEVICE_STATUS_ACKNOWLEDGE, BNT_DEVICE_STATUS_DRIVER,
                                     BNT_DEVICE_STATUS_FEATURES_OK, BNT_DEVICE_STATUS_DRIVER_OK,
                                     BNT_DEVICE_STATUS_SUSPEND,     BNT_DEVICE_STATUS_FAILED};
-    /* A suspended device was live, and will be. */
+    /* A suspended device had DRIVER_OK set before. */
     const unsigned live =
         (status & BNT_DEVICE_STATUS_SUSPEND) != 0 ? BNT_DEVICE_STATUS_DRIVER_OK : 0;
     const unsigned want = status | live;
@@ -72,7 +72,7 @@ static bool status_replay(struct bnt_dev_status *dev, uint8_t status, uint64_t a
     return dev->status == status && dev->accepted == accepted;
 }
 
-static void status_pack(struct bnti_pack *pack, struct bnt_host *host)
+static void pack_status(struct bnti_pack *pack, struct bnt_host *host)
 {
     uint8_t status = host->dev.status;
     uint64_t accepted = host->dev.accepted;
@@ -81,19 +81,19 @@ static void status_pack(struct bnti_pack *pack, struct bnt_host *host)
     bnti_pack_u8(pack, &status);
     bnti_pack_u64(pack, &accepted);
     bnti_pack_bool(pack, &legacy);
-    if (bnti_pack_loads(pack) && !pack->failed) {
-        pack->failed = !status_replay(&host->dev, status, accepted);
+    if (bnti_pack_is_loading(pack) && !pack->failed) {
+        pack->failed = !replay_status(&host->dev, status, accepted);
         if (legacy) {
             bnti_pack_require(pack, bnt_dev_legacy_begin(&host->dev));
         }
         bnti_pack_require(pack, host->dev.legacy == legacy);
         if (bnt_dev_negotiated(&host->dev)) {
-            bnti_host_queues_number(host);
+            bnti_host_number_queues(host);
         }
     }
 }
 
-static void registers_pack(struct bnti_pack *pack, struct bnt_host *host)
+static void pack_registers(struct bnti_pack *pack, struct bnt_host *host)
 {
     bnti_pack_bool(pack, &host->config_due);
     bnti_pack_bool(pack, &host->reset_due);
@@ -109,7 +109,7 @@ static void registers_pack(struct bnti_pack *pack, struct bnt_host *host)
     bnti_pack_require(pack, (host->epoch != 0) == host->wire->has_epochs(&host->config));
 }
 
-static void counters_pack(struct bnti_pack *pack, struct bnt_host *host)
+static void pack_counters(struct bnti_pack *pack, struct bnt_host *host)
 {
     struct bnt_host_info *count = &host->count;
     uint64_t *const counters[] = {
@@ -132,8 +132,9 @@ static void counters_pack(struct bnti_pack *pack, struct bnt_host *host)
     }
 }
 
-/** A buffer that the device has was taken, and a queue is broken only in a broken device. */
-static void held_pack(struct bnti_pack *pack, struct bnt_host *host)
+/** Validates that each held buffer was taken from its queue, and that only a broken device has
+ * broken queues. */
+static void pack_held_buffers(struct bnti_pack *pack, struct bnt_host *host)
 {
     const bool broken = (host->dev.status & BNT_DEVICE_STATUS_NEEDS_RESET) != 0;
 
@@ -147,32 +148,32 @@ static void held_pack(struct bnti_pack *pack, struct bnt_host *host)
         const struct bnti_host_role_row *row = host->roles[role];
         uint16_t head = 0;
         if (row != NULL && row->keeps != NULL && row->keeps(host, &head)) {
-            bnti_pack_require(pack, bnti_vq_dev_is_out(&host->queues[role].vq, head));
+            bnti_pack_require(pack, bnti_vq_dev_is_in_flight(&host->queues[role].vq, head));
         }
     }
 }
 
-/** In this order: what a section is judged by stands before it. */
+/** The order of the sections: a section comes after those that its validation uses. */
 static const struct {
     void (*pack)(struct bnti_pack *pack, struct bnt_host *host);
-    bnti_host_saved features; /**< whose sections stand behind it */
+    bnti_host_saved features; /**< features with sections after this one */
 } sections[] = {
-    {identity_pack, BNTI_HOST_SAVED_NOT},
-    {status_pack, BNTI_HOST_SAVED_NOT},
-    {registers_pack, BNTI_HOST_SAVED_NOT},
+    {pack_identity, BNTI_HOST_SAVED_NOT},
+    {pack_status, BNTI_HOST_SAVED_NOT},
+    {pack_registers, BNTI_HOST_SAVED_NOT},
     {bnti_host_queues_pack, BNTI_HOST_SAVED_NOT},
     {bnti_host_ledger_pack, BNTI_HOST_SAVED_NOT},
     {bnti_host_backing_pack, BNTI_HOST_SAVED_NOT},
     {bnti_host_target_pack, BNTI_HOST_SAVED_NOT},
     {bnti_host_actual_pack, BNTI_HOST_SAVED_AFTER_ACTUAL},
-    {counters_pack, BNTI_HOST_SAVED_NOT},
+    {pack_counters, BNTI_HOST_SAVED_NOT},
     {bnti_host_rules_pack, BNTI_HOST_SAVED_AFTER_RULES},
     {bnti_host_vmware_pack, BNTI_HOST_SAVED_AFTER_VMWARE},
     {bnti_host_job_pack, BNTI_HOST_SAVED_NOT},
-    {held_pack, BNTI_HOST_SAVED_NOT},
+    {pack_held_buffers, BNTI_HOST_SAVED_NOT},
 };
 
-static void state_pack(struct bnti_pack *pack, struct bnt_host *host)
+static void pack_state(struct bnti_pack *pack, struct bnt_host *host)
 {
     for (uint32_t i = 0; i < sizeof sections / sizeof sections[0] && !pack->failed; i++) {
         sections[i].pack(pack, host);
@@ -191,8 +192,8 @@ size_t bnt_host_state_size(struct bnt_host *host)
     if (host->busy != BNTI_HOST_IDLE) {
         return 0;
     }
-    state_pack(&pack, host);
-    BNTI_ASSERT(!pack.failed); /* what there is can be saved */
+    pack_state(&pack, host);
+    BNTI_ASSERT(!pack.failed); /* every state can be saved */
     return pack.at;
 }
 
@@ -206,15 +207,15 @@ bnt_status bnt_host_save(struct bnt_host *host, uint64_t now_ns, void *state, si
     if (state == NULL || bytes < size) {
         return BNT_E_STORAGE;
     }
-    bnti_host_clock(host, now_ns);
+    bnti_host_set_clock(host, now_ns);
     struct bnti_pack pack = {.out = state, .bytes = size, .now_ns = host->now_ns};
-    state_pack(&pack, host);
+    pack_state(&pack, host);
     BNTI_ASSERT(!pack.failed && pack.at == size);
     return BNT_OK;
 }
 
-/** As after init: nothing else can undo a load that failed half-way. */
-static void host_renew(struct bnt_host *host)
+/** Initialises the instance again, because a load that failed in the middle cannot be undone. */
+static void init_host_again(struct bnt_host *host)
 {
     const struct bnt_host_config config = host->config;
     const struct bnt_host_ops ops = host->ops;
@@ -229,8 +230,8 @@ static void host_renew(struct bnt_host *host)
     (void)status;
 }
 
-/** Whether a driver, a guest's calls or the embedder's policy left anything since init. */
-static bool host_used(const struct bnt_host *host)
+/** Whether a driver, calls of a guest or the embedder changed the instance since init. */
+static bool is_host_used(const struct bnt_host *host)
 {
     return host->dev.status != 0 || host->target.last_id != 0 || host->rule_count != 0 ||
            host->vmware.rule_count != 0 || host->count.vmware.calls != 0 ||
@@ -244,17 +245,17 @@ bnt_status bnt_host_load(struct bnt_host *host, uint64_t now_ns, const void *sta
     if (host->busy != BNTI_HOST_IDLE) {
         return BNT_E_REENTRANT;
     }
-    if (host_used(host)) {
+    if (is_host_used(host)) {
         return BNT_E_STATE;
     }
     if (state == NULL) {
         return BNT_E_ARGUMENT;
     }
-    bnti_host_clock(host, now_ns);
+    bnti_host_set_clock(host, now_ns);
     pack.now_ns = host->now_ns;
-    state_pack(&pack, host);
+    pack_state(&pack, host);
     if (pack.failed || pack.at != bytes) {
-        host_renew(host);
+        init_host_again(host);
         return BNT_E_SAVED_STATE;
     }
     return BNT_OK;

@@ -1,12 +1,13 @@
 /*
  * The balloon protocol's own tables: verdict names, feature dependencies, bindings.
  *
- * What driver and device must agree on beyond the constants of <ballonet/balloon.h>. How either
- * behaves is in guest/ and host/, which both call this.
+ * Driver and device share these tables, like the constants of <ballonet/balloon.h>.
  */
 #include <ballonet/balloon.h>
 
-/** Bits 24 to 49 are the standard's, for queues and negotiation or unassigned (VIRTIO 1.3, 6). */
+/**
+ * Bits 24 to 49 belong to the standard: for queues and negotiation, or reserved (VIRTIO 1.3, 6).
+ */
 #define STANDARD_BITS (((UINT64_C(1) << 26) - 1) << 24)
 /** Bits 0 to 5 carry the balloon's standard features. */
 #define BALLOON_BITS UINT64_C(0x3F)
@@ -65,15 +66,15 @@ uint64_t bnt_balloon_feature_masks(uint32_t set, const struct bnt_balloon_bindin
     return masks;
 }
 
-/** Features of the extension and of drafts, as a set. */
+/** The set of features of the extension and of the drafts. */
 static const uint32_t bound_features = 0
 #define BNT_X(name, ...) | BNT_BALLOON_WITH(name)
     BNT_BALLOON_FEATURE_MAP(BNT_NOTHING, BNT_X)
 #undef BNT_X
     ;
 
-/** The mask of a feature that a binding binds; 0 for those of the standard. */
-static uint64_t bound_mask(uint32_t feature, const struct bnt_balloon_binding *binding)
+/** The mask of a feature that a binding binds to a bit; 0 for features of the standard. */
+static uint64_t get_bound_mask(uint32_t feature, const struct bnt_balloon_binding *binding)
 {
     return (bound_features >> feature & 1) != 0 ? bnt_balloon_feature_mask(feature, binding) : 0;
 }
@@ -84,7 +85,7 @@ struct bnt_balloon_rule_set bnt_balloon_rules(const struct bnt_balloon_binding *
 
     for (uint32_t feature = 0; feature < BNT_BALLOON_FEATURE_COUNT; feature++) {
         const uint32_t needs = bnt_balloon_feature_row(feature)->needs;
-        const uint64_t mask = bound_mask(feature, binding);
+        const uint64_t mask = get_bound_mask(feature, binding);
         if (mask != 0) {
             rules.rules[rules.count].feature = mask;
             rules.rules[rules.count].needs =
@@ -107,14 +108,14 @@ bool bnt_balloon_features_exclusive(uint64_t features, const struct bnt_balloon_
     return false;
 }
 
-/** Whether a mask is one bit that no feature of the standard has. */
-static bool binding_mask_valid(uint64_t mask)
+/** Whether a mask is a single bit that no feature of the standard uses. */
+static bool is_binding_mask_valid(uint64_t mask)
 {
     return mask != 0 && (mask & (mask - 1)) == 0 && (mask & (STANDARD_BITS | BALLOON_BITS)) == 0;
 }
 
-/** Whether all that a feature needs is bound (BX-2, BX-22). */
-static bool needs_bound(uint32_t feature, const struct bnt_balloon_binding *binding)
+/** Whether all features that a feature needs are bound (BX-2, BX-22). */
+static bool are_needs_bound(uint32_t feature, const struct bnt_balloon_binding *binding)
 {
     const uint32_t needs = bnt_balloon_feature_row(feature)->needs;
 
@@ -131,9 +132,9 @@ bool bnt_balloon_binding_valid(const struct bnt_balloon_binding *binding)
     uint64_t taken = 0;
 
     for (uint32_t feature = 0; feature < BNT_BALLOON_FEATURE_COUNT; feature++) {
-        const uint64_t mask = bound_mask(feature, binding);
-        if (mask != 0 &&
-            (!binding_mask_valid(mask) || (mask & taken) != 0 || !needs_bound(feature, binding))) {
+        const uint64_t mask = get_bound_mask(feature, binding);
+        if (mask != 0 && (!is_binding_mask_valid(mask) || (mask & taken) != 0 ||
+                          !are_needs_bound(feature, binding))) {
             return false;
         }
         taken |= mask;

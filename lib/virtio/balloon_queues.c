@@ -1,8 +1,9 @@
 /*
- * Queue roles and their indices: which queues a balloon has, and how each layout numbers them.
+ * Queue roles and their indices: which queues a balloon device has, and how each layout numbers
+ * them.
  *
- * The one place that knows a rule. A device asks for its own layout, a driver for those that it
- * thinks possible (guest/queues.c); both keep the answer.
+ * Only this file contains the rules. A device uses its own layout; a driver compares all possible
+ * layouts (guest/wire/queues.c).
  */
 #include <ballonet/balloon.h>
 

@@ -1,9 +1,9 @@
 /*
- * Descriptor chains as a device sees them: walking one, then copying from and into it.
+ * Descriptor chains on the device side: walks a chain, and copies from and to its segments.
  *
- * A walk reads each descriptor once and takes at most queue size of them, wherever they lie. Empty
- * segments are legal and carry nothing: they are checked for order and dropped. Called by
- * split_device.c and packed_device.c; the copies by the host core.
+ * A walk reads each descriptor once, and accepts at most as many as the queue size. Empty segments
+ * are legal; they are checked for their order and left out. split_device.c and packed_device.c walk
+ * chains; the host core calls the copies.
  */
 #include "lib/virtio/chain.h"
 
@@ -11,30 +11,30 @@
 
 #include <stddef.h>
 
-/** A descriptor in host form. */
+/** A descriptor in host byte order. */
 struct chain_desc {
     uint64_t gpa;
     uint32_t bytes;
     uint16_t flags;
-    uint16_t next; /**< packed: the buffer's id */
+    uint16_t next; /**< in a packed ring: the buffer id */
 };
 
-/** Where a walk is. */
+/** The state of a walk. */
 struct chain_walk {
     const struct bnt_vq_dev *vq;
     const struct bnt_mem *mem;
     struct bnt_vq_chain *chain;
     struct bnt_diag *told;
     uint64_t table_gpa;
-    uint32_t table_count; /**< descriptors of the table that the walk is in */
-    uint32_t taken;       /**< descriptors with data so far, in both tables */
-    uint32_t desc;        /**< index in the table */
+    uint32_t table_count; /**< number of descriptors in the current table */
+    uint32_t taken;       /**< number of data descriptors so far, in both tables */
+    uint32_t desc;        /**< index in the current table */
     bool indirect;        /**< the walk is in an indirect table */
     bool writable_seen;
 };
 
-static bnt_status walk_fault(struct chain_walk *walk, bnt_fault fault, uint64_t expected,
-                             uint64_t found)
+static bnt_status set_walk_fault(struct chain_walk *walk, bnt_fault fault, uint64_t expected,
+                                 uint64_t found)
 {
     walk->told->fault = fault;
     walk->told->expected = expected;
@@ -42,7 +42,7 @@ static bnt_status walk_fault(struct chain_walk *walk, bnt_fault fault, uint64_t 
     return BNT_E_RING;
 }
 
-static bnt_status walk_desc_read(struct chain_walk *walk, struct chain_desc *desc)
+static bnt_status read_walk_desc(struct chain_walk *walk, struct chain_desc *desc)
 {
     const uint64_t gpa = walk->table_gpa + sizeof(struct bnt_vq_desc) * walk->desc;
     struct bnt_vq_desc wire;
@@ -60,25 +60,29 @@ static bnt_status walk_desc_read(struct chain_walk *walk, struct chain_desc *des
     return status;
 }
 
-/** Goes into an indirect table. The WRITE flag of the descriptor that refers to it means nothing
- * (VS-9); NEXT beside it is forbidden, so a chain has one table at most, at its end (VS-7). */
-static bnt_status walk_enter(struct chain_walk *walk, const struct chain_desc *desc)
+/**
+ * Enters an indirect table. The WRITE flag of the descriptor that refers to the table is ignored
+ * (VS-9). NEXT is not allowed in that descriptor, so a chain has at most one table, at its end
+ * (VS-7).
+ */
+static bnt_status enter_walk_table(struct chain_walk *walk, const struct chain_desc *desc)
 {
     walk->told->gpa = desc->gpa;
     if ((walk->vq->features & BNT_F_RING_INDIRECT_DESC) == 0) {
-        return walk_fault(walk, BNT_FAULT_INDIRECT_UNEXPECTED, 0, desc->flags);
+        return set_walk_fault(walk, BNT_FAULT_INDIRECT_UNEXPECTED, 0, desc->flags);
     }
     if (walk->indirect) {
-        return walk_fault(walk, BNT_FAULT_INDIRECT_NESTED, 0, desc->flags);
+        return set_walk_fault(walk, BNT_FAULT_INDIRECT_NESTED, 0, desc->flags);
     }
     if ((desc->flags & BNT_VQ_DESC_F_NEXT) != 0) {
-        return walk_fault(walk, BNT_FAULT_INDIRECT_AND_NEXT, 0, desc->flags);
+        return set_walk_fault(walk, BNT_FAULT_INDIRECT_AND_NEXT, 0, desc->flags);
     }
     if (desc->bytes == 0 || (desc->bytes & (sizeof(struct bnt_vq_desc) - 1)) != 0) {
-        return walk_fault(walk, BNT_FAULT_INDIRECT_LENGTH, sizeof(struct bnt_vq_desc), desc->bytes);
+        return set_walk_fault(walk, BNT_FAULT_INDIRECT_LENGTH, sizeof(struct bnt_vq_desc),
+                              desc->bytes);
     }
     if (!bnt_mem_contains(walk->mem, desc->gpa, desc->bytes)) {
-        return walk_fault(walk, BNT_FAULT_DESC_ADDRESS, 0, desc->bytes);
+        return set_walk_fault(walk, BNT_FAULT_DESC_ADDRESS, 0, desc->bytes);
     }
     walk->indirect = true;
     walk->table_gpa = desc->gpa;
@@ -87,8 +91,8 @@ static bnt_status walk_enter(struct chain_walk *walk, const struct chain_desc *d
     return BNT_OK;
 }
 
-/** Adds a segment to the chain. */
-static bnt_status walk_take(struct chain_walk *walk, const struct chain_desc *desc)
+/** Adds the segment of a descriptor to the chain. */
+static bnt_status add_walk_segment(struct chain_walk *walk, const struct chain_desc *desc)
 {
     struct bnt_vq_chain *chain = walk->chain;
     const bool writable = (desc->flags & BNT_VQ_DESC_F_WRITE) != 0;
@@ -97,20 +101,20 @@ static bnt_status walk_take(struct chain_walk *walk, const struct chain_desc *de
 
     walk->told->gpa = desc->gpa;
     if (!writable && walk->writable_seen) {
-        return walk_fault(walk, BNT_FAULT_DESC_ORDER, BNT_VQ_DESC_F_WRITE, desc->flags);
+        return set_walk_fault(walk, BNT_FAULT_DESC_ORDER, BNT_VQ_DESC_F_WRITE, desc->flags);
     }
     walk->writable_seen = writable;
     if (desc->bytes == 0) {
         return BNT_OK;
     }
     if (bytes > BNTI_CHAIN_BYTES_MAX) {
-        return walk_fault(walk, BNT_FAULT_DESC_BYTES, BNTI_CHAIN_BYTES_MAX, bytes);
+        return set_walk_fault(walk, BNT_FAULT_DESC_BYTES, BNTI_CHAIN_BYTES_MAX, bytes);
     }
     if (!bnt_mem_contains(walk->mem, desc->gpa, desc->bytes)) {
-        return walk_fault(walk, BNT_FAULT_DESC_ADDRESS, 0, desc->bytes);
+        return set_walk_fault(walk, BNT_FAULT_DESC_ADDRESS, 0, desc->bytes);
     }
     if (count >= chain->seg_max) {
-        return walk_fault(walk, BNT_FAULT_CHAIN_SEGMENTS, chain->seg_max, (uint64_t)count + 1);
+        return set_walk_fault(walk, BNT_FAULT_CHAIN_SEGMENTS, chain->seg_max, (uint64_t)count + 1);
     }
     chain->segs[count].gpa = desc->gpa;
     chain->segs[count].bytes = desc->bytes;
@@ -124,35 +128,35 @@ static bnt_status walk_take(struct chain_walk *walk, const struct chain_desc *de
     return BNT_OK;
 }
 
-/** Handles the descriptor that the walk is at, and moves on. E_AGAIN: there is another. */
-static bnt_status walk_step(struct chain_walk *walk)
+/** Handles the current descriptor and moves to the next one. Returns E_AGAIN if there is one. */
+static bnt_status take_walk_step(struct chain_walk *walk)
 {
     struct chain_desc desc = {0};
-    bnt_status status = walk_desc_read(walk, &desc);
+    bnt_status status = read_walk_desc(walk, &desc);
 
     if (status != BNT_OK) {
         return status;
     }
     if ((desc.flags & BNT_VQ_DESC_F_INDIRECT) != 0) {
-        status = walk_enter(walk, &desc);
+        status = enter_walk_table(walk, &desc);
         return status == BNT_OK ? BNT_E_AGAIN : status;
     }
     if (walk->taken == walk->vq->size) {
-        return walk_fault(walk, BNT_FAULT_DESC_LOOP, walk->vq->size, (uint64_t)walk->taken + 1);
+        return set_walk_fault(walk, BNT_FAULT_DESC_LOOP, walk->vq->size, (uint64_t)walk->taken + 1);
     }
     walk->taken++;
-    status = walk_take(walk, &desc);
+    status = add_walk_segment(walk, &desc);
     if (status != BNT_OK || (desc.flags & BNT_VQ_DESC_F_NEXT) == 0) {
         return status;
     }
     if (desc.next >= walk->table_count) {
-        return walk_fault(walk, BNT_FAULT_DESC_NEXT_RANGE, walk->table_count, desc.next);
+        return set_walk_fault(walk, BNT_FAULT_DESC_NEXT_RANGE, walk->table_count, desc.next);
     }
     walk->desc = desc.next;
     return BNT_E_AGAIN;
 }
 
-static void chain_clear(struct bnt_vq_chain *chain, uint16_t head)
+static void clear_chain(struct bnt_vq_chain *chain, uint16_t head)
 {
     chain->readable_count = 0;
     chain->writable_count = 0;
@@ -161,8 +165,8 @@ static void chain_clear(struct bnt_vq_chain *chain, uint16_t head)
     chain->head = head;
 }
 
-bnt_status bnti_chain_walk(const struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint16_t head,
-                           struct bnt_vq_chain *chain, struct bnt_diag *told)
+bnt_status bnti_chain_walk_split(const struct bnt_vq_dev *vq, const struct bnt_mem *mem,
+                                 uint16_t head, struct bnt_vq_chain *chain, struct bnt_diag *told)
 {
     struct chain_walk walk = {.vq = vq,
                               .mem = mem,
@@ -173,33 +177,33 @@ bnt_status bnti_chain_walk(const struct bnt_vq_dev *vq, const struct bnt_mem *me
                               .desc = head};
     bnt_status status;
 
-    chain_clear(chain, head);
+    clear_chain(chain, head);
     told->head = head;
     if (head >= vq->size) {
-        return walk_fault(&walk, BNT_FAULT_HEAD_RANGE, vq->size, head);
+        return set_walk_fault(&walk, BNT_FAULT_HEAD_RANGE, vq->size, head);
     }
-    /* Bounded: a step takes a descriptor, of which there are `size` at most, or enters the one
-     * indirect table, or ends. */
+    /* The loop is bounded: each step adds one of at most `size` descriptors, or enters the only
+     * indirect table, or ends the walk. */
     do {
-        status = walk_step(&walk);
+        status = take_walk_step(&walk);
     } while (status == BNT_E_AGAIN);
     return status;
 }
 
-/** Takes a descriptor that carries data; a chain has at most as many as the queue. */
-static bnt_status chain_packed_take(struct chain_walk *walk, const struct chain_desc *desc)
+/** Adds a data descriptor. A chain has at most as many as the queue has descriptors. */
+static bnt_status take_packed_desc(struct chain_walk *walk, const struct chain_desc *desc)
 {
     if (walk->taken == walk->vq->size) {
-        return walk_fault(walk, BNT_FAULT_DESC_LOOP, walk->vq->size, (uint64_t)walk->taken + 1);
+        return set_walk_fault(walk, BNT_FAULT_DESC_LOOP, walk->vq->size, (uint64_t)walk->taken + 1);
     }
     walk->taken++;
-    return walk_take(walk, desc);
+    return add_walk_segment(walk, desc);
 }
 
-/** Reads `bytes` of a packed descriptor of the table that the walk is in, or of the ring; what is
- * left out keeps its value. */
-static bnt_status chain_packed_desc(struct chain_walk *walk, uint32_t index, uint32_t bytes,
-                                    struct chain_desc *desc)
+/** Reads the first `bytes` of a packed descriptor, in the current table or in the ring. The flags
+ * keep their value if they are not read. */
+static bnt_status load_packed_desc(struct chain_walk *walk, uint32_t index, uint32_t bytes,
+                                   struct chain_desc *desc)
 {
     struct bnt_vq_packed_desc wire = {.flags = bnt_le16_set(desc->flags)};
     const uint64_t gpa = walk->table_gpa + sizeof wire * (uint64_t)index;
@@ -214,35 +218,36 @@ static bnt_status chain_packed_desc(struct chain_walk *walk, uint32_t index, uin
     return status;
 }
 
-/** Takes a whole table, in the order of its entries. WRITE is the one flag that means something
- * there; all others, and the ids, are ignored (VIRTIO 1.3, 2.8.7). */
-static bnt_status chain_packed_table(struct chain_walk *walk, const struct chain_desc *reference)
+/** Walks a whole indirect table in the order of its entries. Only the WRITE flag is used there; all
+ * other flags and the ids are ignored (VIRTIO 1.3, 2.8.7). */
+static bnt_status walk_packed_table(struct chain_walk *walk, const struct chain_desc *reference)
 {
-    bnt_status status = walk_enter(walk, reference);
+    bnt_status status = enter_walk_table(walk, reference);
 
     for (; status == BNT_OK && walk->desc < walk->table_count; walk->desc++) {
         struct chain_desc desc = {0};
         status =
-            chain_packed_desc(walk, walk->desc, (uint32_t)sizeof(struct bnt_vq_packed_desc), &desc);
+            load_packed_desc(walk, walk->desc, (uint32_t)sizeof(struct bnt_vq_packed_desc), &desc);
         if (status == BNT_OK) {
-            status = chain_packed_take(walk, &desc);
+            status = take_packed_desc(walk, &desc);
         }
     }
     return status;
 }
 
-/** Reads the descriptor of the ring at `position`; the flags of the first were read before. */
-static bnt_status chain_packed_read(struct chain_walk *walk, uint32_t position, bool first,
-                                    struct chain_desc *desc)
+/** Reads the ring descriptor at `position`. The flags of the first descriptor were already read. */
+static bnt_status read_packed_ring_desc(struct chain_walk *walk, uint32_t position, bool first,
+                                        struct chain_desc *desc)
 {
     const uint32_t size = walk->vq->size;
-    const uint16_t available = bnti_lap_avail(position, size);
+    const uint16_t available = bnti_packed_avail_flags(position, size);
     const uint32_t bytes = first ? (uint32_t)offsetof(struct bnt_vq_packed_desc, flags)
                                  : (uint32_t)sizeof(struct bnt_vq_packed_desc);
-    const bnt_status status = chain_packed_desc(walk, bnti_lap_offset(position, size), bytes, desc);
+    const bnt_status status =
+        load_packed_desc(walk, bnti_packed_position_offset(position, size), bytes, desc);
 
-    if (status == BNT_OK && !bnti_lap_flags_are(desc->flags, available)) {
-        return walk_fault(walk, BNT_FAULT_DESC_UNAVAILABLE, available, desc->flags);
+    if (status == BNT_OK && !bnti_packed_flags_match(desc->flags, available)) {
+        return set_walk_fault(walk, BNT_FAULT_DESC_UNAVAILABLE, available, desc->flags);
     }
     return status;
 }
@@ -257,22 +262,22 @@ bnt_status bnti_chain_walk_packed(const struct bnt_vq_dev *vq, const struct bnt_
     bnt_status status = BNT_OK;
     uint32_t count = 0;
 
-    chain_clear(chain, 0);
-    told->head = bnti_lap_offset(vq->avail_next, vq->size);
+    clear_chain(chain, 0);
+    told->head = bnti_packed_position_offset(vq->avail_next, vq->size);
     while (status == BNT_OK && (count == 0 || (desc.flags & BNT_VQ_DESC_F_NEXT) != 0)) {
         if (vq->descs_inflight + count >= vq->size) {
-            return walk_fault(
+            return set_walk_fault(
                 &walk, vq->descs_inflight == 0 ? BNT_FAULT_DESC_LOOP : BNT_FAULT_DESC_OVERRUN,
                 vq->size - vq->descs_inflight, (uint64_t)count + 1);
         }
-        status = chain_packed_read(&walk, bnti_lap_add(vq->avail_next, count, vq->size), count == 0,
-                                   &desc);
+        status = read_packed_ring_desc(
+            &walk, bnti_packed_position_add(vq->avail_next, count, vq->size), count == 0, &desc);
         count++;
         if (status == BNT_OK && (desc.flags & BNT_VQ_DESC_F_INDIRECT) != 0) {
-            /* NEXT beside it is a fault, so this is the last. */
-            status = chain_packed_table(&walk, &desc);
+            /* NEXT is not allowed together with INDIRECT, so this is the last descriptor. */
+            status = walk_packed_table(&walk, &desc);
         } else if (status == BNT_OK) {
-            status = chain_packed_take(&walk, &desc);
+            status = take_packed_desc(&walk, &desc);
         }
     }
     chain->head = desc.next;
@@ -280,15 +285,15 @@ bnt_status bnti_chain_walk_packed(const struct bnt_vq_dev *vq, const struct bnt_
     return status;
 }
 
-/** The segments of one part of a chain, and a position in them. */
+/** The segments of one part of a chain, and a position in these segments. */
 struct chain_cursor {
     const struct bnt_vq_seg *segs;
     uint32_t count;
-    uint64_t offset; /**< into the first of segs that is left */
+    uint64_t offset; /**< offset in the first remaining segment */
 };
 
-/** Takes the next piece of at most `bytes` that lies in one segment. */
-static uint32_t cursor_take(struct chain_cursor *cursor, uint32_t bytes, uint64_t *gpa)
+/** Returns the next piece of at most `bytes` inside one segment, and moves the cursor behind it. */
+static uint32_t advance_cursor(struct chain_cursor *cursor, uint32_t bytes, uint64_t *gpa)
 {
     uint32_t piece = 0;
 
@@ -306,7 +311,7 @@ static uint32_t cursor_take(struct chain_cursor *cursor, uint32_t bytes, uint64_
     return piece;
 }
 
-static bool part_holds(uint64_t part_bytes, uint64_t offset, uint32_t bytes)
+static bool does_part_contain_range(uint64_t part_bytes, uint64_t offset, uint32_t bytes)
 {
     return offset <= part_bytes && bytes <= part_bytes - offset;
 }
@@ -317,12 +322,12 @@ bnt_status bnt_vq_chain_read(const struct bnt_vq_chain *chain, const struct bnt_
     struct chain_cursor cursor = {chain->segs, chain->readable_count, offset};
     uint8_t *to = dst;
 
-    if (!part_holds(chain->readable_bytes, offset, bytes)) {
+    if (!does_part_contain_range(chain->readable_bytes, offset, bytes)) {
         return BNT_E_RANGE;
     }
     while (bytes > 0) {
         uint64_t gpa = 0;
-        const uint32_t piece = cursor_take(&cursor, bytes, &gpa);
+        const uint32_t piece = advance_cursor(&cursor, bytes, &gpa);
         const bnt_status status = piece == 0 ? BNT_E_RANGE : bnt_mem_read(mem, gpa, to, piece);
         if (status != BNT_OK) {
             return status;
@@ -340,12 +345,12 @@ bnt_status bnt_vq_chain_write(const struct bnt_vq_chain *chain, const struct bnt
                                   offset};
     const uint8_t *from = src;
 
-    if (!part_holds(chain->writable_bytes, offset, bytes)) {
+    if (!does_part_contain_range(chain->writable_bytes, offset, bytes)) {
         return BNT_E_RANGE;
     }
     while (bytes > 0) {
         uint64_t gpa = 0;
-        const uint32_t piece = cursor_take(&cursor, bytes, &gpa);
+        const uint32_t piece = advance_cursor(&cursor, bytes, &gpa);
         const bnt_status status = piece == 0 ? BNT_E_RANGE : bnt_mem_write(mem, gpa, from, piece);
         if (status != BNT_OK) {
             return status;

@@ -1,5 +1,5 @@
 /*
- * Walking one descriptor chain, for split_device.c and packed_device.c only.
+ * Walks a descriptor chain. Only split_device.c and packed_device.c include this header.
  */
 #ifndef LIB_VIRTIO_CHAIN_H
 #define LIB_VIRTIO_CHAIN_H
@@ -7,17 +7,18 @@
 #include <ballonet/virtqueue.h>
 
 /**
- * Reads the chain that begins at `head` into `chain`. OK; E_RING, E_RANGE (a table is not memory)
- * or E_CALLBACK, with `told` saying where and why, its status apart. The queue is not changed.
+ * Reads the chain that begins at `head` into `chain`. Returns OK, E_RING, E_RANGE (a table is
+ * outside memory) or E_CALLBACK; `told` contains the place and the fault, but not the status. The
+ * queue does not change.
  */
-BNT_MUST_USE bnt_status bnti_chain_walk(const struct bnt_vq_dev *vq, const struct bnt_mem *mem,
-                                        uint16_t head, struct bnt_vq_chain *chain,
-                                        struct bnt_diag *told);
+BNT_MUST_USE bnt_status bnti_chain_walk_split(const struct bnt_vq_dev *vq,
+                                              const struct bnt_mem *mem, uint16_t head,
+                                              struct bnt_vq_chain *chain, struct bnt_diag *told);
 
 /**
- * The same for a packed ring, from `avail_next` on, where a descriptor is available whose flags,
- * read already, are `first_flags`. The chain's head is its buffer id; `descs` tells how many
- * descriptors of the ring it takes.
+ * Reads the chain at `avail_next` of a packed ring. `first_flags` are the flags of its first
+ * descriptor, which is available. The head of the chain is its buffer id; `descs` is the number of
+ * its ring descriptors.
  */
 BNT_MUST_USE bnt_status bnti_chain_walk_packed(const struct bnt_vq_dev *vq,
                                                const struct bnt_mem *mem, uint16_t first_flags,

@@ -1,9 +1,8 @@
 /*
- * The device's side of negotiation: features and the status register.
+ * The device side of the negotiation: features and the status register.
  *
- * A judge without registers: a transport passes in what the driver wrote and acts on the answer.
- * The driver is not trusted; what it writes out of order changes nothing. Queues and configuration
- * space are not known here.
+ * It validates what the driver wrote, and a transport acts on the result. The driver is not
+ * trusted: a write in the wrong order changes nothing.
  */
 #include <ballonet/virtio.h>
 
@@ -11,14 +10,14 @@
 
 #include <string.h>
 
-/** Bits that a driver writes. NEEDS_RESET is the device's own; what the standard adds is ignored.
- */
+/** Status bits that a driver may write. Only the device writes NEEDS_RESET; bits unknown to this
+ * version are ignored. */
 #define DRIVER_BITS                                                                           \
     (BNT_DEVICE_STATUS_ACKNOWLEDGE | BNT_DEVICE_STATUS_DRIVER | BNT_DEVICE_STATUS_DRIVER_OK | \
      BNT_DEVICE_STATUS_FEATURES_OK | BNT_DEVICE_STATUS_FAILED)
 
-/** What must stand before a status bit is set (VG-22): `together` in the same write or earlier,
- * `before` in an earlier write, since the driver has something to do or to read in between. */
+/** Which bits must be set with or before a status bit (VG-22): `together` in the same write or
+ * earlier, `before` in an earlier write, because the driver must do something in between. */
 struct status_order {
     uint8_t bit;
     uint8_t together;
@@ -31,14 +30,15 @@ static const struct status_order status_orders[] = {
     {BNT_DEVICE_STATUS_DRIVER_OK, 0, BNT_DEVICE_STATUS_FEATURES_OK},
 };
 
-/** A legacy driver knows no FEATURES_OK (VG-32). */
+/** A legacy driver does not use FEATURES_OK (VG-32). */
 static const struct status_order status_orders_legacy[] = {
     {BNT_DEVICE_STATUS_DRIVER, BNT_DEVICE_STATUS_ACKNOWLEDGE, 0},
     {BNT_DEVICE_STATUS_DRIVER_OK, 0, BNT_DEVICE_STATUS_DRIVER},
 };
 
-/** Bits that the interfaces require and forbid (VG-27, VG-33). */
-static bool dev_offer_valid(bnt_interface interface, uint64_t offered)
+/** Whether the offered features have the bits that the interface requires, and none that it forbids
+ * (VG-27, VG-33). */
+static bool is_offer_valid(bnt_interface interface, uint64_t offered)
 {
     switch (interface) {
     case BNT_INTERFACE_MODERN:
@@ -59,7 +59,7 @@ bnt_status bnt_dev_status_init_as(struct bnt_dev_status *dev, bnt_interface inte
     if (dev == NULL || (rules == NULL && rule_count > 0)) {
         return BNT_E_ARGUMENT;
     }
-    if (!dev_offer_valid(interface, offered) ||
+    if (!is_offer_valid(interface, offered) ||
         bnt_features_broken(offered, rules, rule_count) != 0) {
         return BNT_E_FEATURES;
     }
@@ -106,8 +106,8 @@ bnt_status bnt_dev_features_write(struct bnt_dev_status *dev, uint64_t features)
     return BNT_OK;
 }
 
-/** Fills in what is wrong with the features that the driver accepted; false if nothing is. */
-static bool dev_features_refused(const struct bnt_dev_status *dev, struct bnt_diag *told)
+/** Finds a fault in the features that the driver accepted. Returns false if there is none. */
+static bool find_feature_fault(const struct bnt_dev_status *dev, struct bnt_diag *told)
 {
     const uint64_t unoffered = dev->accepted & ~dev->offered;
     const uint64_t broken = bnt_features_broken(dev->accepted, dev->rules, dev->rule_count);
@@ -126,9 +126,9 @@ static bool dev_features_refused(const struct bnt_dev_status *dev, struct bnt_di
     return told->fault != BNT_FAULT_NONE;
 }
 
-/** Whether setting `value` breaks the order of initialisation. */
-static bool dev_status_misordered(unsigned status, unsigned value, bool legacy,
-                                  struct bnt_diag *told)
+/** Whether writing `value` violates the order of initialisation. */
+static bool is_status_misordered(unsigned status, unsigned value, bool legacy,
+                                 struct bnt_diag *told)
 {
     const struct status_order *orders = legacy ? status_orders_legacy : status_orders;
     const unsigned set = value & ~status;
@@ -151,8 +151,10 @@ static bool dev_status_misordered(unsigned status, unsigned value, bool legacy,
     return false;
 }
 
-/** What follows from the bits that were newly set; the weightiest one. */
-static bnt_dev_action dev_action_of(unsigned status, unsigned set)
+/**
+ * The action that follows from the newly set bits; if there are several, the most important one.
+ */
+static bnt_dev_action choose_dev_action(unsigned status, unsigned set)
 {
     if ((set & BNT_DEVICE_STATUS_DRIVER_OK) != 0) {
         const bool live = (status & BNT_DEVICE_STATUS_NEEDS_RESET) == 0;
@@ -162,14 +164,14 @@ static bnt_dev_action dev_action_of(unsigned status, unsigned set)
                                                       : BNT_DEV_ACTION_NONE;
 }
 
-/** Whether SUSPEND means anything now (VG-38). */
-static bool dev_may_suspend(const struct bnt_dev_status *dev)
+/** Whether the driver may set SUSPEND now (VG-38). */
+static bool may_dev_suspend(const struct bnt_dev_status *dev)
 {
     return bnt_dev_live(dev) && !dev->legacy && (dev->accepted & BNT_F_SUSPEND) != 0;
 }
 
-/** Moves to suspended or back where `value` asks for it. */
-static bnt_dev_action dev_suspend_or_resume(struct bnt_dev_status *dev, unsigned value)
+/** Suspends or resumes the device if `value` asks for it. */
+static bnt_dev_action suspend_or_resume_dev(struct bnt_dev_status *dev, unsigned value)
 {
     const unsigned suspend = BNT_DEVICE_STATUS_SUSPEND;
     const unsigned live = BNT_DEVICE_STATUS_DRIVER_OK;
@@ -181,7 +183,7 @@ static bnt_dev_action dev_suspend_or_resume(struct bnt_dev_status *dev, unsigned
         dev->status = (uint8_t)((dev->status & ~suspend) | live);
         return BNT_DEV_ACTION_RESUME;
     }
-    if ((value & suspend) == 0 || !dev_may_suspend(dev)) {
+    if ((value & suspend) == 0 || !may_dev_suspend(dev)) {
         return BNT_DEV_ACTION_NONE;
     }
     dev->status = (uint8_t)((dev->status & ~live) | suspend);
@@ -192,7 +194,7 @@ bnt_status bnt_dev_status_write(struct bnt_dev_status *dev, uint8_t value, bnt_d
                                 struct bnt_diag *diag)
 {
     const unsigned status = dev->status;
-    /* To a legacy interface FEATURES_OK is no bit at all. */
+    /* The legacy interface has no bit FEATURES_OK. */
     const bool modern = dev->interface != BNT_INTERFACE_LEGACY && !dev->legacy;
     const unsigned known = modern ? DRIVER_BITS : DRIVER_BITS & ~BNT_DEVICE_STATUS_FEATURES_OK;
     const unsigned wanted = value & known;
@@ -208,31 +210,31 @@ bnt_status bnt_dev_status_write(struct bnt_dev_status *dev, uint8_t value, bnt_d
         return BNT_OK;
     }
     if ((set & BNT_DEVICE_STATUS_FAILED) != 0) {
-        /* A driver that gives up is heard, whatever else it writes beside it (VG-10); who does so
-         * on a suspended device does not wake it. */
+        /* FAILED is accepted whatever other bits the driver writes with it (VG-10). It does not
+         * resume a suspended device. */
         dev->status = (uint8_t)(status | BNT_DEVICE_STATUS_FAILED);
         *action = BNT_DEV_ACTION_FAILED;
         return BNT_OK;
     }
     if ((status & DRIVER_BITS & ~wanted) != 0) {
         told.fault = BNT_FAULT_STATUS_CLEARED;
-        return bnti_diag_tell(diag, &told);
+        return bnti_write_diag(diag, &told);
     }
     if ((set & (BNT_DEVICE_STATUS_DRIVER_OK | BNT_DEVICE_STATUS_FEATURES_OK)) ==
         BNT_DEVICE_STATUS_DRIVER_OK) {
         (void)bnt_dev_legacy_begin(dev);
     }
-    if (dev_status_misordered(status, wanted, dev->legacy, &told)) {
+    if (is_status_misordered(status, wanted, dev->legacy, &told)) {
         told.fault = BNT_FAULT_STATUS_ORDER;
-        return bnti_diag_tell(diag, &told);
+        return bnti_write_diag(diag, &told);
     }
-    if ((set & BNT_DEVICE_STATUS_FEATURES_OK) != 0 && dev_features_refused(dev, &told)) {
-        return bnti_diag_tell(diag, &told);
+    if ((set & BNT_DEVICE_STATUS_FEATURES_OK) != 0 && find_feature_fault(dev, &told)) {
+        return bnti_write_diag(diag, &told);
     }
-    *action = dev_suspend_or_resume(dev, value);
+    *action = suspend_or_resume_dev(dev, value);
     if (*action == BNT_DEV_ACTION_NONE) {
         dev->status = (uint8_t)(status | wanted);
-        *action = dev_action_of(status, set);
+        *action = choose_dev_action(status, set);
     }
     return BNT_OK;
 }

@@ -1,16 +1,16 @@
 /*
- * The driver's side of negotiation: reset, features, status, reading configuration.
+ * The driver side of the negotiation: reset, features, status, reading configuration space.
  *
- * Goes through the registers of a transport that the caller gives, step by step and without
- * waiting: a reset that takes time is E_AGAIN. The device is not trusted. Which features a driver
- * wants, and what it does with the queues, is the core's.
+ * It accesses the registers through the caller's transport, and never waits: a reset that takes
+ * time returns E_AGAIN. The device is not trusted. The guest core chooses the features and sets up
+ * the queues.
  */
 #include <ballonet/virtio.h>
 
 #include "lib/base/intake.h"
 
-/** Every status write but a reset: bits are only ever added (VG-2). */
-static void drv_status_add(struct bnt_drv_status *drv, const struct bnt_drv_transport *transport,
+/** Writes the status register, except for a reset: bits are only added (VG-2). */
+static void add_drv_status(struct bnt_drv_status *drv, const struct bnt_drv_transport *transport,
                            void *opaque, unsigned bits)
 {
     drv->status = (uint8_t)(drv->status | bits);
@@ -48,11 +48,11 @@ void bnt_drv_fail(struct bnt_drv_status *drv, const struct bnt_drv_transport *tr
                   void *opaque)
 {
     drv->state = BNT_DRV_FAILED;
-    drv_status_add(drv, transport, opaque, BNT_DEVICE_STATUS_FAILED);
+    add_drv_status(drv, transport, opaque, BNT_DEVICE_STATUS_FAILED);
 }
 
-/** Why `missing`, which the driver cannot do without, was not accepted. */
-static bnt_fault drv_missing_fault(uint64_t offered, uint64_t missing)
+/** The reason why the required features `missing` were not accepted. */
+static bnt_fault get_missing_fault(uint64_t offered, uint64_t missing)
 {
     if ((missing & BNT_F_VERSION_1) != 0) {
         return BNT_FAULT_FEATURE_VERSION_1;
@@ -61,16 +61,17 @@ static bnt_fault drv_missing_fault(uint64_t offered, uint64_t missing)
                                           : BNT_FAULT_FEATURES_UNOFFERED;
 }
 
-/** Offers FEATURES_OK and reads back whether it stuck. */
-static bnt_fault drv_features_agree(struct bnt_drv_status *drv,
-                                    const struct bnt_drv_transport *transport, void *opaque,
-                                    uint8_t *found)
+/** Sets FEATURES_OK, and reads it back to check that the device accepted it. */
+static bnt_fault set_features_ok(struct bnt_drv_status *drv,
+                                 const struct bnt_drv_transport *transport, void *opaque,
+                                 uint8_t *found)
 {
     transport->features_write(opaque, drv->accepted);
-    drv_status_add(drv, transport, opaque, BNT_DEVICE_STATUS_FEATURES_OK);
+    add_drv_status(drv, transport, opaque, BNT_DEVICE_STATUS_FEATURES_OK);
     *found = transport->status_read(opaque);
     if ((*found & BNT_DEVICE_STATUS_FEATURES_OK) == 0) {
-        /* The bit was never set, so it is not written again: beside it a device ignores FAILED. */
+        /* The bit was not accepted, so it is not written again: a device might ignore FAILED
+         * together with it. */
         drv->status = (uint8_t)(drv->status & ~(unsigned)BNT_DEVICE_STATUS_FEATURES_OK);
     }
     if ((*found & BNT_DEVICE_STATUS_NEEDS_RESET) != 0) {
@@ -80,8 +81,8 @@ static bnt_fault drv_features_agree(struct bnt_drv_status *drv,
                                                          : BNT_FAULT_FEATURES_REFUSED;
 }
 
-/** Whether to use the legacy interface, given what the device offers. */
-static bool drv_legacy(bnt_interface interface, uint64_t offered)
+/** Whether the legacy interface must be used, given the offered features. */
+static bool is_legacy_needed(bnt_interface interface, uint64_t offered)
 {
     return interface == BNT_INTERFACE_LEGACY ||
            (interface == BNT_INTERFACE_TRANSITIONAL && (offered & BNT_F_VERSION_1) == 0);
@@ -101,10 +102,10 @@ bnt_status bnt_drv_negotiate_as(struct bnt_drv_status *drv,
         return BNT_E_STATE;
     }
     drv->status = 0;
-    drv_status_add(drv, transport, opaque, BNT_DEVICE_STATUS_ACKNOWLEDGE);
-    drv_status_add(drv, transport, opaque, BNT_DEVICE_STATUS_DRIVER);
+    add_drv_status(drv, transport, opaque, BNT_DEVICE_STATUS_ACKNOWLEDGE);
+    add_drv_status(drv, transport, opaque, BNT_DEVICE_STATUS_DRIVER);
     drv->offered = transport->features_read(opaque);
-    drv->legacy = drv_legacy(interface, drv->offered);
+    drv->legacy = is_legacy_needed(interface, drv->offered);
     const bool modern = (drv->offered & ~BNT_F_LEGACY_MASK) != 0;
     if (drv->legacy) {
         drv->offered &= BNT_F_LEGACY_MASK;
@@ -122,11 +123,11 @@ bnt_status bnt_drv_negotiate_as(struct bnt_drv_status *drv,
         told.fault = BNT_FAULT_FEATURE_VERSION_1;
         told.expected = BNT_F_LEGACY_MASK;
     } else if (missing != 0) {
-        told.fault = drv_missing_fault(drv->offered, missing);
+        told.fault = get_missing_fault(drv->offered, missing);
     } else if (drv->legacy) {
         transport->features_write(opaque, drv->accepted);
     } else {
-        told.fault = drv_features_agree(drv, transport, opaque, &found);
+        told.fault = set_features_ok(drv, transport, opaque, &found);
     }
     if (told.fault == BNT_FAULT_FEATURES_REFUSED || told.fault == BNT_FAULT_NEEDS_RESET) {
         told.expected = drv->status;
@@ -134,7 +135,7 @@ bnt_status bnt_drv_negotiate_as(struct bnt_drv_status *drv,
     }
     if (told.fault != BNT_FAULT_NONE) {
         bnt_drv_fail(drv, transport, opaque);
-        return bnti_diag_tell(diag, &told);
+        return bnti_write_diag(diag, &told);
     }
     drv->state = BNT_DRV_NEGOTIATED;
     return BNT_OK;
@@ -155,7 +156,7 @@ bnt_status bnt_drv_ready(struct bnt_drv_status *drv, const struct bnt_drv_transp
     if (drv->state != BNT_DRV_NEGOTIATED) {
         return BNT_E_STATE;
     }
-    drv_status_add(drv, transport, opaque, BNT_DEVICE_STATUS_DRIVER_OK);
+    add_drv_status(drv, transport, opaque, BNT_DEVICE_STATUS_DRIVER_OK);
     if (drv->legacy && (transport->status_read(opaque) & BNT_DEVICE_STATUS_DRIVER_OK) == 0) {
         bnt_drv_fail(drv, transport, opaque);
         return BNT_E_FEATURES;
@@ -173,7 +174,7 @@ bnt_status bnt_drv_suspend(struct bnt_drv_status *drv, const struct bnt_drv_tran
     if ((drv->accepted & BNT_F_SUSPEND) == 0) {
         return BNT_E_UNSUPPORTED;
     }
-    drv_status_add(drv, transport, opaque, BNT_DEVICE_STATUS_SUSPEND);
+    add_drv_status(drv, transport, opaque, BNT_DEVICE_STATUS_SUSPEND);
     drv->state = BNT_DRV_SUSPENDING;
     return BNT_OK;
 }
@@ -184,7 +185,7 @@ bnt_status bnt_drv_resume(struct bnt_drv_status *drv, const struct bnt_drv_trans
     if (drv->state != BNT_DRV_SUSPENDED) {
         return BNT_E_STATE;
     }
-    drv_status_add(drv, transport, opaque, BNT_DEVICE_STATUS_DRIVER_OK);
+    add_drv_status(drv, transport, opaque, BNT_DEVICE_STATUS_DRIVER_OK);
     drv->state = BNT_DRV_RESUMING;
     return BNT_OK;
 }
@@ -206,7 +207,7 @@ bnt_status bnt_drv_suspend_done(struct bnt_drv_status *drv,
     if ((found & both) != expected) {
         return BNT_E_AGAIN;
     }
-    /* The device moved the two bits: a driver never clears one itself (VG-2). */
+    /* The device has changed the two bits: a driver never clears a bit itself (VG-2). */
     drv->status = (uint8_t)((drv->status & ~both) | expected);
     drv->state = suspends ? BNT_DRV_SUSPENDED : BNT_DRV_RUNNING;
     return BNT_OK;
@@ -229,5 +230,5 @@ bnt_status bnt_drv_config_read(const struct bnt_drv_transport *transport, void *
         told.found = after;
         before = after;
     }
-    return bnti_diag_tell(diag, &told);
+    return bnti_write_diag(diag, &told);
 }

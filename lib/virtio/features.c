@@ -1,8 +1,8 @@
 /*
- * Feature sets and their dependencies, the same for driver and device.
+ * Feature sets and their dependencies, for driver and device.
  *
- * Which features a device has, and what depends on what, comes in as a table of rules. Called by
- * the two sides of negotiation (device.c, driver.c) and by the cores.
+ * The dependencies are given as a table of rules. Used by both sides of the negotiation (device.c,
+ * driver.c) and by the cores.
  */
 #include <ballonet/virtio.h>
 
@@ -35,7 +35,8 @@ uint64_t bnt_features_choose(uint64_t offered, uint64_t wanted,
     uint64_t features = offered & wanted;
     uint64_t broken = bnt_features_broken(features, rules, rule_count);
 
-    /* Each round drops at least one of 64 bits: a feature may fall with the one it needed. */
+    /* Each round removes at least one of 64 bits. Removing a feature may remove features that need
+     * it in the next round. */
     while (broken != 0) {
         features &= ~broken;
         broken = bnt_features_broken(features, rules, rule_count);

@@ -1,8 +1,8 @@
 /*
- * The map of guest memory: building it, asking it, copying through it.
+ * The map of guest memory: its initialisation, lookups, and copies through it.
  *
- * Everything that touches guest memory comes through here, so the check that a range is memory
- * stands in one place. What the bytes mean is not known here.
+ * Every access to guest memory uses these functions, so that only this file checks whether a range
+ * is memory.
  */
 #include <ballonet/memory.h>
 
@@ -10,8 +10,8 @@
 
 #include <string.h>
 
-/** Adds one region behind the last, or joins the two where they touch. */
-static bnt_status mem_region_add(struct bnt_mem *mem, const struct bnt_mem_region *region)
+/** Adds a region after the last one, or joins both if they touch. */
+static bnt_status add_mem_region(struct bnt_mem *mem, const struct bnt_mem_region *region)
 {
     if (region->bytes == 0 || region->bytes > UINT64_MAX - region->gpa) {
         return BNT_E_ARGUMENT;
@@ -43,13 +43,13 @@ bnt_status bnt_mem_init(struct bnt_mem *mem, const struct bnt_mem_ops *ops, void
         return BNT_E_ARGUMENT;
     }
     memset(mem, 0, sizeof *mem);
-    status = bnti_struct_take(&mem->ops, sizeof mem->ops, sizeof mem->ops, ops);
+    status = bnti_copy_struct(&mem->ops, sizeof mem->ops, sizeof mem->ops, ops);
     if (status == BNT_OK && (mem->ops.read == NULL || mem->ops.write == NULL)) {
         status = BNT_E_ARGUMENT;
     }
     mem->opaque = opaque;
     for (uint32_t i = 0; i < region_count && status == BNT_OK; i++) {
-        status = mem_region_add(mem, &regions[i]);
+        status = add_mem_region(mem, &regions[i]);
     }
     if (status != BNT_OK) {
         mem->region_count = 0;

@@ -1,8 +1,8 @@
 /*
- * The packed ring, device side: available and used descriptors in one ring, event structures.
+ * The device side of a packed ring: available and used descriptors, and the event structures.
  *
- * Which buffers are out and in what order they return is queue_device.c's, which calls this;
- * walking a descriptor chain is chain.c's.
+ * queue_device.c, which calls these functions, tracks the buffers in flight and their order;
+ * chain.c walks descriptor chains.
  */
 #include "lib/virtio/chain.h"
 #include "lib/virtio/queue_device.h"
@@ -14,42 +14,45 @@
 #define EVENT_FLAGS    offsetof(struct bnt_vq_packed_event, flags)
 #define EVENT_MODE     3u /**< the flags that are not reserved (VP-9) */
 
-static uint64_t packed_desc_gpa(const struct bnt_vq_dev *vq, uint16_t position)
+static uint64_t get_packed_desc_gpa(const struct bnt_vq_dev *vq, uint16_t position)
 {
-    return vq->desc_gpa +
-           sizeof(struct bnt_vq_packed_desc) * (uint64_t)bnti_lap_offset(position, vq->size);
+    return vq->desc_gpa + sizeof(struct bnt_vq_packed_desc) *
+                              (uint64_t)bnti_packed_position_offset(position, vq->size);
 }
 
-/** Reads the flags at avail_next: OK if the descriptor is available, else E_AGAIN (VP-3). */
-static bnt_status packed_look(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint16_t *flags,
-                              struct bnt_diag *diag)
+/**
+ * Reads the flags at avail_next. Returns OK if the descriptor is available, else E_AGAIN (VP-3).
+ */
+static bnt_status check_packed_avail(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
+                                     uint16_t *flags, struct bnt_diag *diag)
 {
     const uint64_t gpa =
-        packed_desc_gpa(vq, vq->avail_next) + offsetof(struct bnt_vq_packed_desc, flags);
+        get_packed_desc_gpa(vq, vq->avail_next) + offsetof(struct bnt_vq_packed_desc, flags);
     const bnt_status status = bnti_vq_dev_load16(vq, mem, gpa, flags, diag);
 
     if (status != BNT_OK) {
         return status;
     }
     /* Orders the load of the flags before the loads of the rest of the descriptors. Its other
-     * half is the release barrier in packed_publish. Without it the device can read a descriptor
+     * half is the release barrier in publish_packed. Without it the device can read a descriptor
      * that is not written yet. */
     bnti_fence_acquire();
-    return bnti_lap_flags_are(*flags, bnti_lap_avail(vq->avail_next, vq->size)) ? BNT_OK
-                                                                                : BNT_E_AGAIN;
+    return bnti_packed_flags_match(*flags, bnti_packed_avail_flags(vq->avail_next, vq->size))
+               ? BNT_OK
+               : BNT_E_AGAIN;
 }
 
-/** Writes what we wish into our event structure, the offset before the flags that refer to it. */
-static bnt_status packed_wish(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint16_t flags,
-                              struct bnt_diag *diag)
+/** Writes the device event structure. The offset is written before the flags that refer to it. */
+static bnt_status write_device_event(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
+                                     uint16_t flags, struct bnt_diag *diag)
 {
     bnt_status status = BNT_OK;
 
     if (flags == BNT_VQ_PACKED_EVENT_DESC) {
         status = bnti_vq_dev_store16(vq, mem, vq->used_gpa + EVENT_OFF_WRAP,
-                                     bnti_lap_event(vq->avail_next, vq->size), diag);
+                                     bnti_packed_event_of_position(vq->avail_next, vq->size), diag);
         /* Orders the store of the offset before the store of the mode. Its other half is the
-         * acquire barrier in packed_publish. Without it the driver can read the offset of an
+         * acquire barrier in publish_packed. Without it the driver can read the offset of an
          * earlier wish: the kick is lost. */
         bnti_fence_release();
     }
@@ -58,65 +61,66 @@ static bnt_status packed_wish(struct bnt_vq_dev *vq, const struct bnt_mem *mem, 
         vq->event_flags = flags;
     }
     /* Orders the store of the device event structure before the next load of the flags. Its
-     * other half is the full barrier in packed_publish. Without it the driver can miss that the
+     * other half is the full barrier in publish_packed. Without it the driver can miss that the
      * device wants a kick while the device misses the buffer: the kick is lost. */
     bnti_fence_full();
     return status;
 }
 
-static bnt_status packed_take(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
-                              struct bnt_vq_chain *chain, uint16_t *descs, struct bnt_diag *diag)
+static bnt_status take_packed_chain(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
+                                    struct bnt_vq_chain *chain, uint16_t *descs,
+                                    struct bnt_diag *diag)
 {
     struct bnt_diag told = {.fault = BNT_FAULT_NONE};
     uint16_t flags = 0;
-    bnt_status status = packed_look(vq, mem, &flags, diag);
+    bnt_status status = check_packed_avail(vq, mem, &flags, diag);
 
-    if (status == BNT_E_AGAIN && vq->kicks_wanted && bnti_vq_dev_event_idx(vq)) {
-        status = packed_wish(vq, mem, BNT_VQ_PACKED_EVENT_DESC, diag);
+    if (status == BNT_E_AGAIN && vq->kicks_wanted && bnti_vq_dev_has_event_idx(vq)) {
+        status = write_device_event(vq, mem, BNT_VQ_PACKED_EVENT_DESC, diag);
         if (status == BNT_OK) {
-            status = packed_look(vq, mem, &flags, diag);
+            status = check_packed_avail(vq, mem, &flags, diag);
         }
     }
     if (status != BNT_OK) {
         return status;
     }
     told.status = bnti_chain_walk_packed(vq, mem, flags, chain, descs, &told);
-    if (told.status == BNT_OK && bnti_vq_dev_out_find(vq, chain->head) < vq->inflight_count) {
+    if (told.status == BNT_OK && bnti_vq_dev_find_in_flight(vq, chain->head) < vq->inflight_count) {
         told.status = BNT_E_RING;
         told.fault = BNT_FAULT_BUFFER_ID_TWICE;
         told.found = chain->head;
     }
     if (told.status != BNT_OK) {
-        return bnti_vq_dev_break(vq, &told, diag);
+        return bnti_vq_dev_mark_broken(vq, &told, diag);
     }
-    vq->avail_next = bnti_lap_add(vq->avail_next, *descs, vq->size);
+    vq->avail_next = bnti_packed_position_add(vq->avail_next, *descs, vq->size);
     vq->descs_inflight += *descs;
     return BNT_OK;
 }
 
-/** One used descriptor for a list or a batch of them, whose descriptors are skipped (VP-6). Its
- * flags come last, and nobody may change it after them (VP-3). */
-static bnt_status packed_use(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
-                             const struct bnti_vq_used *used, struct bnt_diag *diag)
+/** Writes one used descriptor for a buffer or a batch of buffers, and skips their other descriptors
+ * (VP-6). The flags are written last, and the descriptor must not change afterwards (VP-3). */
+static bnt_status write_packed_used(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
+                                    const struct bnti_vq_used *used, struct bnt_diag *diag)
 {
-    const uint64_t gpa = packed_desc_gpa(vq, vq->used_next);
+    const uint64_t gpa = get_packed_desc_gpa(vq, vq->used_next);
     const struct {
         bnt_le32 bytes;
         bnt_le16 id;
     } told = {bnt_le32_set(used->len), bnt_le16_set(used->head)};
-    const unsigned flags = bnti_lap_used(vq->used_next, vq->size) |
+    const unsigned flags = bnti_packed_used_flags(vq->used_next, vq->size) |
                            (used->len > 0 && !vq->used_unflagged ? BNT_VQ_DESC_F_WRITE : 0u);
     bnt_status status = bnti_vq_dev_store(vq, mem, gpa + offsetof(struct bnt_vq_packed_desc, bytes),
                                           &told, sizeof told, diag);
 
     _Static_assert(sizeof told == offsetof(struct bnt_vq_packed_desc, flags) -
                                       offsetof(struct bnt_vq_packed_desc, bytes),
-                   "length and id lie side by side");
+                   "length and id are adjacent");
     if (status != BNT_OK) {
         return status;
     }
     /* Orders the stores of buffer, length and id before the store of the used flags. Its other
-     * half is the acquire barrier in packed_look_used. Without it the driver can read an id that
+     * half is the acquire barrier in read_packed_used. Without it the driver can read an id that
      * is not written yet. */
     bnti_fence_release();
     status = bnti_vq_dev_store16(vq, mem, gpa + offsetof(struct bnt_vq_packed_desc, flags),
@@ -124,19 +128,19 @@ static bnt_status packed_use(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
     if (status != BNT_OK) {
         return status;
     }
-    vq->used_next = bnti_lap_add(vq->used_next, used->descs, vq->size);
+    vq->used_next = bnti_packed_position_add(vq->used_next, used->descs, vq->size);
     vq->descs_inflight -= used->descs;
     vq->used_since += used->descs;
     if (vq->used_since > 2u * vq->size) {
-        vq->used_since = 2u * vq->size; /* every descriptor there is, in both laps */
+        vq->used_since = 2u * vq->size; /* all descriptors under both wrap counters */
     }
     return BNT_OK;
 }
 
-/** Flags that are reserved, or that were not negotiated, count as a wish for every interrupt: one
- * too many does no harm (VP-9). */
-static bnt_status packed_interrupt_due(struct bnt_vq_dev *vq, const struct bnt_mem *mem, bool *due,
-                                       struct bnt_diag *diag)
+/** Treats reserved or not negotiated flags as "interrupts enabled", because a spurious interrupt is
+ * harmless (VP-9). */
+static bnt_status is_packed_interrupt_due(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
+                                          bool *due, struct bnt_diag *diag)
 {
     uint16_t flags = 0;
     uint16_t event = 0;
@@ -146,19 +150,19 @@ static bnt_status packed_interrupt_due(struct bnt_vq_dev *vq, const struct bnt_m
         return BNT_OK;
     }
     /* Orders the store of the used flags before the load of the driver event structure. Its
-     * other half is the full barrier in packed_ask. Without it the device can miss that the
+     * other half is the full barrier in write_driver_event. Without it the device can miss that the
      * driver wants an interrupt while the driver misses the used buffer: the interrupt is lost. */
     bnti_fence_full();
     status = bnti_vq_dev_load16(vq, mem, vq->avail_gpa + EVENT_FLAGS, &flags, diag);
     flags &= EVENT_MODE;
-    if (status == BNT_OK && flags == BNT_VQ_PACKED_EVENT_DESC && bnti_vq_dev_event_idx(vq)) {
+    if (status == BNT_OK && flags == BNT_VQ_PACKED_EVENT_DESC && bnti_vq_dev_has_event_idx(vq)) {
         /* Orders the load of the mode before the load of the offset. Its other half is the
-         * release barrier in packed_ask. Without it the device can read the offset of an earlier
-         * wish: the interrupt is lost. */
+         * release barrier in write_driver_event. Without it the device can read the offset of an
+         * earlier wish: the interrupt is lost. */
         bnti_fence_acquire();
         status = bnti_vq_dev_load16(vq, mem, vq->avail_gpa + EVENT_OFF_WRAP, &event, diag);
         *due = status == BNT_OK &&
-               bnti_lap_event_passed(event, vq->used_next, vq->used_since, vq->size);
+               bnti_packed_is_event_passed(event, vq->used_next, vq->used_since, vq->size);
     } else {
         *due = status == BNT_OK && flags != BNT_VQ_PACKED_EVENT_DISABLE;
     }
@@ -168,18 +172,19 @@ static bnt_status packed_interrupt_due(struct bnt_vq_dev *vq, const struct bnt_m
     return status;
 }
 
-static bnt_status packed_kicks_set(struct bnt_vq_dev *vq, const struct bnt_mem *mem, bool wanted,
+static bnt_status set_packed_kicks(struct bnt_vq_dev *vq, const struct bnt_mem *mem, bool wanted,
                                    struct bnt_diag *diag)
 {
     const uint16_t asking =
-        bnti_vq_dev_event_idx(vq) ? BNT_VQ_PACKED_EVENT_DESC : BNT_VQ_PACKED_EVENT_ENABLE;
+        bnti_vq_dev_has_event_idx(vq) ? BNT_VQ_PACKED_EVENT_DESC : BNT_VQ_PACKED_EVENT_ENABLE;
 
-    return packed_wish(vq, mem, wanted ? asking : BNT_VQ_PACKED_EVENT_DISABLE, diag);
+    return write_device_event(vq, mem, wanted ? asking : BNT_VQ_PACKED_EVENT_DISABLE, diag);
 }
 
-/** No index says how far the driver is, and flags of a lap ago look like those of this one. */
-static bnt_status packed_notified(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint16_t next,
-                                  bool *ahead, struct bnt_diag *diag)
+/** Only the range of the offset can be checked: a packed ring has no index, and the flags of an
+ * older round look the same. */
+static bnt_status check_packed_notification(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
+                                            uint16_t next, bool *ahead, struct bnt_diag *diag)
 {
     (void)mem;
     (void)diag;
@@ -188,9 +193,9 @@ static bnt_status packed_notified(struct bnt_vq_dev *vq, const struct bnt_mem *m
 }
 
 const struct bnti_vq_dev_ops bnti_vq_dev_packed = {
-    .take = packed_take,
-    .use = packed_use,
-    .interrupt_due = packed_interrupt_due,
-    .notified = packed_notified,
-    .kicks_set = packed_kicks_set,
+    .take = take_packed_chain,
+    .use = write_packed_used,
+    .interrupt_due = is_packed_interrupt_due,
+    .notified = check_packed_notification,
+    .kicks_set = set_packed_kicks,
 };

@@ -1,9 +1,10 @@
 /*
- * The device side of a queue, whichever ring it has: enabling it, and which buffers are out.
+ * The device side of a queue of either ring format: enables the queue, and tracks the buffers in
+ * flight.
  *
- * Guest memory is hostile: each value is read once, by a bounded copy, and judged before use; the
- * first violation latches `broken`. How entries lie in memory is for split_device.c and
- * packed_device.c. Called by the host core and by embedders that only want rings.
+ * Guest memory is not trusted: each value is read once, by a bounded copy, and validated before
+ * use. The first violation sets `broken` for good. split_device.c and packed_device.c access the
+ * ring entries. Used by the host core, and by embedders that need only rings.
  */
 #include "lib/virtio/queue_device.h"
 
@@ -12,8 +13,9 @@
 
 #include <string.h>
 
-/** Latches broken and tells why. E_RANGE of the map becomes the ring's own fault. */
-bnt_status bnti_vq_dev_break(struct bnt_vq_dev *vq, struct bnt_diag *told, struct bnt_diag *diag)
+/** Marks the queue broken and writes the diagnosis. E_RANGE of the memory map becomes E_RING. */
+bnt_status bnti_vq_dev_mark_broken(struct bnt_vq_dev *vq, struct bnt_diag *told,
+                                   struct bnt_diag *diag)
 {
     vq->broken = true;
     told->queue = vq->queue;
@@ -21,7 +23,7 @@ bnt_status bnti_vq_dev_break(struct bnt_vq_dev *vq, struct bnt_diag *told, struc
         told->status = BNT_E_RING;
         told->fault = BNT_FAULT_RING_ADDRESS;
     }
-    return bnti_diag_tell(diag, told);
+    return bnti_write_diag(diag, told);
 }
 
 bnt_status bnti_vq_dev_load16(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint64_t gpa,
@@ -32,7 +34,7 @@ bnt_status bnti_vq_dev_load16(struct bnt_vq_dev *vq, const struct bnt_mem *mem, 
 
     told.status = bnt_mem_read(mem, gpa, &wire, sizeof wire);
     *value = bnt_guest16_get(wire, vq->big_endian);
-    return told.status == BNT_OK ? BNT_OK : bnti_vq_dev_break(vq, &told, diag);
+    return told.status == BNT_OK ? BNT_OK : bnti_vq_dev_mark_broken(vq, &told, diag);
 }
 
 bnt_status bnti_vq_dev_store(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint64_t gpa,
@@ -41,7 +43,7 @@ bnt_status bnti_vq_dev_store(struct bnt_vq_dev *vq, const struct bnt_mem *mem, u
     struct bnt_diag told = {.gpa = gpa};
 
     told.status = bnt_mem_write(mem, gpa, src, bytes);
-    return told.status == BNT_OK ? BNT_OK : bnti_vq_dev_break(vq, &told, diag);
+    return told.status == BNT_OK ? BNT_OK : bnti_vq_dev_mark_broken(vq, &told, diag);
 }
 
 bnt_status bnti_vq_dev_store16(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint64_t gpa,
@@ -52,8 +54,8 @@ bnt_status bnti_vq_dev_store16(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
     return bnti_vq_dev_store(vq, mem, gpa, &wire, sizeof wire, diag);
 }
 
-/** The order of checks that every call on a queue begins with. */
-static bnt_status vq_dev_usable(const struct bnt_vq_dev *vq)
+/** The checks at the beginning of every call on a queue. */
+static bnt_status check_vq_dev_usable(const struct bnt_vq_dev *vq)
 {
     if (vq->size == 0) {
         return BNT_E_STATE;
@@ -61,14 +63,14 @@ static bnt_status vq_dev_usable(const struct bnt_vq_dev *vq)
     return vq->broken ? BNT_E_BROKEN : BNT_OK;
 }
 
-/** One of the three parts of a ring as the driver placed it. */
+/** One of the three parts of a ring, where the driver placed it. */
 struct ring_part {
     uint64_t gpa;
     uint32_t bytes;
     uint32_t align;
 };
 
-static bnt_status ring_part_check(const struct bnt_mem *mem, const struct ring_part *part,
+static bnt_status check_ring_part(const struct bnt_mem *mem, const struct ring_part *part,
                                   struct bnt_diag *told)
 {
     told->gpa = part->gpa;
@@ -97,15 +99,15 @@ bnt_status bnt_vq_dev_init(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uin
 
     memset(vq, 0, sizeof *vq);
     vq->queue = queue;
-    if (!bnti_ring_size_valid(size, features)) {
+    if (!bnti_is_ring_size_valid(size, features)) {
         told.fault = BNT_FAULT_RING_SIZE;
         told.expected = BNT_VQ_SIZE_MAX;
         told.found = size;
-        return bnti_diag_tell(diag, &told);
+        return bnti_write_diag(diag, &told);
     }
     for (unsigned i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        if (ring_part_check(mem, &parts[i], &told) != BNT_OK) {
-            return bnti_diag_tell(diag, &told);
+        if (check_ring_part(mem, &parts[i], &told) != BNT_OK) {
+            return bnti_write_diag(diag, &told);
         }
     }
     vq->desc_gpa = desc_gpa;
@@ -129,23 +131,23 @@ bnt_status bnt_vq_dev_init_legacy(struct bnt_vq_dev *vq, const struct bnt_mem *m
     return status;
 }
 
-static const struct bnti_vq_dev_ops *vq_dev_ops(const struct bnt_vq_dev *vq)
+static const struct bnti_vq_dev_ops *get_vq_dev_ops(const struct bnt_vq_dev *vq)
 {
     return (vq->features & BNT_F_RING_PACKED) != 0 ? &bnti_vq_dev_packed : &bnti_vq_dev_split;
 }
 
-static bool vq_dev_in_order(const struct bnt_vq_dev *vq)
+static bool is_vq_dev_in_order(const struct bnt_vq_dev *vq)
 {
     return (vq->features & BNT_F_IN_ORDER) != 0;
 }
 
-/** A split ring without IN_ORDER needs no memory of what is out. */
-static bool vq_dev_remembers(const struct bnt_vq_dev *vq)
+/** Whether the buffers in flight are tracked. A split ring without IN_ORDER does not need it. */
+static bool does_vq_dev_track_buffers(const struct bnt_vq_dev *vq)
 {
     return (vq->features & (BNT_F_RING_PACKED | BNT_F_IN_ORDER)) != 0;
 }
 
-uint32_t bnti_vq_dev_out_find(const struct bnt_vq_dev *vq, uint16_t head)
+uint32_t bnti_vq_dev_find_in_flight(const struct bnt_vq_dev *vq, uint16_t head)
 {
     uint32_t i = 0;
 
@@ -155,7 +157,8 @@ uint32_t bnti_vq_dev_out_find(const struct bnt_vq_dev *vq, uint16_t head)
     return i;
 }
 
-static void out_add(struct bnt_vq_dev *vq, const struct bnt_vq_chain *chain, uint16_t descs)
+static void track_in_flight_buffer(struct bnt_vq_dev *vq, const struct bnt_vq_chain *chain,
+                                   uint16_t descs)
 {
     struct bnt_vq_dev_inflight *out = &vq->inflight[vq->inflight_count++];
     const uint64_t bytes = chain->writable_bytes;
@@ -166,7 +169,7 @@ static void out_add(struct bnt_vq_dev *vq, const struct bnt_vq_chain *chain, uin
     out->writable_bytes = bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes;
 }
 
-static void out_remove(struct bnt_vq_dev *vq, uint32_t first, uint32_t count)
+static void untrack_in_flight_buffers(struct bnt_vq_dev *vq, uint32_t first, uint32_t count)
 {
     memmove(&vq->inflight[first], &vq->inflight[first + count],
             sizeof vq->inflight[0] * (vq->inflight_count - first - count));
@@ -177,30 +180,32 @@ bnt_status bnt_vq_dev_pop(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
                           struct bnt_vq_chain *chain, struct bnt_diag *diag)
 {
     uint16_t descs = 0;
-    bnt_status status = vq_dev_usable(vq);
+    bnt_status status = check_vq_dev_usable(vq);
 
     if (status == BNT_OK && vq->inflight_count == BNT_VQ_DEV_INFLIGHT_MAX) {
         status = BNT_E_LIMIT;
     }
     if (status == BNT_OK) {
-        status = vq_dev_ops(vq)->take(vq, mem, chain, &descs, diag);
+        status = get_vq_dev_ops(vq)->take(vq, mem, chain, &descs, diag);
     }
-    if (status == BNT_OK && vq_dev_remembers(vq)) {
-        out_add(vq, chain, descs);
+    if (status == BNT_OK && does_vq_dev_track_buffers(vq)) {
+        track_in_flight_buffer(vq, chain, descs);
     }
     return status;
 }
 
-/** Whether the driver may infer that `out` was used: a batch tells no length but its last (VS-17).
- */
-static bool out_inferable(const struct bnt_vq_dev_inflight *out)
+/** Whether the driver may infer that a buffer was used completely: a batch contains only the length
+ * of its last buffer (VS-17). */
+static bool is_used_length_inferable(const struct bnt_vq_dev_inflight *out)
 {
     return out->len == out->writable_bytes;
 }
 
-/** Shows the remembered buffers [first, first + count) as one entry, and forgets them. */
-static bnt_status out_use(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint32_t first,
-                          uint32_t count, struct bnt_diag *diag)
+/**
+ * Returns the tracked buffers [first, first + count) as one used entry, and stops tracking them.
+ */
+static bnt_status return_in_flight(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint32_t first,
+                                   uint32_t count, struct bnt_diag *diag)
 {
     const struct bnt_vq_dev_inflight *last = &vq->inflight[first + count - 1];
     struct bnti_vq_used used = {
@@ -210,34 +215,35 @@ static bnt_status out_use(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint
     for (uint32_t i = first; i < first + count; i++) {
         used.descs += vq->inflight[i].descs;
     }
-    status = vq_dev_ops(vq)->use(vq, mem, &used, diag);
+    status = get_vq_dev_ops(vq)->use(vq, mem, &used, diag);
     if (status == BNT_OK) {
-        out_remove(vq, first, count);
+        untrack_in_flight_buffers(vq, first, count);
     }
     return status;
 }
 
-/** Shows what is done and waits for nothing older, in batches as long as they may be. */
-static bnt_status out_release(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
-                              struct bnt_diag *diag)
+/** Returns the completed buffers that do not wait for an older one, in the largest possible
+ * batches. */
+static bnt_status return_completed_in_order(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
+                                            struct bnt_diag *diag)
 {
     bnt_status status = BNT_OK;
 
     while (status == BNT_OK && vq->inflight_count > 0 && vq->inflight[0].done) {
         uint32_t count = 1;
         while (count < vq->inflight_count && vq->inflight[count].done &&
-               out_inferable(&vq->inflight[count - 1])) {
+               is_used_length_inferable(&vq->inflight[count - 1])) {
             count++;
         }
-        status = out_use(vq, mem, 0, count, diag);
+        status = return_in_flight(vq, mem, 0, count, diag);
     }
     return status;
 }
 
-static bnt_status push_remembered(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint16_t head,
-                                  uint32_t len, struct bnt_diag *diag)
+static bnt_status push_tracked_buffer(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
+                                      uint16_t head, uint32_t len, struct bnt_diag *diag)
 {
-    const uint32_t i = bnti_vq_dev_out_find(vq, head);
+    const uint32_t i = bnti_vq_dev_find_in_flight(vq, head);
 
     if (vq->inflight_count == 0) {
         return BNT_E_STATE;
@@ -247,20 +253,21 @@ static bnt_status push_remembered(struct bnt_vq_dev *vq, const struct bnt_mem *m
     }
     vq->inflight[i].len = len;
     vq->inflight[i].done = true;
-    return vq_dev_in_order(vq) ? out_release(vq, mem, diag) : out_use(vq, mem, i, 1, diag);
+    return is_vq_dev_in_order(vq) ? return_completed_in_order(vq, mem, diag)
+                                  : return_in_flight(vq, mem, i, 1, diag);
 }
 
 bnt_status bnt_vq_dev_push(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint16_t head,
                            uint32_t len, struct bnt_diag *diag)
 {
     const struct bnti_vq_used used = {.len = len, .head = head, .buffers = 1, .descs = 0};
-    const bnt_status status = vq_dev_usable(vq);
+    const bnt_status status = check_vq_dev_usable(vq);
 
     if (status != BNT_OK) {
         return status;
     }
-    if (vq_dev_remembers(vq)) {
-        return push_remembered(vq, mem, head, len, diag);
+    if (does_vq_dev_track_buffers(vq)) {
+        return push_tracked_buffer(vq, mem, head, len, diag);
     }
     if (head >= vq->size) {
         return BNT_E_ARGUMENT;
@@ -268,7 +275,7 @@ bnt_status bnt_vq_dev_push(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uin
     if (vq->used_next == vq->avail_next) {
         return BNT_E_STATE;
     }
-    return vq_dev_ops(vq)->use(vq, mem, &used, diag);
+    return get_vq_dev_ops(vq)->use(vq, mem, &used, diag);
 }
 
 bnt_status bnt_vq_dev_interrupt_due(struct bnt_vq_dev *vq, const struct bnt_mem *mem, bool *due,
@@ -278,10 +285,10 @@ bnt_status bnt_vq_dev_interrupt_due(struct bnt_vq_dev *vq, const struct bnt_mem 
     if (vq->size == 0) {
         return BNT_E_STATE;
     }
-    /* Of a broken queue too: what was pushed before is the driver's. Where nothing was, no memory
-     * is read. */
-    const bnt_status status = vq_dev_ops(vq)->interrupt_due(vq, mem, due, diag);
-    return status == BNT_OK && !*due ? vq_dev_usable(vq) : status;
+    /* Checked for a broken queue, too: buffers pushed before still need their interrupt. If no
+     * buffer was pushed, no memory is read. */
+    const bnt_status status = get_vq_dev_ops(vq)->interrupt_due(vq, mem, due, diag);
+    return status == BNT_OK && !*due ? check_vq_dev_usable(vq) : status;
 }
 
 bnt_status bnt_vq_dev_notified(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint16_t next,
@@ -289,26 +296,26 @@ bnt_status bnt_vq_dev_notified(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
 {
     struct bnt_diag told = {
         .status = BNT_E_MESSAGE, .fault = BNT_FAULT_NOTIFY_DATA, .queue = vq->queue, .found = next};
-    bnt_status status = vq_dev_usable(vq);
+    bnt_status status = check_vq_dev_usable(vq);
     bool ahead = false;
 
     if (status == BNT_OK) {
-        status = vq_dev_ops(vq)->notified(vq, mem, next, &ahead, diag);
+        status = get_vq_dev_ops(vq)->notified(vq, mem, next, &ahead, diag);
     }
     if (status != BNT_OK || !ahead) {
         return status;
     }
-    return bnti_diag_tell(diag, &told);
+    return bnti_write_diag(diag, &told);
 }
 
 bnt_status bnt_vq_dev_kicks_set(struct bnt_vq_dev *vq, const struct bnt_mem *mem, bool wanted,
                                 struct bnt_diag *diag)
 {
-    const bnt_status status = vq_dev_usable(vq);
+    const bnt_status status = check_vq_dev_usable(vq);
 
     if (status != BNT_OK) {
         return status;
     }
     vq->kicks_wanted = wanted;
-    return vq_dev_ops(vq)->kicks_set(vq, mem, wanted, diag);
+    return get_vq_dev_ops(vq)->kicks_set(vq, mem, wanted, diag);
 }

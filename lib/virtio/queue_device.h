@@ -1,31 +1,33 @@
 /*
- * What the device side of a queue is made of: a table of what split and packed rings do
- * differently, and access to ring memory by bounded copies. For lib/virtio only.
+ * Internals of the device side of a queue: a table of the functions that differ between split and
+ * packed rings, and access to ring memory by bounded copies. Only lib/virtio includes this header.
  */
 #ifndef LIB_VIRTIO_QUEUE_DEVICE_H
 #define LIB_VIRTIO_QUEUE_DEVICE_H
 
 #include <ballonet/virtqueue.h>
 
-/** One entry for the driver: one buffer, or with IN_ORDER several that end with `head`. */
+/** One used entry: one buffer, or with IN_ORDER a batch whose last buffer is `head`. */
 struct bnti_vq_used {
     uint32_t len;
     uint16_t head;
     uint16_t buffers;
-    uint32_t descs; /**< of all of them */
+    uint32_t descs; /**< descriptors of all buffers */
 };
 
-/** What one kind of ring does. The queue is enabled, and not broken but for interrupt_due. */
+/** The functions of one ring format. The queue must be enabled and, except for interrupt_due, not
+ * broken. */
 struct bnti_vq_dev_ops {
-    /** Takes the next buffer; `descs` only if packed. OK, E_AGAIN, or broken. */
+    /** Takes the next available buffer; `descs` is set only by packed rings. Returns OK, E_AGAIN,
+     * or an error that broke the queue. */
     bnt_status (*take)(struct bnt_vq_dev *vq, const struct bnt_mem *mem, struct bnt_vq_chain *chain,
                        uint16_t *descs, struct bnt_diag *diag);
-    /** Shows the driver one used entry. */
+    /** Writes one used entry. */
     bnt_status (*use)(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
                       const struct bnti_vq_used *used, struct bnt_diag *diag);
     bnt_status (*interrupt_due)(struct bnt_vq_dev *vq, const struct bnt_mem *mem, bool *due,
                                 struct bnt_diag *diag);
-    /** Whether a notification's data name a place beyond what is available. */
+    /** Sets `ahead` if the data of a notification are beyond the available buffers. */
     bnt_status (*notified)(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint16_t next,
                            bool *ahead, struct bnt_diag *diag);
     bnt_status (*kicks_set)(struct bnt_vq_dev *vq, const struct bnt_mem *mem, bool wanted,
@@ -35,8 +37,9 @@ struct bnti_vq_dev_ops {
 extern const struct bnti_vq_dev_ops bnti_vq_dev_split;
 extern const struct bnti_vq_dev_ops bnti_vq_dev_packed;
 
-/** Latches broken and tells why. E_RANGE of the map becomes the ring's own fault. */
-bnt_status bnti_vq_dev_break(struct bnt_vq_dev *vq, struct bnt_diag *told, struct bnt_diag *diag);
+/** Marks the queue broken and writes the diagnosis. E_RANGE of the memory map becomes E_RING. */
+bnt_status bnti_vq_dev_mark_broken(struct bnt_vq_dev *vq, struct bnt_diag *told,
+                                   struct bnt_diag *diag);
 
 bnt_status bnti_vq_dev_load16(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint64_t gpa,
                               uint16_t *value, struct bnt_diag *diag);
@@ -46,9 +49,9 @@ bnt_status bnti_vq_dev_store16(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
                                uint16_t value, struct bnt_diag *diag);
 
 /** The oldest remembered buffer `head` that is not done; inflight_count if there is none. */
-uint32_t bnti_vq_dev_out_find(const struct bnt_vq_dev *vq, uint16_t head);
+uint32_t bnti_vq_dev_find_in_flight(const struct bnt_vq_dev *vq, uint16_t head);
 
-static inline bool bnti_vq_dev_event_idx(const struct bnt_vq_dev *vq)
+static inline bool bnti_vq_dev_has_event_idx(const struct bnt_vq_dev *vq)
 {
     return (vq->features & BNT_F_RING_EVENT_IDX) != 0;
 }

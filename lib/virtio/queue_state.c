@@ -1,8 +1,8 @@
 /*
- * The device side of a queue in a saved state: written out, read in, judged.
+ * Saves, loads and validates the device side of a queue.
  *
- * A saved queue comes from outside like a ring does: bnt_vq_dev_init judges where it lies, the rest
- * is judged here, so that no value can lead a later call astray. Called by lib/host/state.c.
+ * A saved queue is not trusted, like a ring: bnt_vq_dev_init validates its addresses, and this file
+ * all other values, so that no value can make a later call fail. lib/host/wire/queue.c calls it.
  */
 #include "lib/virtio/queue_state.h"
 
@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-static void out_pack(struct bnti_pack *pack, struct bnt_vq_dev_inflight *out)
+static void pack_in_flight(struct bnti_pack *pack, struct bnt_vq_dev_inflight *out)
 {
     bnti_pack_u32(pack, &out->writable_bytes);
     bnti_pack_u32(pack, &out->len);
@@ -20,7 +20,7 @@ static void out_pack(struct bnti_pack *pack, struct bnt_vq_dev_inflight *out)
     bnti_pack_bool(pack, &out->done);
 }
 
-static void positions_pack(struct bnti_pack *pack, struct bnt_vq_dev *vq)
+static void pack_positions(struct bnti_pack *pack, struct bnt_vq_dev *vq)
 {
     bnti_pack_u16(pack, &vq->avail_next);
     bnti_pack_u16(pack, &vq->avail_known);
@@ -35,14 +35,14 @@ static void positions_pack(struct bnti_pack *pack, struct bnt_vq_dev *vq)
         vq->inflight_count = 0;
     }
     for (uint32_t i = 0; i < vq->inflight_count; i++) {
-        out_pack(pack, &vq->inflight[i]);
+        pack_in_flight(pack, &vq->inflight[i]);
     }
     bnti_pack_bool(pack, &vq->kicks_wanted);
     bnti_pack_bool(pack, &vq->broken);
 }
 
-/** Whether an id is out twice; split rings take what the driver says. */
-static bool out_repeats(const struct bnt_vq_dev *vq, uint32_t at)
+/** Whether an id is in flight twice. A split ring does not check this. */
+static bool is_in_flight_twice(const struct bnt_vq_dev *vq, uint32_t at)
 {
     for (uint32_t i = 0; i < at; i++) {
         if (!vq->inflight[i].done && vq->inflight[i].head == vq->inflight[at].head) {
@@ -52,27 +52,28 @@ static bool out_repeats(const struct bnt_vq_dev *vq, uint32_t at)
     return false;
 }
 
-/** A buffer that is out and was pushed waits for an older one, which only IN_ORDER makes it do. */
-static bool out_entry_valid(const struct bnt_vq_dev *vq, uint32_t at)
+/** Validates a tracked buffer. A completed buffer waits for an older one, which happens only with
+ * IN_ORDER. */
+static bool is_in_flight_entry_valid(const struct bnt_vq_dev *vq, uint32_t at)
 {
     const bool packed = (vq->features & BNT_F_RING_PACKED) != 0;
     const bool in_order = (vq->features & BNT_F_IN_ORDER) != 0;
     const struct bnt_vq_dev_inflight *out = &vq->inflight[at];
 
-    if (packed ? out->descs == 0 || (!out->done && out_repeats(vq, at))
+    if (packed ? out->descs == 0 || (!out->done && is_in_flight_twice(vq, at))
                : out->descs != 0 || out->head >= vq->size) {
         return false;
     }
     return out->done ? in_order && at > 0 : out->len == 0;
 }
 
-/** What is remembered of the buffers that are out agrees with itself and with their count. */
-static bool out_valid(const struct bnt_vq_dev *vq)
+/** Whether the tracked buffers are consistent with each other and with the counts. */
+static bool are_in_flight_valid(const struct bnt_vq_dev *vq)
 {
     uint32_t descs = 0;
 
     for (uint32_t i = 0; i < vq->inflight_count; i++) {
-        if (!out_entry_valid(vq, i)) {
+        if (!is_in_flight_entry_valid(vq, i)) {
             return false;
         }
         descs += vq->inflight[i].descs;
@@ -80,8 +81,10 @@ static bool out_valid(const struct bnt_vq_dev *vq)
     return descs == vq->descs_inflight && descs <= vq->size;
 }
 
-/** A packed ring has no indices but its two positions, which lie apart by what is out. */
-static bool packed_valid(const struct bnt_vq_dev *vq)
+/**
+ * Validates the positions of a packed ring: their distance is the number of descriptors in flight.
+ */
+static bool is_packed_state_valid(const struct bnt_vq_dev *vq)
 {
     const uint32_t laps = 2u * vq->size;
     const bool event_idx = (vq->features & BNT_F_RING_EVENT_IDX) != 0;
@@ -89,40 +92,43 @@ static bool packed_valid(const struct bnt_vq_dev *vq)
 
     if (vq->avail_next >= laps || vq->used_next >= laps || vq->avail_known != 0 ||
         vq->used_signalled != 0 || vq->used_since > laps ||
-        bnti_lap_add(vq->used_next, vq->descs_inflight, vq->size) != vq->avail_next) {
+        bnti_packed_position_add(vq->used_next, vq->descs_inflight, vq->size) != vq->avail_next) {
         return false;
     }
-    /* The event structure is written first when kicks are suppressed, or with EVENT_IDX. */
+    /* The event structure is written for the first time when kicks are suppressed, or with
+     * EVENT_IDX. */
     return vq->kicks_wanted
                ? vq->event_flags == BNT_VQ_PACKED_EVENT_ENABLE || vq->event_flags == wish
                : vq->event_flags == BNT_VQ_PACKED_EVENT_DISABLE;
 }
 
-/** used_next <= avail_next <= avail_known, a queue's size apart at most; with IN_ORDER, whatever is
- * between the first two is remembered. */
-static bool split_valid(const struct bnt_vq_dev *vq)
+/** Validates the indices of a split ring: used_next <= avail_next <= avail_known, at most the queue
+ * size apart. With IN_ORDER all buffers between used_next and avail_next are tracked. */
+static bool is_split_state_valid(const struct bnt_vq_dev *vq)
 {
     const bool remembers = (vq->features & BNT_F_IN_ORDER) != 0;
-    const uint32_t out = bnti_index_ahead(vq->avail_next, vq->used_next);
-    const uint32_t known = bnti_index_ahead(vq->avail_known, vq->avail_next);
+    const uint32_t out = bnti_index_distance(vq->avail_next, vq->used_next);
+    const uint32_t known = bnti_index_distance(vq->avail_known, vq->avail_next);
 
     return out + known <= vq->size && vq->inflight_count == (remembers ? out : 0) &&
            vq->used_since == 0 && vq->event_flags == 0;
 }
 
-/** A broken queue may have stopped between two stores, and nothing is done with it any more. */
-static bool positions_valid(const struct bnt_vq_dev *vq)
+/** Whether the positions are valid. A broken queue may have any positions, because it is not used
+ * any more. */
+static bool are_positions_valid(const struct bnt_vq_dev *vq)
 {
     const bool packed = (vq->features & BNT_F_RING_PACKED) != 0;
 
-    return vq->broken || (out_valid(vq) && (packed ? packed_valid(vq) : split_valid(vq)));
+    return vq->broken || (are_in_flight_valid(vq) &&
+                          (packed ? is_packed_state_valid(vq) : is_split_state_valid(vq)));
 }
 
-bool bnti_vq_dev_is_out(const struct bnt_vq_dev *vq, uint16_t head)
+bool bnti_vq_dev_is_in_flight(const struct bnt_vq_dev *vq, uint16_t head)
 {
     const bool remembers = (vq->features & (BNT_F_RING_PACKED | BNT_F_IN_ORDER)) != 0;
 
-    return remembers ? bnti_vq_dev_out_find(vq, head) < vq->inflight_count
+    return remembers ? bnti_vq_dev_find_in_flight(vq, head) < vq->inflight_count
                      : vq->avail_next != vq->used_next && head < vq->size;
 }
 
@@ -138,12 +144,12 @@ void bnti_vq_dev_pack(struct bnti_pack *pack, struct bnt_vq_dev *vq, const struc
     bnti_pack_u64(pack, &found.desc_gpa);
     bnti_pack_u64(pack, &found.avail_gpa);
     bnti_pack_u64(pack, &found.used_gpa);
-    if (bnti_pack_loads(pack) &&
+    if (bnti_pack_is_loading(pack) &&
         bnt_vq_dev_init(vq, mem, queue, found.size, found.desc_gpa, found.avail_gpa, found.used_gpa,
                         features, NULL) != BNT_OK) {
         pack->failed = true;
         return;
     }
-    positions_pack(pack, vq);
-    bnti_pack_require(pack, positions_valid(vq));
+    pack_positions(pack, vq);
+    bnti_pack_require(pack, are_positions_valid(vq));
 }

@@ -1,13 +1,13 @@
 /*
- * The split ring, driver side: descriptor table, available ring, kicks, reading the used ring.
+ * The driver side of a split ring: descriptor table, available ring, kicks, used ring.
  *
- * The device can write all of it, so nothing that the driver must rely on is kept here: slots and
- * checks are queue_driver.c's, which calls this.
+ * The device can write the whole ring, so the driver does not rely on its content: queue_driver.c,
+ * which calls these functions, keeps private slots and makes the checks.
  */
 #include "lib/virtio/queue_driver.h"
 
-static void vq_drv_desc_store(const struct bnt_vq_drv *vq, uint32_t offset,
-                              const struct bnt_vq_seg *seg, unsigned flags, uint16_t next)
+static void store_split_desc(const struct bnt_vq_drv *vq, uint32_t offset,
+                             const struct bnt_vq_seg *seg, unsigned flags, uint16_t next)
 {
     const bool big = vq->config.big_endian;
     const struct bnt_vq_desc desc = {.gpa = bnt_guest64_set(seg->gpa, big),
@@ -15,110 +15,110 @@ static void vq_drv_desc_store(const struct bnt_vq_drv *vq, uint32_t offset,
                                      .flags = bnt_guest16_set((uint16_t)flags, big),
                                      .next = bnt_guest16_set(next, big)};
 
-    memcpy(bnti_vq_drv_at(vq, offset), &desc, sizeof desc);
+    memcpy(bnti_vq_drv_get_address(vq, offset), &desc, sizeof desc);
 }
 
-static unsigned seg_flags(uint32_t i, uint32_t readable, uint32_t count)
+static unsigned get_seg_flags(uint32_t i, uint32_t readable, uint32_t count)
 {
     return (i + 1 < count ? BNT_VQ_DESC_F_NEXT : 0u) | (i >= readable ? BNT_VQ_DESC_F_WRITE : 0u);
 }
 
-/** Writes the request into the head's own indirect table. */
-static void vq_drv_fill_indirect(struct bnt_vq_drv *vq, uint16_t head,
-                                 const struct bnt_vq_seg *segs, uint32_t readable, uint32_t count)
+/** Writes a request into the indirect table of its head. */
+static void fill_split_indirect(struct bnt_vq_drv *vq, uint16_t head, const struct bnt_vq_seg *segs,
+                                uint32_t readable, uint32_t count)
 {
     const uint32_t entry = (uint32_t)sizeof(struct bnt_vq_desc);
-    const uint32_t table = bnti_vq_drv_table(vq, head);
+    const uint32_t table = bnti_vq_drv_get_table_offset(vq, head);
     const struct bnt_vq_seg whole = {.gpa = vq->config.ring_gpa + table, .bytes = entry * count};
 
     for (uint32_t i = 0; i < count; i++) {
-        vq_drv_desc_store(vq, table + entry * i, &segs[i], seg_flags(i, readable, count),
-                          i + 1 < count ? (uint16_t)(i + 1) : 0);
+        store_split_desc(vq, table + entry * i, &segs[i], get_seg_flags(i, readable, count),
+                         i + 1 < count ? (uint16_t)(i + 1) : 0);
     }
-    vq_drv_desc_store(vq, entry * head, &whole, BNT_VQ_DESC_F_INDIRECT, 0);
+    store_split_desc(vq, entry * head, &whole, BNT_VQ_DESC_F_INDIRECT, 0);
 }
 
-/** Writes the request into free descriptors, in the order of the free list. */
-static void vq_drv_fill_direct(struct bnt_vq_drv *vq, uint16_t head, const struct bnt_vq_seg *segs,
-                               uint32_t readable, uint32_t count)
+/** Writes a request into free descriptors, in the order of the free list. */
+static void fill_split_direct(struct bnt_vq_drv *vq, uint16_t head, const struct bnt_vq_seg *segs,
+                              uint32_t readable, uint32_t count)
 {
     const uint32_t entry = (uint32_t)sizeof(struct bnt_vq_desc);
     uint16_t desc = head;
 
     for (uint32_t i = 0; i < count; i++) {
         const uint16_t next = vq->config.slots[desc].next;
-        vq_drv_desc_store(vq, entry * desc, &segs[i], seg_flags(i, readable, count),
-                          i + 1 < count ? next : 0);
+        store_split_desc(vq, entry * desc, &segs[i], get_seg_flags(i, readable, count),
+                         i + 1 < count ? next : 0);
         desc = next;
     }
 }
 
-static void split_fill(struct bnt_vq_drv *vq, const struct bnti_vq_request *request)
+static void fill_split(struct bnt_vq_drv *vq, const struct bnti_vq_request *request)
 {
     const uint32_t slot = vq->avail_next & (vq->config.queue_size - 1u);
 
     if (request->indirect) {
-        vq_drv_fill_indirect(vq, request->head, request->segs, request->readable, request->count);
+        fill_split_indirect(vq, request->head, request->segs, request->readable, request->count);
     } else {
-        vq_drv_fill_direct(vq, request->head, request->segs, request->readable, request->count);
+        fill_split_direct(vq, request->head, request->segs, request->readable, request->count);
     }
     bnti_vq_drv_store16(vq, vq->layout.avail + BNTI_RING_ENTRIES + 2u * slot, request->head);
     vq->avail_next = bnti_index_add(vq->avail_next, 1);
 }
 
-static bool split_publish(struct bnt_vq_drv *vq)
+static bool publish_split(struct bnt_vq_drv *vq)
 {
     const uint16_t told = vq->avail_published;
     const uint16_t next = vq->avail_next;
 
     /* Orders the stores of descriptors and ring entries before the store of avail.idx. Its other
-     * half is the acquire barrier in vq_dev_index_read. Without it the device can walk a chain
+     * half is the acquire barrier in read_avail_index. Without it the device can walk a chain
      * that is not written yet. */
     bnti_fence_release();
     bnti_vq_drv_store16(vq, vq->layout.avail + BNTI_RING_INDEX, next);
     vq->avail_published = next;
     /* Orders the store of avail.idx before the load of avail_event or of the used flags. Its
-     * other halves are the full barriers in vq_dev_kick_ask and split_kicks_set. Without it the
+     * other halves are the full barriers in request_kick and set_split_kicks. Without it the
      * driver can miss that the device wants a kick while the device misses the buffer: the kick
      * is lost. */
     bnti_fence_full();
-    if (bnti_vq_drv_event_idx(vq)) {
+    if (bnti_vq_drv_has_event_idx(vq)) {
         const uint32_t event = vq->layout.used + BNTI_AVAIL_EVENT(vq->config.queue_size);
-        return bnti_event_passed(bnti_vq_drv_load16(vq, event), told, next);
+        return bnti_is_event_passed(bnti_vq_drv_load16(vq, event), told, next);
     }
     return (bnti_vq_drv_load16(vq, vq->layout.used + BNTI_RING_FLAGS) & BNT_VQ_USED_F_NO_NOTIFY) ==
            0;
 }
 
-/** Asks for an interrupt at the next used buffer; read used.idx again after it. */
-static void vq_drv_interrupt_ask(const struct bnt_vq_drv *vq)
+/** Requests an interrupt for the next used buffer. The caller must read used.idx again. */
+static void request_interrupt(const struct bnt_vq_drv *vq)
 {
     bnti_vq_drv_store16(vq, vq->layout.avail + BNTI_USED_EVENT(vq->config.queue_size),
                         vq->used_next);
     /* Orders the store of used_event before the next load of used.idx. Its other half is the
-     * full barrier in split_interrupt_due. Without it the device can miss that the driver wants
+     * full barrier in is_split_interrupt_due. Without it the device can miss that the driver wants
      * an interrupt while the driver misses the used buffer: the interrupt is lost. */
     bnti_fence_full();
 }
 
-/** Whether the used ring has an entry for us, and which. */
-static bnt_status split_look(struct bnt_vq_drv *vq, struct bnti_vq_entry *entry,
-                             struct bnt_diag *diag)
+/** Reads the next entry of the used ring, if there is one. */
+static bnt_status read_split_used(struct bnt_vq_drv *vq, struct bnti_vq_entry *entry,
+                                  struct bnt_diag *diag)
 {
     const uint32_t at = vq->layout.used + BNTI_RING_INDEX;
-    const uint32_t device_holds = bnti_vq_drv_device_holds(vq);
-    uint32_t moved = bnti_index_ahead(bnti_vq_drv_load16(vq, at), vq->used_next);
+    const uint32_t device_holds = bnti_vq_drv_count_in_flight(vq);
+    uint32_t moved = bnti_index_distance(bnti_vq_drv_load16(vq, at), vq->used_next);
     uint32_t elem;
 
-    if (moved == 0 && vq->interrupts_wanted && bnti_vq_drv_event_idx(vq)) {
-        vq_drv_interrupt_ask(vq);
-        moved = bnti_index_ahead(bnti_vq_drv_load16(vq, at), vq->used_next);
+    if (moved == 0 && vq->interrupts_wanted && bnti_vq_drv_has_event_idx(vq)) {
+        request_interrupt(vq);
+        moved = bnti_index_distance(bnti_vq_drv_load16(vq, at), vq->used_next);
     }
     if (moved > device_holds) {
-        return bnti_vq_drv_break(vq, diag, BNT_FAULT_USED_INDEX_JUMP, 0, device_holds, moved);
+        return bnti_vq_drv_mark_broken(vq, diag, BNT_FAULT_USED_INDEX_JUMP, 0, device_holds, moved);
     }
     /* Orders the load of used.idx before the loads of the used entry and of the buffer. Its
-     * other half is the release barrier in split_use. Without it the driver can read a used
+     * other half is the release barrier in write_split_used. Without it the driver can read a used
      * entry that is not written yet. */
     bnti_fence_acquire();
     if (moved == 0) {
@@ -133,52 +133,52 @@ static bnt_status split_look(struct bnt_vq_drv *vq, struct bnti_vq_entry *entry,
     return BNT_OK;
 }
 
-/** The index says how many buffers a batch can have. */
-static bool split_batch_impossible(const struct bnt_vq_drv *vq, uint16_t head)
+/** A split ring detects an impossible batch by its index instead. */
+static bool is_split_batch_impossible(const struct bnt_vq_drv *vq, uint16_t head)
 {
     (void)vq;
     (void)head;
     return false;
 }
 
-static void split_advance(struct bnt_vq_drv *vq, uint16_t descs)
+static void advance_split_used(struct bnt_vq_drv *vq, uint16_t descs)
 {
     (void)descs;
     vq->used_next = bnti_index_add(vq->used_next, 1);
 }
 
-static void split_interrupts_set(struct bnt_vq_drv *vq, bool wanted)
+static void set_split_interrupts(struct bnt_vq_drv *vq, bool wanted)
 {
-    if (!bnti_vq_drv_event_idx(vq)) {
+    if (!bnti_vq_drv_has_event_idx(vq)) {
         bnti_vq_drv_store16(vq, vq->layout.avail + BNTI_RING_FLAGS,
                             (uint16_t)(wanted ? 0 : BNT_VQ_AVAIL_F_NO_INTERRUPT));
         /* Orders the store of the avail flags before the next load of used.idx. Its other half
-         * is the full barrier in split_interrupt_due. Without it the device can miss that the
+         * is the full barrier in is_split_interrupt_due. Without it the device can miss that the
          * driver wants an interrupt while the driver misses the used buffer: the interrupt is
          * lost. */
         bnti_fence_full();
     } else if (wanted) {
-        vq_drv_interrupt_ask(vq);
+        request_interrupt(vq);
     }
 }
 
-static uint32_t split_used_place(const struct bnt_vq_drv *vq)
+static uint32_t get_split_used_offset(const struct bnt_vq_drv *vq)
 {
     return vq->layout.used + BNTI_RING_INDEX;
 }
 
-static bool split_used_told(const struct bnt_vq_drv *vq, uint16_t value)
+static bool does_split_word_show_used(const struct bnt_vq_drv *vq, uint16_t value)
 {
     return value != vq->used_next;
 }
 
 const struct bnti_vq_drv_ops bnti_vq_drv_split = {
-    .fill = split_fill,
-    .publish = split_publish,
-    .look = split_look,
-    .batch_impossible = split_batch_impossible,
-    .advance = split_advance,
-    .interrupts_set = split_interrupts_set,
-    .used_place = split_used_place,
-    .used_signalled = split_used_told,
+    .fill = fill_split,
+    .publish = publish_split,
+    .look = read_split_used,
+    .batch_impossible = is_split_batch_impossible,
+    .advance = advance_split_used,
+    .interrupts_set = set_split_interrupts,
+    .used_place = get_split_used_offset,
+    .used_signalled = does_split_word_show_used,
 };

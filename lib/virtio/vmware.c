@@ -1,7 +1,6 @@
 /*
- * The tables of VMware's wire: names of commands, statuses and capabilities, and which verdict each
- * status is. The constants are in <ballonet/vmware.h>; how either side behaves is in guest/ and
- * host/, which both call this.
+ * The tables of VMware's wire: names of commands, statuses and capabilities, and the verdict of
+ * each status. The constants are in <ballonet/vmware.h>. Both guest/ and host/ use these tables.
  */
 #include <ballonet/vmware.h>
 
@@ -37,7 +36,7 @@ _Static_assert((0u BNT_VMWARE_CAP_MAP(BNT_X)) == BNT_VMWARE_CAPS_ALL,
                "BNT_VMWARE_CAPS_ALL has every capability of the table");
 #undef BNT_X
 
-static const struct command_row *command_find(uint32_t command)
+static const struct command_row *find_command_row(uint32_t command)
 {
     for (size_t i = 0; i < ROWS(command_rows); i++) {
         if (command_rows[i].number == command) {
@@ -47,7 +46,7 @@ static const struct command_row *command_find(uint32_t command)
     return NULL;
 }
 
-static const struct status_row *vmware_status_find(int32_t status)
+static const struct status_row *find_status_row(int32_t status)
 {
     for (size_t i = 0; i < ROWS(status_rows); i++) {
         if (status_rows[i].status == status) {
@@ -59,13 +58,13 @@ static const struct status_row *vmware_status_find(int32_t status)
 
 const char *bnt_vmware_command_name(uint32_t command)
 {
-    const struct command_row *row = command_find(command);
+    const struct command_row *row = find_command_row(command);
     return row != NULL ? row->name : "unknown";
 }
 
 const char *bnt_vmware_status_name(int32_t status)
 {
-    const struct status_row *row = vmware_status_find(status);
+    const struct status_row *row = find_status_row(status);
     return row != NULL ? row->name : "unknown";
 }
 
@@ -84,19 +83,19 @@ const char *bnt_vmware_cap_name(uint32_t cap)
 
 bool bnt_vmware_command_checked(uint32_t command)
 {
-    const struct command_row *row = command_find(command);
+    const struct command_row *row = find_command_row(command);
     return row != NULL && row->checked;
 }
 
 bool bnt_vmware_command_targets(uint32_t command)
 {
-    const struct command_row *row = command_find(command);
+    const struct command_row *row = find_command_row(command);
     return row != NULL && row->targets;
 }
 
 bnt_verdict bnt_vmware_verdict_of(int32_t status)
 {
-    const struct status_row *row = vmware_status_find(status);
+    const struct status_row *row = find_status_row(status);
     return row != NULL ? row->verdict : BNT_VERDICT_BUSY;
 }
 

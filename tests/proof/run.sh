@@ -17,11 +17,11 @@ command -v frama-c >/dev/null 2>&1 || {
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 entries="eva_map eva_split eva_split_in_order eva_packed eva_packed_in_order"
-splits=bnt_mem_read:full,bnt_mem_write:full,any_read:full,any_write:full,walk_desc_read:full
-splits=$splits,bnti_vq_dev_load16:full,bnti_vq_dev_store:full,packed_look:full
-splits=$splits,chain_packed_desc:full,bnt_mem_contains:full,bnt_vq_dev_pop:full
-slevels=any_call:200,bnt_vq_dev_push:100,push_remembered:100,out_use:100,out_release:100
-slevels=$slevels,bnti_vq_dev_out_find:50,out_remove:20,cursor_take:100
+splits=bnt_mem_read:full,bnt_mem_write:full,any_read:full,any_write:full,read_walk_desc:full
+splits=$splits,bnti_vq_dev_load16:full,bnti_vq_dev_store:full,check_packed_avail:full
+splits=$splits,load_packed_desc:full,bnt_mem_contains:full,bnt_vq_dev_pop:full
+slevels=any_call:200,bnt_vq_dev_push:100,push_tracked_buffer:100,return_in_flight:100,return_completed_in_order:100
+slevels=$slevels,bnti_vq_dev_find_in_flight:50,untrack_in_flight_buffers:20,advance_cursor:100
 slevels=$slevels,bnt_vq_chain_read:200,bnt_vq_chain_write:200,any_read:20,any_write:20
 
 # analyse TREE ENTRY: the alarms, one a line as `file<TAB>assertion`

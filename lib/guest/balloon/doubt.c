@@ -23,7 +23,7 @@ static void mark_inflate_doubtful(struct bnt_guest *guest)
 }
 
 /* During a release no message is needed: all pages of the request go back to the OS (BX-17). */
-static void release_slot(struct bnt_guest *guest, bnti_guest_slot slot)
+static void release_slot_pages(struct bnt_guest *guest, bnti_guest_slot slot)
 {
     const struct bnti_guest_answer none = {0};
     bnti_guest_end_request(guest, slot);
@@ -40,7 +40,7 @@ static void repeat_deflate(struct bnt_guest *guest, bnti_guest_slot slot)
         return;
     }
     if (guest->state == BNT_GUEST_RELEASING) {
-        release_slot(guest, slot);
+        release_slot_pages(guest, slot);
         return;
     }
     const bool given_back = request->given_back;
@@ -73,7 +73,7 @@ void bnti_guest_settle_doubt(struct bnt_guest *guest)
         return;
     }
     if (guest->state == BNT_GUEST_RELEASING) {
-        release_slot(guest, BNTI_GUEST_INFLATE);
+        release_slot_pages(guest, BNTI_GUEST_INFLATE);
         return;
     }
     if (deflate->busy || bnti_guest_is_queue_resetting(guest, BNTI_GUEST_Q_DEFLATE)) {
@@ -87,6 +87,6 @@ void bnti_guest_settle_doubt(struct bnt_guest *guest)
     bnti_guest_prepare_request(guest, BNTI_GUEST_DEFLATE, inflate->huge, inflate->page_count);
     memcpy(deflate->pages, inflate->pages, inflate->page_count * sizeof inflate->pages[0]);
     bnti_guest_mark_request_repeated(guest, BNTI_GUEST_DEFLATE);
-    bnti_guest_pace_begin_doubt(guest);
+    bnti_guest_pace_begin_doubtful_deflate(guest);
     bnti_guest_submit_request(guest, BNTI_GUEST_DEFLATE);
 }

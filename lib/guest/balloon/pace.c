@@ -249,7 +249,7 @@ void bnti_guest_pace_stop_huge(struct bnt_guest *guest)
 }
 
 /* The pages of a doubtful inflate are deflated, so the cycle becomes a deflate. */
-void bnti_guest_pace_begin_doubt(struct bnt_guest *guest)
+void bnti_guest_pace_begin_doubtful_deflate(struct bnt_guest *guest)
 {
     guest->cycle = BNTI_GUEST_CYCLE_DEFLATE;
 }

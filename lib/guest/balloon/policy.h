@@ -75,7 +75,7 @@ void bnti_guest_pace_count_pages(struct bnt_guest *guest, uint32_t order, uint32
 void bnti_guest_pace_handle_refused_unlock(struct bnt_guest *guest);
 void bnti_guest_tick_close(struct bnt_guest *guest);
 void bnti_guest_pace_stop_huge(struct bnt_guest *guest);
-void bnti_guest_pace_begin_doubt(struct bnt_guest *guest);
+void bnti_guest_pace_begin_doubtful_deflate(struct bnt_guest *guest);
 void bnti_guest_pace_note_failure(struct bnt_guest *guest);
 void bnti_guest_pace_restart(struct bnt_guest *guest);
 void bnti_guest_pace_clear(struct bnt_guest *guest);
@@ -109,7 +109,7 @@ void bnti_guest_give_back_held_huge(struct bnt_guest *guest);
 void bnti_guest_return_stuck_pages(struct bnt_guest *guest);
 uint32_t bnti_guest_pop_stuck_pages(struct bnt_guest *guest, bool huge, uint64_t *pages,
                                     uint32_t count);
-void bnti_guest_clear_held_due(struct bnt_guest *guest);
+void bnti_guest_cancel_give_back_held(struct bnt_guest *guest);
 bool bnti_guest_give_back_held_portion(struct bnt_guest *guest);
 
 /* release.c */

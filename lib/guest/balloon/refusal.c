@@ -155,7 +155,7 @@ uint32_t bnti_guest_pop_stuck_pages(struct bnt_guest *guest, bool huge, uint64_t
 }
 
 /* Stops giving held pages back in portions. */
-void bnti_guest_clear_held_due(struct bnt_guest *guest)
+void bnti_guest_cancel_give_back_held(struct bnt_guest *guest)
 {
     guest->held_due = false;
 }

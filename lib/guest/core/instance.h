@@ -324,7 +324,7 @@ static inline bool bnti_guest_has_vmware_quirk(const struct bnt_guest *guest, ui
     return (guest->config.vmware.quirks & BNTI_GUEST_VMWARE_QUIRKS & habit) != 0;
 }
 
-static inline uint16_t bnti_guest_queue_index(const struct bnt_guest *guest, uint32_t q)
+static inline uint16_t bnti_guest_get_queue_index(const struct bnt_guest *guest, uint32_t q)
 {
     return guest->queues.index[q];
 }

@@ -50,7 +50,7 @@ bnt_status bnt_guest_config_resolve(const struct bnt_guest_config *from,
                                     struct bnt_guest_config *to)
 {
     const uint32_t least = (uint32_t)offsetof(struct bnt_guest_config, features);
-    const bnt_status status = bnti_struct_take(to, sizeof *to, least, from);
+    const bnt_status status = bnti_copy_struct(to, sizeof *to, least, from);
     if (status != BNT_OK) {
         return status;
     }

@@ -6,7 +6,7 @@
 
 /* The driver accepts the feature only if the OS has memory for the bits, and if the device does not
  * offer an excluded feature (VERDICTS uses the same part of the answer). */
-static bool is_init_wanted(struct bnt_guest *guest, uint64_t offered)
+static bool is_device_init_wanted(struct bnt_guest *guest, uint64_t offered)
 {
     const uint32_t excludes =
         bnt_balloon_feature_row(BNT_BALLOON_FEATURE_DEVICE_INIT_ON_INFLATE)->excludes;
@@ -16,5 +16,5 @@ static bool is_init_wanted(struct bnt_guest *guest, uint64_t offered)
 
 const struct bnti_guest_feature bnti_guest_feature_init = {
     .features = BNT_BALLOON_WITH(DEVICE_INIT_ON_INFLATE),
-    .wanted = is_init_wanted,
+    .wanted = is_device_init_wanted,
 };

@@ -48,7 +48,7 @@ bool bnti_guest_features_have_ops(const struct bnt_guest_config *config,
 }
 
 /* Bytes of a feature's state, rounded up so that the next state is aligned. */
-static size_t round_state_bytes(const struct bnt_guest_config *config, uint32_t id)
+static size_t get_rounded_state_bytes(const struct bnt_guest_config *config, uint32_t id)
 {
     const size_t bytes = rows[id]->state_bytes != NULL ? rows[id]->state_bytes(config) : 0;
     return (bytes + 7u) & ~(size_t)7u;
@@ -63,7 +63,7 @@ size_t bnti_guest_features_state_bytes(const struct bnt_guest_config *config)
 {
     size_t bytes = 0;
     for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
-        bytes += round_state_bytes(config, id);
+        bytes += get_rounded_state_bytes(config, id);
     }
     return bytes;
 }
@@ -84,7 +84,7 @@ void bnti_guest_features_init(struct bnt_guest *guest, void *state, size_t dma_o
     for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
         guest->feature_state[id] = at;
         guest->feature_dma[id] = dma_offset;
-        at += round_state_bytes(&guest->config, id);
+        at += get_rounded_state_bytes(&guest->config, id);
         dma_offset += get_dma_bytes(&guest->config, id);
         for (uint32_t i = 0; i < 2 && rows[id]->queues[i].used != NULL; i++) {
             guest->roles[rows[id]->queues[i].role] = &rows[id]->queues[i];

@@ -34,15 +34,16 @@ static bool is_hinting(const struct bnt_guest *guest)
 
 static uint64_t count_hinted_pfns(const struct bnt_guest *guest)
 {
-    return hint_of(guest)->ring_pfns + (hint_of(guest)->pages << guest->config.memory.page_order);
+    return get_hint_state(guest)->ring_pfns +
+           (get_hint_state(guest)->pages << guest->config.memory.page_order);
 }
 
 /*
  * Clears the state of the session: an id that was served before a reset is served again after it.
  */
-static void hint_clear(struct bnt_guest *guest)
+static void clear_hint_state(struct bnt_guest *guest)
 {
-    struct hint *hint = hint_of(guest);
+    struct hint *hint = get_hint_state(guest);
     hint->command = BNT_BALLOON_HINT_STOP;
     hint->active = BNT_BALLOON_HINT_STOP;
     hint->run = HINT_IDLE;
@@ -52,7 +53,7 @@ static void hint_clear(struct bnt_guest *guest)
     hint->stalled = false;
     hint->outstanding = 0;
     for (size_t i = 0; i < count_hint_slots(&guest->config); i++) {
-        hint_of(guest)->slots[i].kind = HINT_NONE;
+        get_hint_state(guest)->slots[i].kind = HINT_NONE;
     }
 }
 
@@ -62,8 +63,10 @@ static void report_hint(struct bnt_guest *guest, uint32_t command, uint64_t firs
                         uint64_t pfns)
 {
     if (guest->ops.hinting.observe != NULL) {
-        const struct bnt_guest_hint told = {
-            .id = hint_of(guest)->active, .command = command, .first_pfn = first_pfn, .pfns = pfns};
+        const struct bnt_guest_hint told = {.id = get_hint_state(guest)->active,
+                                            .command = command,
+                                            .first_pfn = first_pfn,
+                                            .pfns = pfns};
         guest->ops.hinting.observe(guest->opaque, &told);
     }
 }
@@ -71,8 +74,8 @@ static void report_hint(struct bnt_guest *guest, uint32_t command, uint64_t firs
 static void note_hint_buffer(struct bnt_guest *guest, uint16_t head, hint_kind kind,
                              uint64_t first_pfn, uint32_t pfns)
 {
-    struct hint *hint = hint_of(guest);
-    hint_of(guest)->slots[head] =
+    struct hint *hint = get_hint_state(guest);
+    get_hint_state(guest)->slots[head] =
         (struct hint_slot){.kind = kind, .first_pfn = first_pfn, .pfns = pfns};
     if (hint->outstanding++ == 0) {
         hint->sent_ns = guest->now_ns;
@@ -85,7 +88,7 @@ static void note_hint_buffer(struct bnt_guest *guest, uint16_t head, hint_kind k
  * guest's byte order (BL-9). The caller has checked that a descriptor is free. */
 static void send_hint_command(struct bnt_guest *guest, uint32_t command)
 {
-    struct hint *hint = hint_of(guest);
+    struct hint *hint = get_hint_state(guest);
     const bool stop = command == BNT_BALLOON_HINT_STOP;
     uint8_t *dma = locate_hint_command(guest, stop);
     const bnt_le32 wire = bnt_guest32_set(command, guest->big_endian);
@@ -108,8 +111,8 @@ static void send_hint_block(struct bnt_guest *guest, uint64_t first_pfn, uint32_
     uint16_t head = 0;
     const bnt_status added = bnt_vq_drv_add(&guest->vq[BNTI_GUEST_Q_HINT], &seg, 0, 1, &head);
     BNTI_ASSERT(added == BNT_OK);
-    hint_of(guest)->ring_pfns += pfns;
-    hint_of(guest)->run_pfns += pfns;
+    get_hint_state(guest)->ring_pfns += pfns;
+    get_hint_state(guest)->run_pfns += pfns;
     guest->count.hinting.blocks++;
     note_hint_buffer(guest, head, HINT_BLOCK, first_pfn, pfns);
     report_hint(guest, BNT_BALLOON_HINT_STOP, first_pfn, pfns);
@@ -122,7 +125,7 @@ static void record_used_block(struct bnt_guest *guest, const struct hint_slot *s
     uint32_t pages = slot->pfns >> order;
     uint64_t pfn = slot->first_pfn;
     const struct bnti_guest_page_record record = bnti_guest_get_hint_record(guest);
-    hint_of(guest)->ring_pfns -= slot->pfns;
+    get_hint_state(guest)->ring_pfns -= slot->pfns;
     while (pages > 0) {
         const uint32_t count = pages < BNTI_GUEST_BATCH ? pages : BNTI_GUEST_BATCH;
         for (uint32_t i = 0; i < count; i++, pfn += UINT64_C(1) << order) {
@@ -134,19 +137,19 @@ static void record_used_block(struct bnt_guest *guest, const struct hint_slot *s
 }
 
 /* Handles the used buffer `head` of the hint queue. */
-static void hint_handle_used(struct bnt_guest *guest, uint32_t q, uint16_t head, uint32_t len)
+static void handle_used_hint(struct bnt_guest *guest, uint32_t q, uint16_t head, uint32_t len)
 {
     (void)q;
     (void)len;
-    struct hint *hint = hint_of(guest);
-    const struct hint_slot slot = hint_of(guest)->slots[head];
-    hint_of(guest)->slots[head].kind = HINT_NONE;
+    struct hint *hint = get_hint_state(guest);
+    const struct hint_slot slot = get_hint_state(guest)->slots[head];
+    get_hint_state(guest)->slots[head].kind = HINT_NONE;
     hint->start_busy = hint->start_busy && slot.kind != HINT_START;
     hint->stop_busy = hint->stop_busy && slot.kind != HINT_STOP;
     if (hint->stalled) {
         hint->stalled = false;
         bnti_guest_emit_event(guest, BNT_GUEST_EVENT_STALL_ENDED,
-                              bnti_guest_queue_index(guest, BNTI_GUEST_Q_HINT),
+                              bnti_guest_get_queue_index(guest, BNTI_GUEST_Q_HINT),
                               guest->now_ns - hint->sent_ns);
     }
     hint->outstanding--;
@@ -171,7 +174,7 @@ static bnt_status hint_read_command(struct bnt_guest *guest)
             return status;
         }
     }
-    hint_of(guest)->command = command;
+    get_hint_state(guest)->command = command;
     return BNT_OK;
 }
 
@@ -216,7 +219,7 @@ static uint32_t take_hint_block(struct bnt_guest *guest, uint64_t *first_pfn)
 
 static void begin_hint_run(struct bnt_guest *guest)
 {
-    struct hint *hint = hint_of(guest);
+    struct hint *hint = get_hint_state(guest);
     hint->active = hint->command;
     hint->pressed = false;
     hint->run_pfns = 0;
@@ -231,15 +234,15 @@ static void begin_hint_run(struct bnt_guest *guest)
 static void repeat_hint_id(struct bnt_guest *guest)
 {
     if (bnti_guest_has_quirk(guest, BNT_GUEST_QUIRK_HINT_ID_REPEATED) &&
-        !hint_of(guest)->start_busy && guest->vq[BNTI_GUEST_Q_HINT].free_count > 2) {
-        send_hint_command(guest, hint_of(guest)->active);
+        !get_hint_state(guest)->start_busy && guest->vq[BNTI_GUEST_Q_HINT].free_count > 2) {
+        send_hint_command(guest, get_hint_state(guest)->active);
     }
 }
 
 /* Sends as many blocks as the budget and the ring allow. Returns true if a buffer was added. */
 static bool send_hint_blocks(struct bnt_guest *guest)
 {
-    struct hint *hint = hint_of(guest);
+    struct hint *hint = get_hint_state(guest);
     bool added = false;
     while (hint->command == hint->active && !hint->pressed && guest->budget > 0 &&
            guest->vq[BNTI_GUEST_Q_HINT].free_count > 1) {
@@ -265,15 +268,15 @@ static bool send_hint_blocks(struct bnt_guest *guest)
 static void end_hint_run(struct bnt_guest *guest)
 {
     send_hint_command(guest, BNT_BALLOON_HINT_STOP);
-    hint_of(guest)->run = HINT_IDLE;
-    bnti_guest_emit_event(guest, BNT_GUEST_EVENT_HINT_ENDED, hint_of(guest)->active,
-                          hint_of(guest)->run_pfns);
+    get_hint_state(guest)->run = HINT_IDLE;
+    bnti_guest_emit_event(guest, BNT_GUEST_EVENT_HINT_ENDED, get_hint_state(guest)->active,
+                          get_hint_state(guest)->run_pfns);
 }
 
 /* Advances the run through its states as far as possible. Returns true if a buffer was added. */
 static bool advance_hint_run(struct bnt_guest *guest)
 {
-    struct hint *hint = hint_of(guest);
+    struct hint *hint = get_hint_state(guest);
     const struct bnt_vq_drv *vq = &guest->vq[BNTI_GUEST_Q_HINT];
     bool added = false;
     if (hint->run == HINT_SENDING) {
@@ -311,8 +314,8 @@ static void release_after_done(struct bnt_guest *guest)
 
 static void handle_overdue_hints(struct bnt_guest *guest)
 {
-    struct hint *hint = hint_of(guest);
-    const uint32_t queue = bnti_guest_queue_index(guest, BNTI_GUEST_Q_HINT);
+    struct hint *hint = get_hint_state(guest);
+    const uint32_t queue = bnti_guest_get_queue_index(guest, BNTI_GUEST_Q_HINT);
     if (hint->outstanding == 0 || guest->now_ns < hint->due_ns) {
         return;
     }
@@ -330,12 +333,12 @@ static void handle_overdue_hints(struct bnt_guest *guest)
 }
 
 /* In a step, after sizing: inflates and deflates take precedence over hints. */
-static void hint_step(struct bnt_guest *guest)
+static void run_hint_step(struct bnt_guest *guest)
 {
     if (!is_hinting(guest)) {
         return;
     }
-    if (hint_of(guest)->command == BNT_BALLOON_HINT_DONE) {
+    if (get_hint_state(guest)->command == BNT_BALLOON_HINT_DONE) {
         release_after_done(guest);
     }
     /* Before a reset is acknowledged, no hint is sent (BX-18). */
@@ -348,7 +351,7 @@ static void hint_step(struct bnt_guest *guest)
 /* When hinting has to act next without a notification. */
 static uint64_t hint_deadline(const struct bnt_guest *guest)
 {
-    const struct hint *hint = hint_of(guest);
+    const struct hint *hint = get_hint_state(guest);
     if (!is_hinting(guest)) {
         return BNT_NEVER;
     }
@@ -381,7 +384,8 @@ static bool is_hint_config_valid(const struct bnt_guest_config *c)
     return count_hint_slots(c) == 0 || (blocks && bits);
 }
 
-static bool hint_has_ops(const struct bnt_guest_config *config, const struct bnt_guest_ops *ops)
+static bool are_hint_ops_present(const struct bnt_guest_config *config,
+                                 const struct bnt_guest_ops *ops)
 {
     return !bnti_guest_wants_features(config, BNT_BALLOON_F_FREE_PAGE_HINT) ||
            (ops->hinting.alloc != NULL && ops->hinting.free != NULL);
@@ -398,9 +402,9 @@ static size_t hint_dma_bytes(const struct bnt_guest_config *config)
     return (size_t)2 * COMMAND_BYTES;
 }
 
-static void hint_init(struct bnt_guest *guest)
+static void init_hint_state(struct bnt_guest *guest)
 {
-    hint_of(guest)->head = BNT_NEVER;
+    get_hint_state(guest)->head = BNT_NEVER;
 }
 
 static void hint_fill_info(const struct bnt_guest *guest, struct bnt_guest_info *info)
@@ -411,18 +415,18 @@ static void hint_fill_info(const struct bnt_guest *guest, struct bnt_guest_info 
 const struct bnti_guest_feature bnti_guest_feature_hint = {
     .features = BNT_BALLOON_WITH(FREE_PAGE_HINT),
     .is_valid = is_hint_config_valid,
-    .has_ops = hint_has_ops,
+    .has_ops = are_hint_ops_present,
     .state_bytes = hint_state_bytes,
     .dma_bytes = hint_dma_bytes,
-    .init = hint_init,
+    .init = init_hint_state,
     .read = hint_read_command,
-    .step = hint_step,
+    .step = run_hint_step,
     .due = hint_deadline,
     .info = hint_fill_info,
     .pfns = count_hinted_pfns,
     .shrink = bnti_guest_shrink_hints,
     .give_back = bnti_guest_give_back_hints,
-    .forget = hint_clear,
+    .forget = clear_hint_state,
     /* One descriptor for a block, and one for the STOP after it. */
-    .queues = {{.role = BNTI_GUEST_Q_HINT, .descriptors = 2, .used = hint_handle_used}},
+    .queues = {{.role = BNTI_GUEST_Q_HINT, .descriptors = 2, .used = handle_used_hint}},
 };

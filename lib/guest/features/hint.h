@@ -45,7 +45,7 @@ struct hint {
     struct hint_slot slots[]; /* one per descriptor; none if hinting is not wanted */
 };
 
-static inline struct hint *hint_of(const struct bnt_guest *guest)
+static inline struct hint *get_hint_state(const struct bnt_guest *guest)
 {
     return bnti_guest_get_feature_state(guest, BNTI_GUEST_FEATURE_HINT);
 }

@@ -7,7 +7,7 @@
 /* The record of hinted pages. */
 struct bnti_guest_page_record bnti_guest_get_hint_record(const struct bnt_guest *guest)
 {
-    struct hint *hint = hint_of(guest);
+    struct hint *hint = get_hint_state(guest);
     return (struct bnti_guest_page_record){&hint->pages,
                                            &hint->head,
                                            &hint->cursor,
@@ -20,7 +20,7 @@ struct bnti_guest_page_record bnti_guest_get_hint_record(const struct bnt_guest 
  * discard their content. */
 static bool must_initialise_hinted(const struct bnt_guest *guest)
 {
-    return hint_of(guest)->command != BNT_BALLOON_HINT_DONE;
+    return get_hint_state(guest)->command != BNT_BALLOON_HINT_DONE;
 }
 
 static void free_hinted_pages(struct bnt_guest *guest, const uint64_t *pages, uint32_t count)
@@ -50,8 +50,9 @@ static uint64_t release_recorded_hints(struct bnt_guest *guest, uint64_t pages_m
 static uint64_t release_ring_hints(struct bnt_guest *guest, uint64_t pages_max)
 {
     const uint32_t order = guest->config.memory.page_order;
-    for (uint32_t i = 0; i < guest->config.queues.size_max && hint_of(guest)->ring_pfns > 0; i++) {
-        struct hint_slot *slot = &hint_of(guest)->slots[i];
+    for (uint32_t i = 0; i < guest->config.queues.size_max && get_hint_state(guest)->ring_pfns > 0;
+         i++) {
+        struct hint_slot *slot = &get_hint_state(guest)->slots[i];
         uint64_t pages = slot->kind == HINT_BLOCK ? slot->pfns >> order : 0;
         pages = bnti_guest_min(pages, bnti_guest_min(pages_max, BNTI_GUEST_BATCH));
         if (pages == 0) {
@@ -62,7 +63,7 @@ static uint64_t release_ring_hints(struct bnt_guest *guest, uint64_t pages_max)
         }
         slot->first_pfn += pages << order;
         slot->pfns -= (uint32_t)(pages << order);
-        hint_of(guest)->ring_pfns -= pages << order;
+        get_hint_state(guest)->ring_pfns -= pages << order;
         free_hinted_pages(guest, guest->scratch, (uint32_t)pages);
         return pages;
     }
@@ -80,8 +81,8 @@ uint64_t bnti_guest_release_hinted_pages(struct bnt_guest *guest, uint64_t pages
 /* Whether a hinted page may be given back now. */
 bool bnti_guest_has_releasable_hints(const struct bnt_guest *guest)
 {
-    return hint_of(guest)->pages > 0 ||
-           (hint_of(guest)->ring_pfns > 0 && !guest->config.hinting.wait_on_ack);
+    return get_hint_state(guest)->pages > 0 ||
+           (get_hint_state(guest)->ring_pfns > 0 && !guest->config.hinting.wait_on_ack);
 }
 
 /*
@@ -97,7 +98,7 @@ uint64_t bnti_guest_shrink_hints(struct bnt_guest *guest, uint64_t pfns)
     for (uint64_t pages = 1; done < want && pages > 0; done += pages) {
         pages = bnti_guest_release_hinted_pages(guest, want - done);
     }
-    hint_of(guest)->pressed = hint_of(guest)->pressed || want > 0;
+    get_hint_state(guest)->pressed = get_hint_state(guest)->pressed || want > 0;
     if (done > 0) {
         bnti_guest_emit_event(guest, BNT_GUEST_EVENT_HINT_RELEASED, done << order,
                               must_initialise_hinted(guest));

@@ -19,7 +19,7 @@ struct report {
     uint32_t burst;   /* number of reports before the next delay */
     uint32_t count;   /* number of blocks in flight */
     uint32_t out;     /* buffers in flight: one for all blocks, or one per block */
-    uint64_t look_ns; /* next collection; BNT_NEVER: when blocks become free */
+    uint64_t look_ns; /* next collection; next collection; BNT_NEVER: when blocks become free */
     uint64_t sent_ns;
     uint64_t due_ns;
     uint64_t wait_ns;
@@ -28,7 +28,7 @@ struct report {
     bool init[BNT_GUEST_REPORT_CAPACITY_MAX];      /* the device initialised the block */
 };
 
-static struct report *report_of(const struct bnt_guest *guest)
+static struct report *get_report_state(const struct bnt_guest *guest)
 {
     return bnti_guest_get_feature_state(guest, BNTI_GUEST_FEATURE_REPORT);
 }
@@ -41,9 +41,9 @@ static uint32_t get_report_block_pfns(const struct bnt_guest *guest)
 
 /* After DRIVER_OK: starts to report all free memory (BD-40). A small queue allows only small
  * reports. */
-static void report_start(struct bnt_guest *guest)
+static void start_reporting(struct bnt_guest *guest)
 {
-    struct report *report = report_of(guest);
+    struct report *report = get_report_state(guest);
     if (bnti_guest_is_queue_in_use(guest, BNTI_GUEST_Q_REPORT)) {
         const uint32_t size = guest->vq[BNTI_GUEST_Q_REPORT].config.queue_size;
         report->most =
@@ -60,7 +60,7 @@ static void report_start(struct bnt_guest *guest)
  */
 static void submit_report_blocks(struct bnt_guest *guest)
 {
-    struct report *report = report_of(guest);
+    struct report *report = get_report_state(guest);
     const uint32_t bytes = get_report_block_pfns(guest) << BNT_PFN_SHIFT;
     const uint32_t each = guest->init_reported ? 1 : report->count;
     struct bnt_vq_seg *segs = guest->segs;
@@ -80,7 +80,7 @@ static void submit_report_blocks(struct bnt_guest *guest)
 
 static void send_report(struct bnt_guest *guest)
 {
-    struct report *report = report_of(guest);
+    struct report *report = get_report_state(guest);
     submit_report_blocks(guest);
     report->stalled = false;
     report->sent_ns = guest->now_ns;
@@ -93,7 +93,7 @@ static void send_report(struct bnt_guest *guest)
  * configured. */
 static void end_report_burst(struct bnt_guest *guest)
 {
-    struct report *report = report_of(guest);
+    struct report *report = get_report_state(guest);
     const bool look = report->again || guest->config.sizing.poll_ns != 0;
     report->again = false;
     report->burst = guest->config.reporting.burst;
@@ -104,7 +104,7 @@ static void end_report_burst(struct bnt_guest *guest)
 /* Gives the blocks of a completed report back, first those that the device initialised. */
 static void give_back_report_blocks(struct bnt_guest *guest, uint32_t count)
 {
-    struct report *report = report_of(guest);
+    struct report *report = get_report_state(guest);
     uint32_t init = 0;
     for (uint32_t i = 0; i < count; i++) {
         if (report->init[i]) {
@@ -124,10 +124,10 @@ static void give_back_report_blocks(struct bnt_guest *guest, uint32_t count)
 }
 
 /* A buffer was used. With DEVICE_INIT_REPORTED a used length of the whole block means that the
- * device initialised it. Without this draft the used length is ignored. */
+ * device initialised the block. Without this draft the used length is ignored. */
 static void note_report_buffer(struct bnt_guest *guest, uint16_t head, uint32_t len)
 {
-    struct report *report = report_of(guest);
+    struct report *report = get_report_state(guest);
     const uint32_t bytes = get_report_block_pfns(guest) << BNT_PFN_SHIFT;
     report->out--;
     for (uint32_t i = 0; guest->init_reported && i < report->count; i++) {
@@ -141,7 +141,7 @@ static void note_report_buffer(struct bnt_guest *guest, uint16_t head, uint32_t 
 static void handle_report_used(struct bnt_guest *guest, uint32_t q, uint16_t head, uint32_t len)
 {
     (void)q;
-    struct report *report = report_of(guest);
+    struct report *report = get_report_state(guest);
     const uint32_t count = report->count;
     const uint64_t pfns = (uint64_t)count * get_report_block_pfns(guest);
     note_report_buffer(guest, head, len);
@@ -154,7 +154,7 @@ static void handle_report_used(struct bnt_guest *guest, uint32_t q, uint16_t hea
     if (report->stalled) {
         report->stalled = false;
         bnti_guest_emit_event(guest, BNT_GUEST_EVENT_STALL_ENDED,
-                              bnti_guest_queue_index(guest, BNTI_GUEST_Q_REPORT),
+                              bnti_guest_get_queue_index(guest, BNTI_GUEST_Q_REPORT),
                               guest->now_ns - report->sent_ns);
     }
     give_back_report_blocks(guest, count);
@@ -171,8 +171,8 @@ static void handle_report_used(struct bnt_guest *guest, uint32_t q, uint16_t hea
  * been lost. */
 static void handle_overdue_report(struct bnt_guest *guest)
 {
-    struct report *report = report_of(guest);
-    const uint16_t queue = bnti_guest_queue_index(guest, BNTI_GUEST_Q_REPORT);
+    struct report *report = get_report_state(guest);
+    const uint16_t queue = bnti_guest_get_queue_index(guest, BNTI_GUEST_Q_REPORT);
     if (!report->stalled) {
         report->stalled = true;
         guest->count.wire.stalls++;
@@ -188,7 +188,7 @@ static void handle_overdue_report(struct bnt_guest *guest)
 /* Gives blocks outside the declared memory back at once. */
 static uint32_t validate_report_blocks(struct bnt_guest *guest, uint32_t count)
 {
-    struct report *report = report_of(guest);
+    struct report *report = get_report_state(guest);
     uint32_t good = 0;
     for (uint32_t i = 0; i < count; i++) {
         const uint64_t block = report->blocks[i];
@@ -207,9 +207,9 @@ static uint32_t validate_report_blocks(struct bnt_guest *guest, uint32_t count)
 
 /* In a step: collects free blocks and sends a report. After an OOM, blocks are not reported until
  * the hold-off ends. */
-static void report_step(struct bnt_guest *guest)
+static void run_report_step(struct bnt_guest *guest)
 {
-    struct report *report = report_of(guest);
+    struct report *report = get_report_state(guest);
     if (report->most == 0) {
         guest->work += guest->freed_marked;
         guest->freed_marked = false;
@@ -251,7 +251,7 @@ static void report_step(struct bnt_guest *guest)
 /* After a reset of the device or of the queue: gives the blocks back as not reported. */
 static void void_report(struct bnt_guest *guest)
 {
-    struct report *report = report_of(guest);
+    struct report *report = get_report_state(guest);
     const uint32_t count = report->count;
     report->count = 0;
     report->most = 0;
@@ -265,13 +265,13 @@ static void restart_reporting(struct bnt_guest *guest, uint32_t q)
 {
     (void)q;
     void_report(guest);
-    report_start(guest);
+    start_reporting(guest);
 }
 
 /* When blocks are collected next, or when the report in flight is late. */
 static uint64_t report_deadline(const struct bnt_guest *guest)
 {
-    const struct report *report = report_of(guest);
+    const struct report *report = get_report_state(guest);
     if (report->most == 0 || !bnti_guest_is_queue_ready(guest, BNTI_GUEST_Q_REPORT)) {
         return BNT_NEVER;
     }
@@ -288,7 +288,7 @@ static uint64_t report_deadline(const struct bnt_guest *guest)
 
 static void shift_report_deadlines(struct bnt_guest *guest, uint64_t slept_ns)
 {
-    struct report *report = report_of(guest);
+    struct report *report = get_report_state(guest);
     report->sent_ns = bnti_guest_add_time(report->sent_ns, slept_ns);
     report->due_ns = bnti_guest_add_time(report->due_ns, slept_ns);
 }
@@ -296,12 +296,12 @@ static void shift_report_deadlines(struct bnt_guest *guest, uint64_t slept_ns)
 static void report_fill_info(const struct bnt_guest *guest, struct bnt_guest_info *info)
 {
     info->reporting.inflight_pfns =
-        (uint64_t)report_of(guest)->count * get_report_block_pfns(guest);
+        (uint64_t)get_report_state(guest)->count * get_report_block_pfns(guest);
 }
 
-static void report_clear(struct bnt_guest *guest)
+static void clear_report_state(struct bnt_guest *guest)
 {
-    struct report *report = report_of(guest);
+    struct report *report = get_report_state(guest);
     memset(report, 0, sizeof *report);
     report->look_ns = BNT_NEVER;
 }
@@ -320,7 +320,8 @@ static bool is_report_config_valid(const struct bnt_guest_config *config)
            config->reporting.capacity <= BNT_GUEST_REPORT_CAPACITY_MAX;
 }
 
-static bool report_has_ops(const struct bnt_guest_config *config, const struct bnt_guest_ops *ops)
+static bool are_report_ops_present(const struct bnt_guest_config *config,
+                                   const struct bnt_guest_ops *ops)
 {
     return !bnti_guest_wants_features(config, BNT_BALLOON_F_PAGE_REPORTING) ||
            (ops->reporting.take != NULL && ops->reporting.done != NULL);
@@ -335,15 +336,15 @@ static size_t report_state_bytes(const struct bnt_guest_config *config)
 const struct bnti_guest_feature bnti_guest_feature_report = {
     .features = BNT_BALLOON_WITH(PAGE_REPORTING) | BNT_BALLOON_WITH(DEVICE_INIT_REPORTED),
     .is_valid = is_report_config_valid,
-    .has_ops = report_has_ops,
+    .has_ops = are_report_ops_present,
     .state_bytes = report_state_bytes,
-    .start = report_start,
-    .step = report_step,
+    .start = start_reporting,
+    .step = run_report_step,
     .due = report_deadline,
     .resume = shift_report_deadlines,
     .info = report_fill_info,
     .release = void_report,
-    .forget = report_clear,
+    .forget = clear_report_state,
     /* A small queue allows only small reports (bug 45). A report has at most as many segments as
      * the queue has descriptors, so that no indirect table is needed (VS-7). */
     .queues = {{.role = BNTI_GUEST_Q_REPORT,

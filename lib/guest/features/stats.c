@@ -24,7 +24,7 @@ struct stats {
     struct bnt_stat fresh[BNT_STATS_MAX];
 };
 
-static struct stats *stats_of(const struct bnt_guest *guest)
+static struct stats *get_stats_state(const struct bnt_guest *guest)
 {
     return bnti_guest_get_feature_state(guest, BNTI_GUEST_FEATURE_STATS);
 }
@@ -34,9 +34,9 @@ static struct stats *stats_of(const struct bnt_guest *guest)
  * its last value. An answer without tags means that the source of the statistics has stopped, as
  * virtio-win's service may (bug 53): all values become unset.
  */
-static void stats_refresh(struct bnt_guest *guest)
+static void refresh_stats(struct bnt_guest *guest)
 {
-    struct stats *stats = stats_of(guest);
+    struct stats *stats = get_stats_state(guest);
     uint32_t count = guest->ops.statistics.get(guest->opaque, stats->fresh, BNT_STATS_MAX);
     count = count < BNT_STATS_MAX ? count : BNT_STATS_MAX;
     if (stats->count == 0) {
@@ -64,16 +64,16 @@ static void stats_refresh(struct bnt_guest *guest)
 static bool has_stats_to_send(struct bnt_guest *guest, uint64_t offered)
 {
     (void)offered;
-    struct stats *stats = stats_of(guest);
-    stats_refresh(guest);
+    struct stats *stats = get_stats_state(guest);
+    refresh_stats(guest);
     return stats->count > 0;
 }
 
 /* Fills the buffer with new values and adds it. The next kick publishes it. */
 static void send_stats(struct bnt_guest *guest)
 {
-    struct stats *stats = stats_of(guest);
-    stats_refresh(guest);
+    struct stats *stats = get_stats_state(guest);
+    refresh_stats(guest);
     const size_t offset = bnti_guest_get_feature_dma(guest, BNTI_GUEST_FEATURE_STATS);
     struct bnt_stat_wire *wire = (struct bnt_stat_wire *)(void *)(guest->dma + offset);
     for (uint32_t i = 0; i < stats->count; i++) {
@@ -91,7 +91,7 @@ static void send_stats(struct bnt_guest *guest)
 
 static void answer_stats_request(struct bnt_guest *guest)
 {
-    struct stats *stats = stats_of(guest);
+    struct stats *stats = get_stats_state(guest);
     stats->owed = false;
     stats->due_ns = bnti_guest_add_time(guest->now_ns, guest->config.statistics.interval_ns);
     send_stats(guest);
@@ -102,7 +102,7 @@ static void answer_stats_request(struct bnt_guest *guest)
  * queue. STORM is emitted once, and again only after a buffer stayed in flight until due_ns. */
 static void detect_stats_storm(struct bnt_guest *guest, bool early)
 {
-    struct stats *stats = stats_of(guest);
+    struct stats *stats = get_stats_state(guest);
     stats->early = early ? stats->early + 1 : 0;
     if (!early) {
         stats->storm = false;
@@ -110,14 +110,14 @@ static void detect_stats_storm(struct bnt_guest *guest, bool early)
         stats->storm = true;
         guest->count.wire.storms++;
         bnti_guest_emit_event(guest, BNT_GUEST_EVENT_STORM,
-                              bnti_guest_queue_index(guest, BNTI_GUEST_Q_STATS), stats->early);
+                              bnti_guest_get_queue_index(guest, BNTI_GUEST_Q_STATS), stats->early);
     }
 }
 
 /* The device used the buffer, and so asks for new statistics. */
-static void stats_handle_used(struct bnt_guest *guest, uint32_t q, uint16_t head, uint32_t len)
+static void handle_used_stats(struct bnt_guest *guest, uint32_t q, uint16_t head, uint32_t len)
 {
-    struct stats *stats = stats_of(guest);
+    struct stats *stats = get_stats_state(guest);
     (void)q;
     (void)head;
     (void)len;
@@ -132,16 +132,16 @@ static void stats_handle_used(struct bnt_guest *guest, uint32_t q, uint16_t head
 /* After a queue reset one buffer is sent, as at the start (BD-16, BD-17). */
 static void restart_stats(struct bnt_guest *guest, uint32_t q)
 {
-    struct stats *stats = stats_of(guest);
+    struct stats *stats = get_stats_state(guest);
     stats->owed = false;
     send_stats(guest);
     bnti_guest_kick_queue(guest, q);
 }
 
 /* In a step: sends an answer that had to wait. */
-static void stats_step(struct bnt_guest *guest)
+static void run_stats_step(struct bnt_guest *guest)
 {
-    struct stats *stats = stats_of(guest);
+    struct stats *stats = get_stats_state(guest);
     if (stats->owed && guest->now_ns >= stats->due_ns &&
         bnti_guest_is_queue_ready(guest, BNTI_GUEST_Q_STATS)) {
         answer_stats_request(guest);
@@ -151,14 +151,15 @@ static void stats_step(struct bnt_guest *guest)
 
 static uint64_t stats_deadline(const struct bnt_guest *guest)
 {
-    struct stats *stats = stats_of(guest);
+    struct stats *stats = get_stats_state(guest);
     return stats->owed && bnti_guest_is_queue_ready(guest, BNTI_GUEST_Q_STATS) ? stats->due_ns
                                                                                : BNT_NEVER;
 }
 
 /* ---- The row ---- */
 
-static bool stats_has_ops(const struct bnt_guest_config *config, const struct bnt_guest_ops *ops)
+static bool are_stats_ops_present(const struct bnt_guest_config *config,
+                                  const struct bnt_guest_ops *ops)
 {
     return !bnti_guest_wants_features(config, BNT_BALLOON_F_STATS_VQ) ||
            ops->statistics.get != NULL;
@@ -177,7 +178,7 @@ static size_t stats_dma_bytes(const struct bnt_guest_config *config)
 }
 
 /* Adds the first buffer before DRIVER_OK. The kick follows after DRIVER_OK (BD-17, VG-24). */
-static void stats_prepare(struct bnt_guest *guest)
+static void add_first_stats_buffer(struct bnt_guest *guest)
 {
     if (guest->features & BNT_BALLOON_F_STATS_VQ) {
         send_stats(guest);
@@ -187,16 +188,16 @@ static void stats_prepare(struct bnt_guest *guest)
     }
 }
 
-static void stats_kick(struct bnt_guest *guest)
+static void kick_stats_queue(struct bnt_guest *guest)
 {
     if (guest->features & BNT_BALLOON_F_STATS_VQ) {
         bnti_guest_kick_queue(guest, BNTI_GUEST_Q_STATS);
     }
 }
 
-static void stats_clear(struct bnt_guest *guest)
+static void clear_stats_state(struct bnt_guest *guest)
 {
-    struct stats *stats = stats_of(guest);
+    struct stats *stats = get_stats_state(guest);
     stats->owed = false;
     stats->storm = false;
     stats->early = 0;
@@ -205,17 +206,17 @@ static void stats_clear(struct bnt_guest *guest)
 
 const struct bnti_guest_feature bnti_guest_feature_stats = {
     .features = BNT_BALLOON_WITH(STATS_VQ),
-    .has_ops = stats_has_ops,
+    .has_ops = are_stats_ops_present,
     .state_bytes = stats_state_bytes,
     .dma_bytes = stats_dma_bytes,
     .wanted = has_stats_to_send,
-    .prepare = stats_prepare,
-    .kick = stats_kick,
-    .step = stats_step,
+    .prepare = add_first_stats_buffer,
+    .kick = kick_stats_queue,
+    .step = run_stats_step,
     .due = stats_deadline,
-    .forget = stats_clear,
+    .forget = clear_stats_state,
     .queues = {{.role = BNTI_GUEST_Q_STATS,
                 .descriptors = 1,
-                .used = stats_handle_used,
+                .used = handle_used_stats,
                 .renewed = restart_stats}},
 };

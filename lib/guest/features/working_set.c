@@ -23,7 +23,7 @@ struct working_set {
     struct bnt_ws_bin filled[BNT_WS_BINS_MAX]; /* the working-set report being filled in */
 };
 
-static struct working_set *ws_of(const struct bnt_guest *guest)
+static struct working_set *get_ws_state(const struct bnt_guest *guest)
 {
     return bnti_guest_get_feature_state(guest, BNTI_GUEST_FEATURE_WORKING_SET);
 }
@@ -36,7 +36,7 @@ static size_t ws_dma_offset(const struct bnt_guest *guest)
 /* Adds a buffer for the device's next command. */
 static void submit_ws_command_buffer(struct bnt_guest *guest)
 {
-    struct working_set *ws = ws_of(guest);
+    struct working_set *ws = get_ws_state(guest);
     const struct bnt_vq_seg seg = {.gpa = guest->dma_gpa + ws_dma_offset(guest),
                                    .bytes = CMD_BYTES};
     memset(guest->dma + ws_dma_offset(guest), 0, CMD_BYTES);
@@ -48,9 +48,9 @@ static void submit_ws_command_buffer(struct bnt_guest *guest)
 
 /* After DRIVER_OK: reads the number of bins of a working-set report, and adds a buffer for
  * commands. */
-static void ws_start(struct bnt_guest *guest)
+static void start_working_set(struct bnt_guest *guest)
 {
-    struct working_set *ws = ws_of(guest);
+    struct working_set *ws = get_ws_state(guest);
     uint32_t bins = 0;
     memset(ws, 0, sizeof *ws);
     if (!bnti_guest_is_queue_in_use(guest, BNT_BALLOON_QUEUE_WS_CMD) ||
@@ -73,7 +73,7 @@ static void ws_start(struct bnt_guest *guest)
  * sent later. */
 static void submit_ws_report(struct bnt_guest *guest)
 {
-    struct working_set *ws = ws_of(guest);
+    struct working_set *ws = get_ws_state(guest);
     struct bnt_ws_bin *bins = ws->filled;
     const size_t offset = ws_dma_offset(guest) + COMMAND_BYTES;
     struct bnt_ws_bin_wire *wire = (struct bnt_ws_bin_wire *)(void *)(guest->dma + offset);
@@ -106,7 +106,7 @@ static void submit_ws_report(struct bnt_guest *guest)
 static void parse_ws_config(struct bnt_guest *guest, const struct bnt_ws_command_wire *command,
                             uint32_t len)
 {
-    struct working_set *ws = ws_of(guest);
+    struct working_set *ws = get_ws_state(guest);
     struct bnt_ws_config *config = &ws->config;
     const uint32_t intervals = ws->bins - 1;
     if (len < bnt_ws_config_bytes(ws->bins)) {
@@ -128,9 +128,9 @@ static void parse_ws_config(struct bnt_guest *guest, const struct bnt_ws_command
 }
 
 /* Handles a used buffer: a command, or a working-set report that the device has read. */
-static void ws_handle_used(struct bnt_guest *guest, uint32_t q, uint16_t head, uint32_t len)
+static void handle_used_ws_buffer(struct bnt_guest *guest, uint32_t q, uint16_t head, uint32_t len)
 {
-    struct working_set *ws = ws_of(guest);
+    struct working_set *ws = get_ws_state(guest);
     (void)head;
     struct bnt_ws_command_wire command;
     if (q == BNT_BALLOON_QUEUE_WS_DATA) {
@@ -186,7 +186,7 @@ const struct bnti_guest_feature bnti_guest_feature_working_set = {
     .state_bytes = ws_state_bytes,
     .dma_bytes = ws_dma_bytes,
     .wanted = is_ws_wanted,
-    .start = ws_start,
-    .queues = {{.role = BNT_BALLOON_QUEUE_WS_DATA, .descriptors = 1, .used = ws_handle_used},
-               {.role = BNT_BALLOON_QUEUE_WS_CMD, .descriptors = 1, .used = ws_handle_used}},
+    .start = start_working_set,
+    .queues = {{.role = BNT_BALLOON_QUEUE_WS_DATA, .descriptors = 1, .used = handle_used_ws_buffer},
+               {.role = BNT_BALLOON_QUEUE_WS_CMD, .descriptors = 1, .used = handle_used_ws_buffer}},
 };

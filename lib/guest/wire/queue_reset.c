@@ -19,13 +19,13 @@ static void begin_queue_reset(struct bnt_guest *guest, uint32_t q)
     reset->due_ns = bnti_guest_add_time(guest->now_ns, reset->wait_ns);
     guest->count.wire.queue_resets++;
     bnti_guest_note_work(guest);
-    guest->ops.transport.queue_reset(guest->opaque, bnti_guest_queue_index(guest, q));
+    guest->ops.transport.queue_reset(guest->opaque, bnti_guest_get_queue_index(guest, q));
 }
 
 /* The reset is complete: sets the queue up again and lets its owner add buffers. */
 static void complete_queue_reset(struct bnt_guest *guest, uint32_t q)
 {
-    const uint16_t index = bnti_guest_queue_index(guest, q);
+    const uint16_t index = bnti_guest_get_queue_index(guest, q);
     struct bnti_guest_queue_reset *reset = &guest->queue_resets[q];
     if (reset->stalled) {
         bnti_guest_emit_event(guest, BNT_GUEST_EVENT_STALL_ENDED, index,
@@ -45,7 +45,7 @@ static void complete_queue_reset(struct bnt_guest *guest, uint32_t q)
 static void poll_queue_reset(struct bnt_guest *guest, uint32_t q)
 {
     struct bnti_guest_queue_reset *reset = &guest->queue_resets[q];
-    const uint16_t index = bnti_guest_queue_index(guest, q);
+    const uint16_t index = bnti_guest_get_queue_index(guest, q);
     const uint64_t waited = guest->now_ns - reset->sent_ns;
     bnti_guest_note_work(guest);
     if (guest->ops.transport.queue_reset_read(guest->opaque, index) == 0) {
@@ -137,7 +137,7 @@ uint64_t bnti_guest_queue_reset_deadline(const struct bnt_guest *guest, uint32_t
  * Lets the next answer take twice as long, up to the longest back-off: a device slower than the
  * configured time could otherwise never answer.
  */
-static void double_queue_patience(struct bnt_guest *guest, uint32_t q)
+static void double_queue_answer_wait(struct bnt_guest *guest, uint32_t q)
 {
     struct bnti_guest_queue_reset *reset = &guest->queue_resets[q];
     const uint64_t setting_ns = guest->config.queues.reset_after_ns;
@@ -150,7 +150,7 @@ static void double_queue_patience(struct bnt_guest *guest, uint32_t q)
     guest->count.wire.queue_resets_late++;
     if (again) {
         bnti_guest_emit_event(guest, BNT_GUEST_EVENT_QUEUE_BACKOFF,
-                              bnti_guest_queue_index(guest, q), reset->patience_ns);
+                              bnti_guest_get_queue_index(guest, q), reset->patience_ns);
     }
 }
 
@@ -164,7 +164,7 @@ bool bnti_guest_reset_late_queue(struct bnt_guest *guest, uint32_t q, uint64_t s
         check_queue_reset_allowed(guest, q) != BNT_OK) {
         return false;
     }
-    double_queue_patience(guest, q);
+    double_queue_answer_wait(guest, q);
     begin_queue_reset(guest, q);
     return true;
 }
@@ -187,7 +187,7 @@ bnt_status bnt_guest_queue_reset(struct bnt_guest *guest, uint64_t now_ns, uint1
     if (guest->call != BNTI_GUEST_CALL_NONE) {
         return BNT_E_REENTRANT;
     }
-    while (q < BNTI_GUEST_Q_COUNT && bnti_guest_queue_index(guest, q) != queue) {
+    while (q < BNTI_GUEST_Q_COUNT && bnti_guest_get_queue_index(guest, q) != queue) {
         q++;
     }
     if (queue == BNT_BALLOON_QUEUE_NONE || q == BNTI_GUEST_Q_COUNT) {

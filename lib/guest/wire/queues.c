@@ -98,7 +98,7 @@ static bool do_layouts_agree(const struct layout_search *search, uint32_t set, u
 }
 
 /* Whether the index of queue `q` is ambiguous, or differs from the standard's index. */
-static bool is_layout_notable(const struct layout_search *search, uint32_t layout, uint32_t q)
+static bool is_layout_unexpected(const struct layout_search *search, uint32_t layout, uint32_t q)
 {
     return search->fits == 0 || !do_layouts_agree(search, search->fits, layout, q) ||
            search->by[layout].index[q] != search->by[BNT_QUEUE_LAYOUT_FIXED].index[q];
@@ -166,7 +166,7 @@ static void note_missing_queue(struct bnt_guest *guest, uint32_t q, uint16_t off
 {
     guest->diag.status = BNT_E_UNSUPPORTED;
     guest->diag.fault = BNT_FAULT_QUEUE_MISSING;
-    guest->diag.queue = bnti_guest_queue_index(guest, q);
+    guest->diag.queue = bnti_guest_get_queue_index(guest, q);
     guest->diag.expected = count_descriptors_needed(guest, q);
     guest->diag.found = offered;
 }
@@ -182,7 +182,7 @@ static uint16_t choose_indirect_max(const struct bnt_guest *guest, uint32_t q)
 
 bnt_status bnti_guest_set_up_queue(struct bnt_guest *guest, uint32_t q)
 {
-    const uint16_t index = bnti_guest_queue_index(guest, q);
+    const uint16_t index = bnti_guest_get_queue_index(guest, q);
     const uint16_t offered = guest->ops.transport.queue_size_max(guest->opaque, index);
     const uint16_t size = choose_queue_size(guest, offered);
     if (size < count_descriptors_needed(guest, q)) {
@@ -214,7 +214,7 @@ bnt_status bnti_guest_set_up_queue(struct bnt_guest *guest, uint32_t q)
 }
 
 /* A queue cannot be used: an error if its feature is required, else the feature is dropped. */
-static bnt_status give_up_queue(struct bnt_guest *guest, uint32_t q, bnt_status status)
+static bnt_status drop_queue_feature(struct bnt_guest *guest, uint32_t q, bnt_status status)
 {
     const uint64_t feature = bnt_balloon_queue_feature(q, &guest->config.features.binding);
     if (feature == 0 || (guest->config.features.required & feature) != 0) {
@@ -245,7 +245,7 @@ bnt_status bnti_guest_set_up_queues(struct bnt_guest *guest)
             continue;
         }
         bnt_status status = BNT_OK;
-        notable = notable || (probe && is_layout_notable(&search, layout, q));
+        notable = notable || (probe && is_layout_unexpected(&search, layout, q));
         if (!probe && !do_layouts_agree(&search, search.fits, layout, q)) {
             notable = true;
             note_missing_queue(guest, q, 0);
@@ -254,7 +254,7 @@ bnt_status bnti_guest_set_up_queues(struct bnt_guest *guest)
             status = bnti_guest_set_up_queue(guest, q);
         }
         if (status == BNT_E_UNSUPPORTED) {
-            status = give_up_queue(guest, q, status);
+            status = drop_queue_feature(guest, q, status);
         }
         if (status != BNT_OK) {
             return status;

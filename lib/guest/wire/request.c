@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-static uint32_t queue_of_slot(bnti_guest_slot slot)
+static uint32_t get_queue_of_slot(bnti_guest_slot slot)
 {
     return slot == BNTI_GUEST_INFLATE ? BNTI_GUEST_Q_INFLATE : BNTI_GUEST_Q_DEFLATE;
 }
@@ -14,7 +14,7 @@ static uint32_t queue_of_slot(bnti_guest_slot slot)
 /* Notifies the device, with the queue's position if NOTIFICATION_DATA was negotiated (VG-31). */
 void bnti_guest_notify_queue(struct bnt_guest *guest, uint32_t q)
 {
-    const uint16_t index = bnti_guest_queue_index(guest, q);
+    const uint16_t index = bnti_guest_get_queue_index(guest, q);
     guest->count.wire.kicks++;
     bnti_guest_note_work(guest);
     if ((guest->features & BNT_F_NOTIFICATION_DATA) != 0) {
@@ -103,7 +103,7 @@ static uint32_t build_segments(struct bnt_guest *guest, struct bnti_guest_reques
 
 /* Quirk SPLIT_REQUESTS: puts the second half of the PFNs into another descriptor. Returns the
  * number of descriptors. */
-static uint32_t split_request(const struct bnt_guest *guest, struct bnt_vq_seg segs[2])
+static uint32_t split_request_segment(const struct bnt_guest *guest, struct bnt_vq_seg segs[2])
 {
     const uint32_t half = segs[0].bytes / 8 * 4;
     if (!bnti_guest_has_quirk(guest, BNT_GUEST_QUIRK_SPLIT_REQUESTS) || half == 0) {
@@ -119,10 +119,10 @@ static uint32_t split_request(const struct bnt_guest *guest, struct bnt_vq_seg s
 void bnti_virtio_submit_request(struct bnt_guest *guest, bnti_guest_slot slot)
 {
     struct bnti_guest_request *request = &guest->requests[slot];
-    const uint32_t q = queue_of_slot(slot);
+    const uint32_t q = get_queue_of_slot(slot);
     struct bnt_vq_seg segs[2];
     const uint32_t writable = build_segments(guest, request, segs);
-    const uint32_t readable = writable == 0 ? split_request(guest, segs) : 1;
+    const uint32_t readable = writable == 0 ? split_request_segment(guest, segs) : 1;
     const bnt_status added =
         bnt_vq_drv_add(&guest->vq[q], segs, readable, writable, &request->head);
     BNTI_ASSERT(added == BNT_OK);
@@ -166,7 +166,7 @@ static void complete_request(struct bnt_guest *guest, bnti_guest_slot slot, uint
         bnti_guest_read_init_bits(guest, request, len);
     }
     bnti_guest_end_request(guest, slot);
-    bnti_guest_note_queue_answer(guest, queue_of_slot(slot), request->sent_ns);
+    bnti_guest_note_queue_answer(guest, get_queue_of_slot(slot), request->sent_ns);
     if (request->gone_on) {
         bnti_guest_set_request_assumed_done(guest, slot, false);
         return; /* its pages were counted when the answer was late */
@@ -174,7 +174,7 @@ static void complete_request(struct bnt_guest *guest, bnti_guest_slot slot, uint
     bnti_guest_report_request(guest, slot, true, answer.verdict_count, false);
     if (request->stalled) {
         request->stalled = false;
-        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_STALL_ENDED, queue_of_slot(slot),
+        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_STALL_ENDED, get_queue_of_slot(slot),
                               guest->now_ns - request->sent_ns);
     }
     guest->answered(guest, slot, &answer);
@@ -190,7 +190,7 @@ static void dispatch_used_buffer(struct bnt_guest *guest, uint32_t q, uint16_t h
     for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
         const struct bnti_guest_request *request = &guest->requests[slot];
         if (request->busy && !request->doubtful && request->head == head &&
-            queue_of_slot((bnti_guest_slot)slot) == q) {
+            get_queue_of_slot((bnti_guest_slot)slot) == q) {
             complete_request(guest, (bnti_guest_slot)slot, len);
             return;
         }
@@ -213,7 +213,7 @@ static bool take_used_buffer(struct bnt_guest *guest, uint32_t q)
     }
     if (status != BNT_OK) {
         guest->diag = diag;
-        bnti_guest_mark_broken(guest, status, diag.fault, bnti_guest_queue_index(guest, q));
+        bnti_guest_mark_broken(guest, status, diag.fault, bnti_guest_get_queue_index(guest, q));
         return false;
     }
     if (diag.fault == BNT_FAULT_USED_LENGTH) {
@@ -275,8 +275,8 @@ static uint32_t plan_used_pass(struct bnt_guest *guest, struct used_pass *pass)
 }
 
 /* Takes up to `most` used buffers of a queue. */
-static void take_queue_in_pass(struct bnt_guest *guest, struct used_pass *pass, uint32_t q,
-                               uint32_t most)
+static void take_used_in_pass(struct bnt_guest *guest, struct used_pass *pass, uint32_t q,
+                              uint32_t most)
 {
     uint32_t taken = 0;
     bool more = true;
@@ -307,7 +307,7 @@ static void run_used_pass(struct bnt_guest *guest, struct used_pass *pass, uint3
             const uint32_t most =
                 round == 0 ? (uint32_t)bnti_guest_min(share, pass->left) : pass->left;
             if (pass->want[q] > 0 && pass->left > 0) {
-                take_queue_in_pass(guest, pass, q, most);
+                take_used_in_pass(guest, pass, q, most);
             } else if (pass->want[q] > 0 && !full) {
                 full = true;
                 guest->used_first = q;
@@ -379,7 +379,7 @@ static void handle_overdue_request(struct bnt_guest *guest, bnti_guest_slot slot
         guest->answered(guest, slot, &none);
         bnti_guest_set_request_assumed_done(guest, slot, true);
     }
-    const uint16_t queue = bnti_guest_queue_index(guest, queue_of_slot(slot));
+    const uint16_t queue = bnti_guest_get_queue_index(guest, get_queue_of_slot(slot));
     if (!request->stalled) {
         request->stalled = true;
         guest->count.wire.stalls++;
@@ -389,7 +389,7 @@ static void handle_overdue_request(struct bnt_guest *guest, bnti_guest_slot slot
     request->wait_ns = bnti_guest_add_time(request->wait_ns, request->wait_ns);
     request->due_ns = bnti_guest_add_time(guest->now_ns, request->wait_ns);
     bnti_guest_mark_config_changed(guest);
-    bnti_guest_notify_queue(guest, queue_of_slot(slot));
+    bnti_guest_notify_queue(guest, get_queue_of_slot(slot));
 }
 
 /* When a request in flight counts as late. BNT_NEVER: none is in flight. */
@@ -397,11 +397,11 @@ uint64_t bnti_guest_request_deadline(const struct bnt_guest *guest, bnti_guest_s
 {
     const struct bnti_guest_request *request = &guest->requests[slot];
     if (!request->busy || request->doubtful ||
-        bnti_guest_is_queue_resetting(guest, queue_of_slot(slot))) {
+        bnti_guest_is_queue_resetting(guest, get_queue_of_slot(slot))) {
         return BNT_NEVER;
     }
     const uint64_t late_ns =
-        bnti_guest_queue_reset_deadline(guest, queue_of_slot(slot), request->sent_ns);
+        bnti_guest_queue_reset_deadline(guest, get_queue_of_slot(slot), request->sent_ns);
     return late_ns > guest->now_ns ? bnti_guest_min(request->due_ns, late_ns) : request->due_ns;
 }
 
@@ -411,7 +411,7 @@ void bnti_guest_handle_overdue_requests(struct bnt_guest *guest)
         const struct bnti_guest_request *request = &guest->requests[slot];
         const uint64_t due_ns = bnti_guest_request_deadline(guest, (bnti_guest_slot)slot);
         if (due_ns == BNT_NEVER ||
-            bnti_guest_reset_late_queue(guest, queue_of_slot((bnti_guest_slot)slot),
+            bnti_guest_reset_late_queue(guest, get_queue_of_slot((bnti_guest_slot)slot),
                                         request->sent_ns)) {
             continue;
         }

@@ -110,7 +110,7 @@ void bnti_vmware_emit_unusable_caps(struct bnt_guest *guest)
 
 /* The capabilities of both sides; 0 if START failed, or if both sides have no common way to lock
  * pages. */
-static uint32_t settle_caps(const struct bnt_guest *guest, int32_t status, uint64_t result)
+static uint32_t compute_common_caps(const struct bnt_guest *guest, int32_t status, uint64_t result)
 {
     const uint32_t offered = choose_offered_caps(guest);
     if (status == BNT_VMWARE_SUCCESS) {
@@ -136,7 +136,7 @@ bool bnti_vmware_perform_handshake(struct bnt_guest *guest)
         guest, BNT_VMWARE_CMD_START, old ? BNT_VMWARE_PROTOCOL_2010 : choose_offered_caps(guest), 0,
         &result);
     guest->vmware.start_due_ns = bnti_guest_add_time(guest->now_ns, guest->config.sizing.poll_ns);
-    guest->vmware.caps = settle_caps(guest, status, result);
+    guest->vmware.caps = compute_common_caps(guest, status, result);
     if (guest->vmware.caps == 0) {
         if (guest->vmware.start_failures++ == 0) {
             bnti_guest_emit_event(guest, BNT_GUEST_EVENT_HANDSHAKE_FAILED, (uint32_t)status, 0);

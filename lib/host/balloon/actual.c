@@ -1,7 +1,8 @@
 /*
- * `actual`: what the guest says of its balloon, and the events of it at a bounded rate.
+ * `actual`: the size of the balloon as the guest reports it, and its events, emitted at a bounded
+ * rate.
  *
- * Nothing depends on it but these events: targets are judged by the ledger.
+ * Only these events depend on `actual`. Whether a target is reached is decided by the ledger.
  */
 #include "lib/host/balloon/host_balloon.h"
 
@@ -9,14 +10,14 @@
 
 #include <string.h>
 
-/** Emits the latest value if the interval has passed; otherwise it waits. */
-static void actual_emit(struct bnt_host *host)
+/** Emits the latest value of `actual` if the interval since the last event has passed. */
+static void emit_actual(struct bnt_host *host)
 {
     struct bnti_host_throttle *event = &host->actual_event;
 
     if (event->due && host->now_ns >= event->next_ns) {
         event->due = false;
-        event->next_ns = bnti_host_after(host->now_ns, host->config.target.event_interval_ns);
+        event->next_ns = bnti_host_add_time(host->now_ns, host->config.target.event_interval_ns);
         bnti_host_event_emit(host, BNT_HOST_EVENT_ACTUAL, host->actual, host->ledger.ballooned);
     }
 }
@@ -26,24 +27,24 @@ void bnti_host_actual_set(struct bnt_host *host, uint32_t pfns)
     host->actual = pfns;
     host->actual_event.due = true;
     host->differs_event.due = true;
-    actual_emit(host);
+    emit_actual(host);
 }
 
-static uint32_t actual_value(const struct bnt_host *host)
+static uint32_t get_written_actual(const struct bnt_host *host)
 {
-    return bnti_host_field_value(host->actual_bytes);
+    return bnti_host_get_field(host->actual_bytes);
 }
 
-void bnti_host_actual_byte(struct bnt_host *host, uint32_t at, uint8_t value)
+void bnti_host_actual_write_byte(struct bnt_host *host, uint32_t at, uint8_t value)
 {
-    if (bnti_host_field_byte(host->actual_bytes, at, value)) {
-        bnti_host_actual_set(host, actual_value(host));
+    if (bnti_host_write_field_byte(host->actual_bytes, at, value)) {
+        bnti_host_actual_set(host, get_written_actual(host));
     }
 }
 
-void bnti_host_actual_forget(struct bnt_host *host)
+void bnti_host_actual_clear(struct bnt_host *host)
 {
-    if (!bnti_host_quirk(host, BNT_HOST_QUIRK_ACTUAL_SURVIVES_RESET)) {
+    if (!bnti_host_has_quirk(host, BNT_HOST_QUIRK_ACTUAL_SURVIVES_RESET)) {
         host->actual = 0;
         memset(host->actual_bytes, 0, sizeof host->actual_bytes);
     }
@@ -51,8 +52,9 @@ void bnti_host_actual_forget(struct bnt_host *host)
     host->differs_event.due = false;
 }
 
-/** A difference counts only once nothing is queued: what is in flight explains it until then. */
-static void differs_emit(struct bnt_host *host)
+/** Emits ACTUAL_DIFFERS if `actual` and the ledger differ while no request is queued. Until then
+ * requests in flight may explain the difference. */
+static void emit_actual_differs(struct bnt_host *host)
 {
     struct bnti_host_throttle *event = &host->differs_event;
 
@@ -63,7 +65,7 @@ static void differs_emit(struct bnt_host *host)
     }
     event->due = false;
     if (host->actual != host->ledger.ballooned) {
-        event->next_ns = bnti_host_after(host->now_ns, host->config.target.event_interval_ns);
+        event->next_ns = bnti_host_add_time(host->now_ns, host->config.target.event_interval_ns);
         bnti_host_event_emit(host, BNT_HOST_EVENT_ACTUAL_DIFFERS, host->actual,
                              host->ledger.ballooned);
     }
@@ -73,8 +75,8 @@ uint64_t bnti_host_actual_deadline(struct bnt_host *host)
 {
     uint64_t next = BNT_NEVER;
 
-    actual_emit(host);
-    differs_emit(host);
+    emit_actual(host);
+    emit_actual_differs(host);
     if (host->actual_event.due) {
         next = host->actual_event.next_ns;
     }

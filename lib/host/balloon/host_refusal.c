@@ -1,29 +1,29 @@
 /*
- * Refusals by script and by the embedder: rules in their order, then ops.refusal.refuse.
+ * Refusals by the rules, in their order, and then by the embedder's refuse op.
  *
- * A rule with a probability draws once for each PFN that it could apply to, in the order of the
- * PFNs, so that the same draws give the same refusals.
+ * A rule with a probability draws a random number once for each PFN that it may apply to, in the
+ * order of the request. So the same random numbers lead to the same refusals.
  */
 #include "lib/host/balloon/host_balloon.h"
 
 #include "lib/base/pack.h"
 
-static bool verdict_refuses(bnt_verdict verdict)
+static bool is_refusal(bnt_verdict verdict)
 {
     return verdict == BNT_VERDICT_PINNED || verdict == BNT_VERDICT_INVALID ||
            verdict == BNT_VERDICT_LOCKED || verdict == BNT_VERDICT_NOT_LOCKED ||
            verdict == BNT_VERDICT_BUSY;
 }
 
-static bool rule_valid(const struct bnt_host *host, const struct bnt_host_rule *rule)
+static bool is_rule_valid(const struct bnt_host *host, const struct bnt_host_rule *rule)
 {
     const bool chance = rule->numerator > 0 && rule->numerator < rule->denominator;
 
     return rule->first_pfn <= rule->last_pfn && rule->denominator != 0 &&
-           verdict_refuses(rule->verdict) && (!chance || host->ops.refusal.draw != NULL);
+           is_refusal(rule->verdict) && (!chance || host->ops.refusal.draw != NULL);
 }
 
-static bool rules_alike(const struct bnt_host_rule *a, const struct bnt_host_rule *b)
+static bool are_rules_alike(const struct bnt_host_rule *a, const struct bnt_host_rule *b)
 {
     return a->first_pfn == b->first_pfn && a->last_pfn == b->last_pfn &&
            a->on_inflate == b->on_inflate && a->on_deflate == b->on_deflate &&
@@ -31,20 +31,22 @@ static bool rules_alike(const struct bnt_host_rule *a, const struct bnt_host_rul
            a->verdict == b->verdict;
 }
 
-/** The rule that says the same already and would decide first, or last before it; NULL: none. */
-static struct bnt_host_rule *rule_like(struct bnt_host *host, const struct bnt_host_rule *rule)
+/** Finds an equal rule to which the count of the new rule can be added; NULL if there is none. It
+ * must be endless, or the last rule, so that the order of decisions stays the same. */
+static struct bnt_host_rule *find_equal_rule(struct bnt_host *host,
+                                             const struct bnt_host_rule *rule)
 {
     for (uint32_t i = 0; i < host->rule_count; i++) {
         const bool endless = host->rules[i].count == UINT64_MAX;
-        if ((endless || i + 1 == host->rule_count) && rules_alike(&host->rules[i], rule)) {
+        if ((endless || i + 1 == host->rule_count) && are_rules_alike(&host->rules[i], rule)) {
             return &host->rules[i];
         }
     }
     return NULL;
 }
 
-/** Rules that are used up give their places to others. */
-static void rules_compact(struct bnt_host *host)
+/** Removes rules whose count has reached 0, to make room for new ones. */
+static void remove_spent_rules(struct bnt_host *host)
 {
     uint32_t left = 0;
 
@@ -61,16 +63,16 @@ bnt_status bnt_host_rule_add(struct bnt_host *host, const struct bnt_host_rule *
     if (host->busy != BNTI_HOST_IDLE) {
         return BNT_E_REENTRANT;
     }
-    if (rule == NULL || !rule_valid(host, rule)) {
+    if (rule == NULL || !is_rule_valid(host, rule)) {
         return BNT_E_ARGUMENT;
     }
-    struct bnt_host_rule *like = rule_like(host, rule);
+    struct bnt_host_rule *like = find_equal_rule(host, rule);
     if (like != NULL) {
-        like->count = bnti_host_count_add(like->count, rule->count);
+        like->count = bnti_host_add_counts(like->count, rule->count);
         return BNT_OK;
     }
     if (host->rule_count == BNT_HOST_RULES_MAX) {
-        rules_compact(host);
+        remove_spent_rules(host);
     }
     if (host->rule_count == BNT_HOST_RULES_MAX) {
         return BNT_E_LIMIT;
@@ -88,16 +90,16 @@ void bnt_host_rules_clear(struct bnt_host *host)
     }
 }
 
-static bool rule_concerns(const struct bnt_host_rule *rule, bool inflate)
+static bool is_rule_active(const struct bnt_host_rule *rule, bool inflate)
 {
     return rule->count > 0 && rule->numerator > 0 &&
            (inflate ? rule->on_inflate : rule->on_deflate);
 }
 
-static bool rule_applies(struct bnt_host *host, struct bnt_host_rule *rule, uint64_t pfn,
-                         bool inflate)
+static bool does_rule_refuse(struct bnt_host *host, struct bnt_host_rule *rule, uint64_t pfn,
+                             bool inflate)
 {
-    if (!rule_concerns(rule, inflate) || pfn < rule->first_pfn || pfn > rule->last_pfn) {
+    if (!is_rule_active(rule, inflate) || pfn < rule->first_pfn || pfn > rule->last_pfn) {
         return false;
     }
     if (rule->numerator < rule->denominator) {
@@ -112,38 +114,38 @@ static bool rule_applies(struct bnt_host *host, struct bnt_host_rule *rule, uint
     return true;
 }
 
-bool bnti_host_refusal_possible(const struct bnt_host *host, bool inflate)
+bool bnti_host_is_refusal_possible(const struct bnt_host *host, bool inflate)
 {
     bool possible = host->ops.refusal.refuse != NULL;
 
     for (uint32_t i = 0; i < host->rule_count; i++) {
-        possible = possible || rule_concerns(&host->rules[i], inflate);
+        possible = possible || is_rule_active(&host->rules[i], inflate);
     }
     return possible;
 }
 
-/** What a page is refused with. A driver uses a page that is NOT_LOCKED at once (BX-16), so that is
- * never said of one that the ledger holds. */
-static bnt_verdict verdict_true(bnt_verdict verdict, bool inflate)
+/** Replaces NOT_LOCKED by BUSY in a deflate. A driver uses a NOT_LOCKED page at once (BX-16), so
+ * this verdict must not be given for a ballooned page. */
+static bnt_verdict replace_not_locked(bnt_verdict verdict, bool inflate)
 {
     return verdict == BNT_VERDICT_NOT_LOCKED && !inflate ? BNT_VERDICT_BUSY : verdict;
 }
 
-bnt_verdict bnti_host_refusal(struct bnt_host *host, uint64_t pfn, bool inflate)
+bnt_verdict bnti_host_find_refusal(struct bnt_host *host, uint64_t pfn, bool inflate)
 {
     for (uint32_t i = 0; i < host->rule_count; i++) {
-        if (rule_applies(host, &host->rules[i], pfn, inflate)) {
-            return verdict_true(host->rules[i].verdict, inflate);
+        if (does_rule_refuse(host, &host->rules[i], pfn, inflate)) {
+            return replace_not_locked(host->rules[i].verdict, inflate);
         }
     }
     if (host->ops.refusal.refuse == NULL) {
         return BNT_VERDICT_ACCEPTED;
     }
     const bnt_verdict verdict = host->ops.refusal.refuse(host->opaque, pfn, inflate);
-    /* What is no verdict of the embedder's to give must not reach the wire. */
+    /* A value that the embedder may not return must not reach the driver. */
     return verdict == BNT_VERDICT_ACCEPTED || verdict == BNT_VERDICT_NOT_NEEDED ||
-                   verdict_refuses(verdict)
-               ? verdict_true(verdict, inflate)
+                   is_refusal(verdict)
+               ? replace_not_locked(verdict, inflate)
                : BNT_VERDICT_BUSY;
 }
 
@@ -168,7 +170,7 @@ void bnti_host_rules_pack(struct bnti_pack *pack, struct bnt_host *host)
         bnti_pack_u64(pack, &rule->count);
         bnti_pack_u32(pack, &verdict);
         rule->verdict = verdict < BNT_VERDICT_COUNT ? (bnt_verdict)verdict : BNT_VERDICT_NONE;
-        bnti_pack_require(pack, rule_valid(host, rule));
+        bnti_pack_require(pack, is_rule_valid(host, rule));
     }
     host->rule_count = count;
 }

@@ -1,63 +1,65 @@
 /*
- * Target requests and how they end: exactly one outcome for each.
+ * Target requests. Each ends with exactly one outcome.
  *
- * Judged by the ledger, never by what the guest says. Two bounds run: the stall bound, which starts
- * anew whenever the ledger is nearer to the target than ever since it was set, and the caller's
- * timeout. The earlier one ends the request.
+ * The ledger decides whether a target is reached, not the guest's `actual`. Two bounds limit a
+ * target request: the caller's timeout, and the stall bound, which restarts whenever the balloon
+ * comes nearer to the target than ever before. The bound that passes first ends the request.
  */
 #include "lib/host/balloon/host_balloon.h"
 
 #include "lib/base/pack.h"
 
-/** Rounds up to the guest's page, as far as there is memory. */
-static uint64_t target_round(const struct bnt_host *host, uint64_t pfns)
+/** Rounds up to whole guest pages, limited to the guest's memory. */
+static uint64_t round_target(const struct bnt_host *host, uint64_t pfns)
 {
     const uint64_t less = (UINT64_C(1) << host->config.memory.page_order) - 1;
 
     return bnti_host_min((pfns + less) & ~less, host->memory_pfns);
 }
 
-/** The one transition of a request: it begins, or ends with an outcome. */
-static void target_transition(struct bnti_host_target *target, bnt_outcome outcome)
+/** The only transition of a target request: it begins, or ends with an outcome. */
+static void set_target_outcome(struct bnti_host_target *target, bnt_outcome outcome)
 {
     BNTI_ASSERT(target->pending == (outcome != BNT_OUTCOME_PENDING));
     target->pending = outcome == BNT_OUTCOME_PENDING;
     target->outcome = outcome;
 }
 
-static void target_end(struct bnt_host *host, bnt_outcome outcome)
+static void end_target(struct bnt_host *host, bnt_outcome outcome)
 {
     struct bnti_host_target *target = &host->target;
 
-    target_transition(target, outcome);
+    set_target_outcome(target, outcome);
     bnti_host_event_emit(host, BNT_HOST_EVENT_OUTCOME, target->id, (uint64_t)outcome);
 }
 
-/** PFNs between the ledger and what the embedder wants, whatever limit the guest tells. */
-static uint64_t target_distance(const struct bnt_host *host)
+/**
+ * Number of PFNs between the balloon and the wanted target, without regard to the guest's limit.
+ */
+static uint64_t distance_to_target(const struct bnt_host *host)
 {
     const uint64_t held = host->ledger.ballooned;
-    const uint64_t wanted = target_round(host, host->target.wanted);
+    const uint64_t wanted = round_target(host, host->target.wanted);
 
     return held > wanted ? held - wanted : wanted - held;
 }
 
-void bnti_host_target_progress(struct bnt_host *host)
+void bnti_host_target_note_progress(struct bnt_host *host)
 {
     struct bnti_host_target *target = &host->target;
-    const uint64_t distance = target_distance(host);
+    const uint64_t distance = distance_to_target(host);
 
-    /* A guest that swings comes no nearer, however much it moves. */
+    /* A guest that inflates and deflates in turn does not come nearer. */
     if (distance < target->nearest) {
         target->nearest = distance;
         target->progressed = true;
-        target->stall_at_ns = bnti_host_after(host->now_ns, host->config.target.stall_ns);
+        target->stall_at_ns = bnti_host_add_time(host->now_ns, host->config.target.stall_ns);
     }
-    bnti_host_target_judge(host);
+    bnti_host_target_check(host);
 }
 
-/** At the target, or above it by what the guest does not deflate for. */
-static bool target_met(const struct bnt_host *host)
+/** Whether the balloon is at its target, or above it by no more than the slack. */
+static bool is_target_met(const struct bnt_host *host)
 {
     const uint64_t held = host->ledger.ballooned;
     const uint64_t pfns = host->target.pfns;
@@ -71,27 +73,27 @@ void bnti_host_target_note_refusal(struct bnt_host *host)
     host->target.refused = true;
 }
 
-void bnti_host_target_judge(struct bnt_host *host)
+void bnti_host_target_check(struct bnt_host *host)
 {
     const struct bnti_host_target *target = &host->target;
 
-    if (target->pending && target_met(host)) {
+    if (target->pending && is_target_met(host)) {
         const bool limited = host->limit_pfns != 0 && target->wanted > host->limit_pfns;
-        target_end(host, limited ? BNT_OUTCOME_LIMITED : BNT_OUTCOME_REACHED);
+        end_target(host, limited ? BNT_OUTCOME_LIMITED : BNT_OUTCOME_REACHED);
     }
 }
 
-void bnti_host_target_reset(struct bnt_host *host)
+void bnti_host_target_end_by_reset(struct bnt_host *host)
 {
     if (host->target.pending) {
-        target_end(host, BNT_OUTCOME_RESET);
+        end_target(host, BNT_OUTCOME_RESET);
     }
 }
 
 uint64_t bnti_host_target_deadline(struct bnt_host *host)
 {
     const struct bnti_host_target *target = &host->target;
-    /* A suspended guest does not stall: it cannot do anything. */
+    /* While the device is suspended, the guest cannot act and does not count as stalled. */
     const uint64_t stall_at_ns = bnt_dev_suspended(&host->dev) ? BNT_NEVER : target->stall_at_ns;
     const uint64_t next = bnti_host_min(target->timeout_at_ns, stall_at_ns);
 
@@ -102,76 +104,78 @@ uint64_t bnti_host_target_deadline(struct bnt_host *host)
         return next;
     }
     if (target->timeout_at_ns <= stall_at_ns && target->progressed) {
-        target_end(host, BNT_OUTCOME_TIMED_OUT);
+        end_target(host, BNT_OUTCOME_TIMED_OUT);
     } else {
-        target_end(host, target->refused ? BNT_OUTCOME_REFUSED : BNT_OUTCOME_STALLED);
+        end_target(host, target->refused ? BNT_OUTCOME_REFUSED : BNT_OUTCOME_STALLED);
     }
     return BNT_NEVER;
 }
 
-/** Whether the guest may be told now. What a driver reads does not change while the device is
- * suspended (VG-39); with NEEDS_RESET no driver follows it, and Linux waits for that for ever. */
-static bool target_tellable(const struct bnt_host *host)
+/** Whether a target may be announced now. Configuration space must not change while the device is
+ * suspended (VG-39). With NEEDS_RESET no driver follows a target, and Linux would wait for ever. */
+static bool can_announce_target(const struct bnt_host *host)
 {
     return !bnt_dev_suspended(&host->dev) &&
            (host->dev.status & BNT_DEVICE_STATUS_NEEDS_RESET) == 0;
 }
 
-/** What the guest is told: the embedder's wish, as far as the guest's limit allows it. */
-static void target_apply(struct bnt_host *host)
+/** Announces the wanted target, limited by the guest's limit. */
+static void apply_target(struct bnt_host *host)
 {
     struct bnti_host_target *target = &host->target;
     const uint64_t limit = host->limit_pfns != 0 ? host->limit_pfns : UINT64_MAX;
     const uint64_t pfns = bnti_host_min(target->wanted, limit);
 
-    if (target->num_pages != pfns && target_tellable(host)) {
+    if (target->num_pages != pfns && can_announce_target(host)) {
         target->num_pages = (uint32_t)pfns;
-        bnti_host_generation_raise(host);
+        bnti_host_raise_generation(host);
         host->wire->target_announce(host);
     }
-    target->pfns = target_round(host, pfns);
+    target->pfns = round_target(host, pfns);
 }
 
 void bnti_host_target_resume(struct bnt_host *host)
 {
-    target_apply(host);
-    host->target.stall_at_ns = bnti_host_after(host->now_ns, host->config.target.stall_ns);
+    apply_target(host);
+    host->target.stall_at_ns = bnti_host_add_time(host->now_ns, host->config.target.stall_ns);
 }
 
-void bnti_host_target_limit(struct bnt_host *host, uint64_t pfns)
+void bnti_host_target_set_limit(struct bnt_host *host, uint64_t pfns)
 {
     if (host->limit_pfns == pfns) {
         return;
     }
     host->limit_pfns = pfns;
-    target_apply(host);
+    apply_target(host);
     bnti_host_event_emit(host, BNT_HOST_EVENT_LIMIT, pfns, host->target.num_pages);
-    bnti_host_target_judge(host);
+    bnti_host_target_check(host);
 }
 
-static void target_begin(struct bnt_host *host, uint64_t pfns, uint64_t timeout_ns)
+static void begin_target(struct bnt_host *host, uint64_t pfns, uint64_t timeout_ns)
 {
     struct bnti_host_target *target = &host->target;
     const uint32_t told = target->num_pages;
 
     if (target->pending) {
-        target_end(host, BNT_OUTCOME_SUPERSEDED);
+        end_target(host, BNT_OUTCOME_SUPERSEDED);
     }
     target->wanted = pfns;
-    target_apply(host);
-    /* A driver that deflated under this very target (out of memory) waits for a word to inflate. */
-    if (target->num_pages == told && !target_met(host) &&
+    apply_target(host);
+    /* A driver that deflated under the same target, because of an OOM, inflates again only after an
+     * announcement. */
+    if (target->num_pages == told && !is_target_met(host) &&
         (host->dev.status & BNT_DEVICE_STATUS_NEEDS_RESET) == 0) {
         host->wire->target_announce(host);
     }
-    target->nearest = target_distance(host);
+    target->nearest = distance_to_target(host);
     target->last_id++;
     target->id = target->last_id;
-    target_transition(target, BNT_OUTCOME_PENDING);
+    set_target_outcome(target, BNT_OUTCOME_PENDING);
     target->progressed = false;
     target->refused = false;
-    target->stall_at_ns = bnti_host_after(host->now_ns, host->config.target.stall_ns);
-    target->timeout_at_ns = timeout_ns == 0 ? BNT_NEVER : bnti_host_after(host->now_ns, timeout_ns);
+    target->stall_at_ns = bnti_host_add_time(host->now_ns, host->config.target.stall_ns);
+    target->timeout_at_ns =
+        timeout_ns == 0 ? BNT_NEVER : bnti_host_add_time(host->now_ns, timeout_ns);
 }
 
 bnt_status bnt_host_target_set(struct bnt_host *host, uint64_t now_ns, uint64_t pfns,
@@ -179,20 +183,20 @@ bnt_status bnt_host_target_set(struct bnt_host *host, uint64_t now_ns, uint64_t 
 {
     bnti_host_busy before;
 
-    if (!bnti_host_enter(host, BNTI_HOST_TELLING, &before)) {
+    if (!bnti_host_enter_call(host, BNTI_HOST_TELLING, &before)) {
         return BNT_E_REENTRANT;
     }
     if (pfns > host->memory_pfns) {
-        bnti_host_leave(host, before);
+        bnti_host_leave_call(host, before);
         return BNT_E_LIMIT;
     }
-    bnti_host_clock(host, now_ns);
-    target_begin(host, pfns, timeout_ns);
+    bnti_host_set_clock(host, now_ns);
+    begin_target(host, pfns, timeout_ns);
     if (id != NULL) {
         *id = host->target.id;
     }
-    bnti_host_target_judge(host);
-    bnti_host_leave(host, before);
+    bnti_host_target_check(host);
+    bnti_host_leave_call(host, before);
     return BNT_OK;
 }
 

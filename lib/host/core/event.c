@@ -1,7 +1,7 @@
 /*
- * Events for the embedder, and the misuse of a guest.
+ * Events for the embedder, among them misuse by the guest.
  *
- * A fault is reported once for each buffer that shows it. Counters count all of it.
+ * An event for a fault is emitted only once per buffer. The counters count every occurrence.
  */
 #include "lib/host/core/host_core.h"
 
@@ -16,15 +16,15 @@ void bnti_host_event_emit(struct bnt_host *host, bnt_host_event_kind kind, uint6
     }
 }
 
-void bnti_host_misuse_begin(struct bnt_host *host)
+void bnti_host_misuse_clear(struct bnt_host *host)
 {
     host->misuse_told = 0;
 }
 
-_Static_assert(BNT_FAULT_COUNT <= 64, "faults fit the mask of those reported");
+_Static_assert(BNT_FAULT_COUNT <= 64, "all faults fit the mask of reported faults");
 
-void bnti_host_misuse(struct bnt_host *host, bnt_fault fault, bnt_balloon_queue role, uint16_t head,
-                      uint64_t pfn, uint64_t found)
+void bnti_host_misuse_report(struct bnt_host *host, bnt_fault fault, bnt_balloon_queue role,
+                             uint16_t head, uint64_t pfn, uint64_t found)
 {
     const uint64_t bit = UINT64_C(1) << (uint32_t)fault;
     const struct bnt_diag diag = {.size = sizeof diag,

@@ -1,20 +1,21 @@
 /*
- * What surrounds every call: the guard against re-entry, the clock, and the interrupts that go out
- * at the end.
+ * The frame of every call: the check against re-entry, the clock, and the interrupts sent at the
+ * end.
  *
- * Interrupts are marks until the outermost call ends: only then is the state consistent, and the
- * driver may run inside them. Owns `busy` and `now_ns`, and clears the marks.
+ * During a call interrupts are only marked. They are sent when the outermost call ends, because the
+ * driver may run inside them and needs a consistent state. This file writes `busy` and `now_ns`,
+ * and clears the marks.
  */
 #include "lib/host/core/host_core.h"
 
-void bnti_host_clock(struct bnt_host *host, uint64_t now_ns)
+void bnti_host_set_clock(struct bnt_host *host, uint64_t now_ns)
 {
     if (now_ns > host->now_ns) {
         host->now_ns = now_ns;
     }
 }
 
-bool bnti_host_enter(struct bnt_host *host, bnti_host_busy above, bnti_host_busy *before)
+bool bnti_host_enter_call(struct bnt_host *host, bnti_host_busy above, bnti_host_busy *before)
 {
     if (host->busy >= above) {
         return false;
@@ -24,17 +25,17 @@ bool bnti_host_enter(struct bnt_host *host, bnti_host_busy above, bnti_host_busy
     return true;
 }
 
-void bnti_host_config_interrupt(struct bnt_host *host, bool due)
+void bnti_host_mark_config_interrupt(struct bnt_host *host, bool due)
 {
     host->config_due = due;
 }
 
-void bnti_host_generation_raise(struct bnt_host *host)
+void bnti_host_raise_generation(struct bnt_host *host)
 {
     host->generation++;
 }
 
-bool bnti_host_interrupts_due(const struct bnt_host *host)
+bool bnti_host_has_interrupts_due(const struct bnt_host *host)
 {
     bool due = host->config_due || host->vmware.ring_due;
 
@@ -44,10 +45,10 @@ bool bnti_host_interrupts_due(const struct bnt_host *host)
     return due;
 }
 
-void bnti_host_leave(struct bnt_host *host, bnti_host_busy before)
+void bnti_host_leave_call(struct bnt_host *host, bnti_host_busy before)
 {
     host->busy = before;
-    if (before != BNTI_HOST_IDLE || !bnti_host_interrupts_due(host) ||
+    if (before != BNTI_HOST_IDLE || !bnti_host_has_interrupts_due(host) ||
         bnt_dev_suspended(&host->dev)) {
         return;
     }

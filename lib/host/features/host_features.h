@@ -1,15 +1,17 @@
 /*
- * The floor `features` of the device core: each feature is a row and a file.
+ * The floor `features` of the device core: each feature has a row and a file.
  *
- * What a feature adds to the device it says in its row: nothing above or below names it. A row
- * leaves out what its feature does not need. The list of the rows is in feature_list.c.
+ * The row contains the functions that the feature adds to the device; unused ones are NULL. The
+ * other floors name no feature. feature_list.c contains the list of the rows.
  */
 #ifndef LIB_HOST_FEATURES_HOST_FEATURES_H
 #define LIB_HOST_FEATURES_HOST_FEATURES_H
 
 #include "lib/host/balloon/host_balloon.h"
 
-/* Rows: name of the row, name in code. A reset of the device forgets them in this order. */
+/*
+ * The rows: the name, and the name in the code. A device reset clears the features in this order.
+ */
 #define BNTI_HOST_FEATURE_MAP(X) \
     X(POISON, poison)            \
     X(STATS, stats)              \
@@ -28,7 +30,7 @@ typedef enum bnti_host_feature_id {
 _Static_assert((uint32_t)BNTI_HOST_FEATURES <= BNTI_HOST_FEATURES_MAX,
                "each has a place for its state");
 
-/** Behind which section of a saved state a feature's stands: the order in which they came. */
+/** After which section of a saved state the section of a feature is. The order is historical. */
 typedef enum bnti_host_saved {
     BNTI_HOST_SAVED_NOT = 0,
     BNTI_HOST_SAVED_AFTER_ACTUAL,
@@ -37,25 +39,24 @@ typedef enum bnti_host_saved {
 } bnti_host_saved;
 
 struct bnti_host_feature {
-    uint32_t
-        serves; /**< rows of BNT_BALLOON_FEATURE_MAP that a device with it may offer, as a set */
-    size_t state_bytes; /**< of host->feature_state */
+    uint32_t serves;    /**< set of the features that the device may offer with this row */
+    size_t state_bytes; /**< size of its host->feature_state */
     bool (*config_valid)(const struct bnt_host_config *config);
     void (*init)(struct bnt_host *host);
-    /** The driver is gone: its device was reset. */
+    /** Called when the driver has reset the device. */
     void (*forget)(struct bnt_host *host);
-    /** The device is live again after a suspend. */
+    /** Called when the device works again after a suspend. */
     void (*resume)(struct bnt_host *host);
-    /** Does what is due; the next deadline. */
+    /** Does what is due, and returns the next deadline. */
     uint64_t (*due)(struct bnt_host *host);
-    /** Its fields of configuration space. */
+    /** Writes its fields into a copy of configuration space. */
     void (*config_read)(const struct bnt_host *host, uint8_t *space);
     /** The driver wrote one byte of configuration space. */
     void (*config_write)(struct bnt_host *host, uint32_t at, uint8_t value);
     void (*pack)(struct bnti_pack *pack, struct bnt_host *host);
     bnti_host_saved saved;
     void (*info)(const struct bnt_host *host, struct bnt_host_info *info);
-    /** Its queues, and what serves them. */
+    /** Its queues, and the functions that serve them. */
     struct {
         bnt_balloon_queue role;
         const struct bnti_host_role_row *row; /**< NULL: no queue */
@@ -68,8 +69,9 @@ extern const struct bnti_host_feature *const bnti_host_features[BNTI_HOST_FEATUR
 BNTI_HOST_FEATURE_MAP(BNTI_X)
 #undef BNTI_X
 
-/** The state of a feature, which is its own alone. */
-static inline void *bnti_host_feature_state(const struct bnt_host *host, bnti_host_feature_id id)
+/** The state of a feature. Only the feature's own file uses it. */
+static inline void *bnti_host_get_feature_state(const struct bnt_host *host,
+                                                bnti_host_feature_id id)
 {
     return host->feature_state[id];
 }

@@ -1,5 +1,6 @@
 /*
- * Huge pages: requests whose entries are pages of 2 MiB. balloon/host_huge.c gives their verdicts.
+ * Huge pages: requests whose entries are pages of 2 MiB. balloon/host_huge.c decides their
+ * verdicts.
  */
 #include "lib/host/features/host_features.h"
 

@@ -1,22 +1,22 @@
 /*
- * Free page reporting: the guest names free memory, the device discards its backing.
+ * Free page reporting: the guest reports free memory, and the device discards its backing memory.
  *
- * Works whether or not anything is ever inflated. The extents are the descriptors of the buffer
- * themselves; their bytes are never read. The ledger does not change.
+ * It works without inflation. The descriptors of the buffer are the reported extents; their content
+ * is never read. The ledger does not change.
  */
 #include "lib/host/features/host_features.h"
 
-/** Whether all of it reads as initialised then. */
-static bool extent_discard(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns)
+/** Discards a reported extent. Returns whether all of it reads as initialised afterwards. */
+static bool discard_reported_extent(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns)
 {
-    const uint64_t at = bnti_host_at(host, first_pfn);
+    const uint64_t at = bnti_host_get_ledger_position(host, first_pfn);
     bool init = false;
 
-    /* A range without leaf may hold pages that must keep their backing. */
+    /* A range without a leaf may contain pages that must keep their backing memory. */
     uint64_t whole = first_pfn;
     uint64_t whole_pfns = pfns;
-    if (!bnti_host_ledger_any_leafless(&host->ledger, at, pfns) &&
-        bnti_host_backing_whole(host, &whole, &whole_pfns)) {
+    if (!bnti_host_ledger_has_leafless(&host->ledger, at, pfns) &&
+        bnti_host_backing_shrink_to_pages(host, &whole, &whole_pfns)) {
         (void)bnti_host_discard_reported(host, whole, whole_pfns, &init);
     }
     init = init && whole_pfns == pfns;
@@ -27,9 +27,9 @@ static bool extent_discard(struct bnt_host *host, uint64_t first_pfn, uint64_t p
     return init;
 }
 
-/** Serves one extent; ends that cut a PFN shrink inwards, since the rest of it is not free. True if
- * all of its bytes read as initialised then. */
-static bool extent_serve(struct bnt_host *host, const struct bnt_vq_seg *seg, uint16_t head)
+/** Serves one extent. If an end is inside a PFN, that PFN is not included, because its rest is not
+ * free. Returns true if all of its bytes read as initialised afterwards. */
+static bool serve_report_extent(struct bnt_host *host, const struct bnt_vq_seg *seg, uint16_t head)
 {
     const uint64_t mask = BNT_PFN_BYTES - 1;
     const uint64_t first_pfn = (seg->gpa >> BNT_PFN_SHIFT) + ((seg->gpa & mask) != 0);
@@ -39,50 +39,52 @@ static bool extent_serve(struct bnt_host *host, const struct bnt_vq_seg *seg, ui
     if (end >= seg->gpa && end_pfn <= first_pfn) {
         return false;
     }
-    if (end < seg->gpa || !bnti_host_memory(host, first_pfn, end_pfn - first_pfn)) {
-        bnti_host_misuse(host, BNT_FAULT_REPORT_RANGE, BNT_BALLOON_QUEUE_REPORT, head, first_pfn,
-                         seg->bytes);
+    if (end < seg->gpa || !bnti_host_is_memory(host, first_pfn, end_pfn - first_pfn)) {
+        bnti_host_misuse_report(host, BNT_FAULT_REPORT_RANGE, BNT_BALLOON_QUEUE_REPORT, head,
+                                first_pfn, seg->bytes);
         return false;
     }
-    const uint64_t at = bnti_host_at(host, first_pfn);
+    const uint64_t at = bnti_host_get_ledger_position(host, first_pfn);
     const uint64_t pfns = end_pfn - first_pfn;
-    if (!bnti_host_ledger_any_leafless(&host->ledger, at, pfns) &&
-        !bnti_host_ledger_none_held(&host->ledger, at, pfns)) {
-        bnti_host_misuse(host, BNT_FAULT_REPORT_BALLOONED, BNT_BALLOON_QUEUE_REPORT, head,
-                         first_pfn, seg->bytes);
+    if (!bnti_host_ledger_has_leafless(&host->ledger, at, pfns) &&
+        !bnti_host_ledger_is_none_held(&host->ledger, at, pfns)) {
+        bnti_host_misuse_report(host, BNT_FAULT_REPORT_BALLOONED, BNT_BALLOON_QUEUE_REPORT, head,
+                                first_pfn, seg->bytes);
         return false;
     }
-    return extent_discard(host, first_pfn, pfns) && pfns << BNT_PFN_SHIFT == seg->bytes;
+    return discard_reported_extent(host, first_pfn, pfns) && pfns << BNT_PFN_SHIFT == seg->bytes;
 }
 
-static void report_begin(struct bnt_host *host, const struct bnt_vq_chain *chain)
+static void begin_report(struct bnt_host *host, const struct bnt_vq_chain *chain)
 {
     if (chain->readable_count > 0) {
-        bnti_host_misuse(host, BNT_FAULT_REPORT_READABLE, BNT_BALLOON_QUEUE_REPORT, chain->head, 0,
-                         chain->readable_bytes);
+        bnti_host_misuse_report(host, BNT_FAULT_REPORT_READABLE, BNT_BALLOON_QUEUE_REPORT,
+                                chain->head, 0, chain->readable_bytes);
     }
-    /* The used length says that the buffer was initialised, all of it, or nothing (the draft). */
+    /* By the draft the used length means that all of the buffer was initialised, or that nothing
+     * was. */
     host->job.judge.init =
-        bnti_host_negotiated(host, host->config.features.binding.device_init_reported);
+        bnti_host_has_negotiated(host, host->config.features.binding.device_init_reported);
     bnti_host_job_start(host, chain->writable_count);
 }
 
-static void report_unit(struct bnt_host *host)
+static void serve_report_unit(struct bnt_host *host)
 {
     const uint64_t bytes = host->job.chain.writable_bytes;
 
-    if (!bnti_host_job_segments(host, extent_serve)) {
+    if (!bnti_host_job_serve_segments(host, serve_report_extent)) {
         return;
     }
-    const bool length = host->job.judge.init || bnti_host_quirk(host, BNT_HOST_QUIRK_REPORT_LENGTH);
-    (void)bnti_host_push(host, BNT_BALLOON_QUEUE_REPORT, host->job.chain.head,
-                         length ? (uint32_t)bnti_host_min(bytes, UINT32_MAX) : 0);
+    const bool length =
+        host->job.judge.init || bnti_host_has_quirk(host, BNT_HOST_QUIRK_REPORT_LENGTH);
+    (void)bnti_host_push_buffer(host, BNT_BALLOON_QUEUE_REPORT, host->job.chain.head,
+                                length ? (uint32_t)bnti_host_min(bytes, UINT32_MAX) : 0);
 }
 
 static const struct bnti_host_role_row report_row = {
-    .begin = report_begin,
-    .unit = report_unit,
-    .is_valid = bnti_host_job_segments_valid,
+    .begin = begin_report,
+    .unit = serve_report_unit,
+    .is_valid = bnti_host_job_are_segments_valid,
 };
 
 const struct bnti_host_feature bnti_host_feature_report = {

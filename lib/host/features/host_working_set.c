@@ -1,8 +1,8 @@
 /*
- * WS_REPORTING, crosvm's working-set reports (docs/understand/drafts.md): commands go out in a
- * buffer that the driver made available for them, one at a time; reports come in and are returned
- * at once. Nothing waits: a guest that never answers leaves `pending` set and the last report as it
- * is.
+ * WS_REPORTING, crosvm's working-set reports (docs/understand/drafts.md): the device writes each
+ * command into a buffer that the driver has added for it. Buffers with working-set reports are read
+ * and returned at once. The device never waits: if the guest does not answer, `pending` stays set
+ * and the last working-set report remains.
  */
 #include "lib/host/features/host_features.h"
 
@@ -15,47 +15,47 @@
 struct ws_state {
     struct bnt_ws_config config;
     struct bnt_ws_bin bins[BNT_WS_BINS_MAX];
-    struct bnt_vq_seg segs[WS_SEGS]; /**< of the held command buffer */
+    struct bnt_vq_seg segs[WS_SEGS]; /**< segments of the held command buffer */
     uint64_t sequence;
     uint64_t arrived_ns;
     uint32_t bin_count;
     uint32_t seg_count;
     uint32_t room;
     uint16_t head;
-    bool held;         /**< the driver's command buffer */
-    bool configured;   /**< there is a configuration */
-    bool config_owed;  /**< it was not sent to this driver yet */
-    bool request_owed; /**< asked for, not sent yet */
-    bool pending;      /**< asked for, not answered */
+    bool held;         /**< the device holds a command buffer */
+    bool configured;   /**< the embedder has set a configuration */
+    bool config_owed;  /**< the configuration must still be sent */
+    bool request_owed; /**< a request must still be sent */
+    bool pending;      /**< requested, but not answered yet */
 };
 
-static struct ws_state *ws_of(const struct bnt_host *host)
+static struct ws_state *get_host_ws_state(const struct bnt_host *host)
 {
-    return bnti_host_feature_state(host, BNTI_HOST_FEATURE_WORKING_SET);
+    return bnti_host_get_feature_state(host, BNTI_HOST_FEATURE_WORKING_SET);
 }
 
-static bool ws_config_valid(const struct bnt_host_config *config)
+static bool is_ws_bin_count_valid(const struct bnt_host_config *config)
 {
     return config->working_set.bins >= BNT_WS_BINS_MIN &&
            config->working_set.bins <= BNT_WS_BINS_MAX;
 }
 
-/** Whether the feature is negotiated and somebody is there. */
-static bnt_status ws_ready(const struct bnt_host *host)
+/** Whether a driver is present and the feature is negotiated. */
+static bnt_status check_ws_ready(const struct bnt_host *host)
 {
     if (!bnt_dev_live(&host->dev)) {
         return BNT_E_STATE;
     }
-    return bnti_host_negotiated(host, host->config.features.binding.ws_reporting)
+    return bnti_host_has_negotiated(host, host->config.features.binding.ws_reporting)
                ? BNT_OK
                : BNT_E_UNSUPPORTED;
 }
 
-/** Writes a command into the held buffer and returns it. */
-static void command_send(struct bnt_host *host, const struct bnt_ws_command_wire *command,
-                         uint32_t bytes)
+/** Writes a command into the held buffer and returns the buffer. */
+static void send_ws_command(struct bnt_host *host, const struct bnt_ws_command_wire *command,
+                            uint32_t bytes)
 {
-    struct ws_state *ws = ws_of(host);
+    struct ws_state *ws = get_host_ws_state(host);
     const struct bnt_vq_chain chain = {.segs = ws->segs,
                                        .seg_max = WS_SEGS,
                                        .writable_count = ws->seg_count,
@@ -63,16 +63,16 @@ static void command_send(struct bnt_host *host, const struct bnt_ws_command_wire
                                        .head = ws->head};
 
     ws->held = false;
-    if (bnti_host_write(host, BNT_BALLOON_QUEUE_WS_CMD, &chain, 0, command, bytes) &&
-        bnti_host_push(host, BNT_BALLOON_QUEUE_WS_CMD, ws->head, bytes)) {
-        bnti_host_flush(host, BNT_BALLOON_QUEUE_WS_CMD);
+    if (bnti_host_write_chain(host, BNT_BALLOON_QUEUE_WS_CMD, &chain, 0, command, bytes) &&
+        bnti_host_push_buffer(host, BNT_BALLOON_QUEUE_WS_CMD, ws->head, bytes)) {
+        bnti_host_flush_queue(host, BNT_BALLOON_QUEUE_WS_CMD);
     }
 }
 
-/** Sends what is owed, configuration first, if there is a buffer for it. */
-static void commands_continue(struct bnt_host *host)
+/** Sends commands that must still be sent, the configuration first, if a buffer is held. */
+static void send_owed_commands(struct bnt_host *host)
 {
-    struct ws_state *ws = ws_of(host);
+    struct ws_state *ws = get_host_ws_state(host);
     struct bnt_ws_command_wire command = {
         .op = bnt_le16_set(ws->config_owed ? BNT_WS_OP_CONFIG : BNT_WS_OP_REQUEST)};
     const uint32_t intervals = host->config.working_set.bins - 1;
@@ -87,23 +87,23 @@ static void commands_continue(struct bnt_host *host)
         }
         command.ms[intervals] = bnt_le32_set(ws->config.refresh_ms);
         command.ms[intervals + 1] = bnt_le32_set(ws->config.report_ms);
-        command_send(host, &command, bnt_ws_config_bytes(host->config.working_set.bins));
+        send_ws_command(host, &command, bnt_ws_config_bytes(host->config.working_set.bins));
     } else if (ws->request_owed) {
         ws->request_owed = false;
-        command_send(host, &command, (uint32_t)sizeof command.op);
+        send_ws_command(host, &command, (uint32_t)sizeof command.op);
     }
 }
 
-/** Keeps the buffer until there is something to say. A second one is returned at once. */
-static void command_buffer_take(struct bnt_host *host, const struct bnt_vq_chain *chain)
+/** Holds a command buffer until a command must be sent. A second buffer is returned at once. */
+static void store_command_buffer(struct bnt_host *host, const struct bnt_vq_chain *chain)
 {
-    struct ws_state *ws = ws_of(host);
+    struct ws_state *ws = get_host_ws_state(host);
     const uint32_t needed = bnt_ws_config_bytes(host->config.working_set.bins);
 
     if (ws->held || chain->writable_count > WS_SEGS || chain->writable_bytes < needed) {
-        bnti_host_misuse(host, BNT_FAULT_WS_BUFFER, BNT_BALLOON_QUEUE_WS_CMD, chain->head, 0,
-                         chain->writable_bytes);
-        (void)bnti_host_push(host, BNT_BALLOON_QUEUE_WS_CMD, chain->head, 0);
+        bnti_host_misuse_report(host, BNT_FAULT_WS_BUFFER, BNT_BALLOON_QUEUE_WS_CMD, chain->head, 0,
+                                chain->writable_bytes);
+        (void)bnti_host_push_buffer(host, BNT_BALLOON_QUEUE_WS_CMD, chain->head, 0);
         return;
     }
     ws->held = true;
@@ -112,24 +112,24 @@ static void command_buffer_take(struct bnt_host *host, const struct bnt_vq_chain
     ws->seg_count = chain->writable_count;
     memcpy(ws->segs, chain->segs + chain->readable_count,
            chain->writable_count * sizeof ws->segs[0]);
-    commands_continue(host);
+    send_owed_commands(host);
 }
 
-/** Takes a report in, as far as its bins go, and returns its buffer. */
-static void report_take(struct bnt_host *host, const struct bnt_vq_chain *chain)
+/** Stores the bins of a working-set report, and returns its buffer. */
+static void store_ws_report(struct bnt_host *host, const struct bnt_vq_chain *chain)
 {
-    struct ws_state *ws = ws_of(host);
+    struct ws_state *ws = get_host_ws_state(host);
     struct bnt_ws_bin_wire wire[BNT_WS_BINS_MAX];
     const uint32_t max = (uint32_t)sizeof wire;
     const uint32_t bytes = (uint32_t)bnti_host_min(chain->readable_bytes, max);
     const uint32_t bins = bytes / (uint32_t)sizeof wire[0];
 
     if (chain->readable_bytes > max || bytes % sizeof wire[0] != 0 || bins < BNT_WS_BINS_MIN) {
-        bnti_host_misuse(host, BNT_FAULT_WS_BUFFER, BNT_BALLOON_QUEUE_WS_DATA, chain->head, 0,
-                         chain->readable_bytes);
+        bnti_host_misuse_report(host, BNT_FAULT_WS_BUFFER, BNT_BALLOON_QUEUE_WS_DATA, chain->head,
+                                0, chain->readable_bytes);
     }
-    if (bins > 0 && !bnti_host_read(host, BNT_BALLOON_QUEUE_WS_DATA, chain, 0, wire,
-                                    bins * (uint32_t)sizeof wire[0])) {
+    if (bins > 0 && !bnti_host_read_chain(host, BNT_BALLOON_QUEUE_WS_DATA, chain, 0, wire,
+                                          bins * (uint32_t)sizeof wire[0])) {
         return;
     }
     memset(ws->bins, 0, sizeof ws->bins);
@@ -144,13 +144,14 @@ static void report_take(struct bnt_host *host, const struct bnt_vq_chain *chain)
     ws->pending = ws->request_owed;
     ws->arrived_ns = host->now_ns;
     bnti_host_event_emit(host, BNT_HOST_EVENT_WORKING_SET, ws->sequence, bins);
-    (void)bnti_host_push(host, BNT_BALLOON_QUEUE_WS_DATA, chain->head, 0);
+    (void)bnti_host_push_buffer(host, BNT_BALLOON_QUEUE_WS_DATA, chain->head, 0);
 }
 
-/** The driver is gone, its report with it; what was asked for is asked of the next one. */
-static void ws_forget(struct bnt_host *host)
+/** After a device reset: clears the working-set report. The configuration is sent to the next
+ * driver again. */
+static void end_ws_session(struct bnt_host *host)
 {
-    struct ws_state *ws = ws_of(host);
+    struct ws_state *ws = get_host_ws_state(host);
 
     ws->held = false;
     ws->pending = false;
@@ -174,15 +175,15 @@ bnt_status bnt_host_ws_config(struct bnt_host *host, uint64_t now_ns,
             return BNT_E_ARGUMENT;
         }
     }
-    if (!bnti_host_enter(host, BNTI_HOST_TELLING, &before)) {
+    if (!bnti_host_enter_call(host, BNTI_HOST_TELLING, &before)) {
         return BNT_E_REENTRANT;
     }
-    bnti_host_clock(host, now_ns);
-    ws_of(host)->config = *config;
-    ws_of(host)->configured = true;
-    ws_of(host)->config_owed = true;
-    commands_continue(host);
-    bnti_host_leave(host, before);
+    bnti_host_set_clock(host, now_ns);
+    get_host_ws_state(host)->config = *config;
+    get_host_ws_state(host)->configured = true;
+    get_host_ws_state(host)->config_owed = true;
+    send_owed_commands(host);
+    bnti_host_leave_call(host, before);
     return BNT_OK;
 }
 
@@ -191,29 +192,29 @@ bnt_status bnt_host_ws_request(struct bnt_host *host, uint64_t now_ns, uint64_t 
     bnti_host_busy before;
     bnt_status status;
 
-    if (!bnti_host_enter(host, BNTI_HOST_TELLING, &before)) {
+    if (!bnti_host_enter_call(host, BNTI_HOST_TELLING, &before)) {
         return BNT_E_REENTRANT;
     }
-    bnti_host_clock(host, now_ns);
-    status = ws_ready(host);
-    if (status == BNT_OK && ws_of(host)->pending) {
+    bnti_host_set_clock(host, now_ns);
+    status = check_ws_ready(host);
+    if (status == BNT_OK && get_host_ws_state(host)->pending) {
         status = BNT_E_AGAIN;
     }
     if (status == BNT_OK) {
         if (sequence != NULL) {
-            *sequence = ws_of(host)->sequence + 1;
+            *sequence = get_host_ws_state(host)->sequence + 1;
         }
-        ws_of(host)->pending = true;
-        ws_of(host)->request_owed = true;
-        commands_continue(host);
+        get_host_ws_state(host)->pending = true;
+        get_host_ws_state(host)->request_owed = true;
+        send_owed_commands(host);
     }
-    bnti_host_leave(host, before);
+    bnti_host_leave_call(host, before);
     return status;
 }
 
 bnt_status bnt_host_ws_get(const struct bnt_host *host, uint64_t now_ns, struct bnt_host_ws *told)
 {
-    const struct ws_state *ws = ws_of(host);
+    const struct ws_state *ws = get_host_ws_state(host);
     struct bnt_host_ws now = {.size = told->size, .sequence = ws->sequence};
 
     if (told->size < offsetof(struct bnt_host_ws, age_ns)) {
@@ -227,7 +228,7 @@ bnt_status bnt_host_ws_get(const struct bnt_host *host, uint64_t now_ns, struct 
     return BNT_OK;
 }
 
-static void ws_settings_pack(struct bnti_pack *pack, struct bnt_ws_config *config)
+static void pack_ws_settings(struct bnti_pack *pack, struct bnt_ws_config *config)
 {
     bnti_pack_u32(pack, &config->interval_count);
     for (uint32_t i = 0; i < BNT_WS_BINS_MAX - 1; i++) {
@@ -238,11 +239,11 @@ static void ws_settings_pack(struct bnti_pack *pack, struct bnt_ws_config *confi
     bnti_pack_require(pack, config->interval_count < BNT_WS_BINS_MAX);
 }
 
-static void ws_pack(struct bnti_pack *pack, struct bnt_host *host)
+static void pack_ws_state(struct bnti_pack *pack, struct bnt_host *host)
 {
-    struct ws_state *ws = ws_of(host);
+    struct ws_state *ws = get_host_ws_state(host);
 
-    ws_settings_pack(pack, &ws->config);
+    pack_ws_settings(pack, &ws->config);
     for (uint32_t i = 0; i < BNT_WS_BINS_MAX; i++) {
         bnti_pack_u16(pack, &ws->bins[i].node);
         bnti_pack_u64(pack, &ws->bins[i].age_ms);
@@ -263,7 +264,7 @@ static void ws_pack(struct bnti_pack *pack, struct bnt_host *host)
     bnti_pack_bool(pack, &ws->config_owed);
     bnti_pack_bool(pack, &ws->request_owed);
     bnti_pack_bool(pack, &ws->pending);
-    if (bnti_pack_loads(pack)) {
+    if (bnti_pack_is_loading(pack)) {
         ws->arrived_ns = host->now_ns;
         bnti_pack_require(pack, !(ws->bin_count > BNT_WS_BINS_MAX || ws->seg_count > WS_SEGS ||
                                   (ws->configured && ws->config.interval_count !=
@@ -271,41 +272,41 @@ static void ws_pack(struct bnti_pack *pack, struct bnt_host *host)
     }
 }
 
-static void ws_config_read(const struct bnt_host *host, uint8_t *space)
+static void read_ws_config(const struct bnt_host *host, uint8_t *space)
 {
     if ((host->dev.offered & host->config.features.binding.ws_reporting) != 0) {
-        bnti_host_field_put(space, BNT_BALLOON_CONFIG_WS_NUM_BINS, host->config.working_set.bins);
+        bnti_host_put_field(space, BNT_BALLOON_CONFIG_WS_NUM_BINS, host->config.working_set.bins);
     }
 }
 
-static bool command_keeps(const struct bnt_host *host, uint16_t *head)
+static bool holds_command_buffer(const struct bnt_host *host, uint16_t *head)
 {
-    *head = ws_of(host)->head;
-    return ws_of(host)->held;
+    *head = get_host_ws_state(host)->head;
+    return get_host_ws_state(host)->held;
 }
 
-static void command_queue_forget(struct bnt_host *host)
+static void reset_command_queue(struct bnt_host *host)
 {
-    ws_of(host)->held = false;
+    get_host_ws_state(host)->held = false;
 }
 
 static const struct bnti_host_role_row ws_report_row = {
-    .begin = report_take,
+    .begin = store_ws_report,
 };
 
 static const struct bnti_host_role_row ws_command_row = {
-    .begin = command_buffer_take,
-    .keeps = command_keeps,
-    .queue_forget = command_queue_forget,
+    .begin = store_command_buffer,
+    .keeps = holds_command_buffer,
+    .queue_forget = reset_command_queue,
 };
 
 const struct bnti_host_feature bnti_host_feature_working_set = {
     .serves = BNT_BALLOON_WITH(WS_REPORTING),
     .state_bytes = sizeof(struct ws_state),
-    .config_valid = ws_config_valid,
-    .forget = ws_forget,
-    .config_read = ws_config_read,
-    .pack = ws_pack,
+    .config_valid = is_ws_bin_count_valid,
+    .forget = end_ws_session,
+    .config_read = read_ws_config,
+    .pack = pack_ws_state,
     .saved = BNTI_HOST_SAVED_AFTER_VMWARE,
     .queues = {{BNT_BALLOON_QUEUE_WS_DATA, &ws_report_row},
                {BNT_BALLOON_QUEUE_WS_CMD, &ws_command_row}},

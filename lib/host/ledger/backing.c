@@ -1,31 +1,32 @@
 /*
- * Backing in units of the host's page: what may be discarded, what must come back.
+ * Backing memory in units of host pages: which host pages may be discarded, and which must be
+ * restored.
  *
- * A host page larger than a PFN is discarded once all of its PFNs are in the balloon, and comes
- * back with the first one that leaves. The ledger knows that for the whole of the guest's memory,
- * not for one page or one request at a time; `discarded` has a bit for each host page that was.
- * Called after the last verdict of a request, with the extents that were collected.
+ * A host page larger than a PFN is discarded when all of its PFNs are in the balloon, and restored
+ * when the first of them leaves it. The ledger shows this across requests. `discarded` has one bit
+ * for each host page. The functions run after the last verdict of a request, with its collected
+ * extents.
  *
- * A driver without MUST_TELL_HOST may use a page before its deflate was seen (BD-11, BV-2): a page
- * of an earlier request, in the balloon by the ledger, can be in use already. From such a driver
- * only host pages that one request gives as a whole are discarded.
+ * A driver without MUST_TELL_HOST may use a page before the device has seen its deflate (BD-11,
+ * BV-2). A page of an earlier request that is ballooned in the ledger may already be in use. For
+ * such a driver a host page is discarded only if one request contains all of it.
  */
 #include "lib/host/ledger/host_ledger.h"
 
-static uint64_t host_page_pfns(const struct bnt_host *host)
+static uint64_t get_host_page_pfns(const struct bnt_host *host)
 {
     return UINT64_C(1) << host->config.memory.host_page_order;
 }
 
-/** Which bit of `discarded` a PFN's host page has. */
-static uint64_t host_page_bit(const struct bnt_host *host, uint64_t pfn)
+/** Index of the bit in `discarded` of a PFN's host page. */
+static uint64_t find_host_page_bit(const struct bnt_host *host, uint64_t pfn)
 {
     const uint32_t order = host->config.memory.host_page_order;
 
     return (pfn >> order) - (host->config.memory.first_pfn >> order);
 }
 
-uint64_t bnti_host_backing_words(const struct bnt_host_config *config)
+uint64_t bnti_host_backing_count_words(const struct bnt_host_config *config)
 {
     const uint32_t order = config->memory.host_page_order;
     const uint64_t first = config->memory.first_pfn >> order;
@@ -34,64 +35,66 @@ uint64_t bnti_host_backing_words(const struct bnt_host_config *config)
     return order == 0 ? 0 : (last - first) / 64 + 1;
 }
 
-static bool discarded_get(const struct bnt_host *host, uint64_t pfn)
+static bool is_host_page_discarded(const struct bnt_host *host, uint64_t pfn)
 {
-    const uint64_t bit = host_page_bit(host, pfn);
+    const uint64_t bit = find_host_page_bit(host, pfn);
 
     return (host->discarded[bit / 64] >> bit % 64 & 1u) != 0;
 }
 
-static void discarded_set(struct bnt_host *host, uint64_t pfn, bool discarded)
+static void set_host_page_discarded(struct bnt_host *host, uint64_t pfn, bool discarded)
 {
-    const uint64_t bit = host_page_bit(host, pfn);
+    const uint64_t bit = find_host_page_bit(host, pfn);
     const uint64_t mask = UINT64_C(1) << bit % 64;
 
-    BNTI_ASSERT(discarded_get(host, pfn) != discarded);
+    BNTI_ASSERT(is_host_page_discarded(host, pfn) != discarded);
     host->discarded[bit / 64] ^= mask;
-    host->discarded_pfns += discarded ? host_page_pfns(host) : UINT64_C(0) - host_page_pfns(host);
+    host->discarded_pfns +=
+        discarded ? get_host_page_pfns(host) : UINT64_C(0) - get_host_page_pfns(host);
 }
 
-void bnti_host_backing_forget(struct bnt_host *host)
+void bnti_host_backing_clear(struct bnt_host *host)
 {
-    for (uint64_t i = 0; i < bnti_host_backing_words(&host->config); i++) {
+    for (uint64_t i = 0; i < bnti_host_backing_count_words(&host->config); i++) {
         host->discarded[i] = 0;
     }
     host->discarded_pfns = 0;
 }
 
-/* ---- Dropping ---- */
+/* ---- Discarding ---- */
 
-/** Whether all of a host page is in the balloon, and nobody but the device may use any of it. */
-static bool page_is_discardable(const struct bnt_host *host, uint64_t first,
+/** Whether all of a host page is in the balloon, and the guest cannot be using any of it. */
+static bool is_page_discardable(const struct bnt_host *host, uint64_t first,
                                 const struct bnti_host_extent *extent)
 {
-    const uint64_t pfns = host_page_pfns(host);
+    const uint64_t pfns = get_host_page_pfns(host);
     const uint64_t low = host->config.memory.first_pfn;
     const uint64_t high = low + host->config.memory.pfns;
-    const uint64_t given = bnti_host_extent_first(host, extent);
+    const uint64_t given = bnti_host_get_extent_first(host, extent);
     const bool told = host->wire->is_told_first(host);
 
-    if (first < low || high - first < pfns || discarded_get(host, first)) {
+    if (first < low || high - first < pfns || is_host_page_discarded(host, first)) {
         return false;
     }
     if (!told && (first < given || first + pfns > given + extent->pfns)) {
         return false;
     }
-    return bnti_host_ledger_all_balloon(&host->ledger, bnti_host_at(host, first), pfns);
+    return bnti_host_ledger_is_all_ballooned(&host->ledger,
+                                             bnti_host_get_ledger_position(host, first), pfns);
 }
 
-/** Discards a run of host pages. One that cannot be discarded stays as it is, and is restored by
- * nobody. */
-static void run_discard(struct bnt_host *host, bool *init, uint64_t first, uint64_t pfns)
+/** Discards a run of host pages. If that fails, the pages keep their backing memory and will not be
+ * restored. */
+static void discard_run(struct bnt_host *host, bool *init, uint64_t first, uint64_t pfns)
 {
     bool done = false;
 
     if (pfns == 0) {
         return;
     }
-    if (bnti_host_discard(host, first, pfns, *init ? &done : NULL) == BNT_OK) {
-        for (uint64_t pfn = first; pfn < first + pfns; pfn += host_page_pfns(host)) {
-            discarded_set(host, pfn, true);
+    if (bnti_host_discard_run(host, first, pfns, *init ? &done : NULL) == BNT_OK) {
+        for (uint64_t pfn = first; pfn < first + pfns; pfn += get_host_page_pfns(host)) {
+            set_host_page_discarded(host, pfn, true);
         }
     }
     *init = *init && done;
@@ -99,38 +102,39 @@ static void run_discard(struct bnt_host *host, bool *init, uint64_t first, uint6
 
 void bnti_host_backing_discard(struct bnt_host *host, bool *init)
 {
-    const uint64_t step = host_page_pfns(host);
-    uint64_t next = 0; /* host pages before it are done */
+    const uint64_t step = get_host_page_pfns(host);
+    uint64_t next = 0; /* host pages before it are handled */
 
-    bnti_host_extents_settle(host);
+    bnti_host_extents_sort(host);
     for (uint32_t i = 0; i < host->extent_count; i++) {
         const struct bnti_host_extent *extent = &host->extents[i];
-        const uint64_t given = bnti_host_extent_first(host, extent);
+        const uint64_t given = bnti_host_get_extent_first(host, extent);
         const uint64_t end = given + extent->pfns;
         uint64_t page = given & ~(step - 1);
         uint64_t run = 0;
         page = page < next ? next : page;
         for (; page < end; page += step) {
-            if (page_is_discardable(host, page, extent)) {
+            if (is_page_discardable(host, page, extent)) {
                 run += step;
                 continue;
             }
-            *init = false; /* part of the request stays as it is */
-            run_discard(host, init, page - run, run);
+            *init = false; /* part of the request is not discarded */
+            discard_run(host, init, page - run, run);
             run = 0;
         }
-        run_discard(host, init, page - run, run);
+        discard_run(host, init, page - run, run);
         next = page > next ? page : next;
     }
     for (uint32_t i = 0; i < host->extent_count; i++) {
-        const uint64_t at = bnti_host_at(host, bnti_host_extent_first(host, &host->extents[i]));
+        const uint64_t at = bnti_host_get_ledger_position(
+            host, bnti_host_get_extent_first(host, &host->extents[i]));
         bnti_host_ledger_settle(&host->ledger, at, host->extents[i].pfns);
     }
 }
 
-/* ---- Coming back ---- */
+/* ---- Restoring ---- */
 
-static void run_restore(struct bnt_host *host, uint64_t first, uint64_t pfns)
+static void restore_run(struct bnt_host *host, uint64_t first, uint64_t pfns)
 {
     if (pfns > 0 && host->ops.backing.restore != NULL) {
         host->ops.backing.restore(host->opaque, first << BNT_PFN_SHIFT, pfns << BNT_PFN_SHIFT);
@@ -139,30 +143,31 @@ static void run_restore(struct bnt_host *host, uint64_t first, uint64_t pfns)
 
 void bnti_host_backing_restore(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns)
 {
-    const uint64_t step = host_page_pfns(host);
+    const uint64_t step = get_host_page_pfns(host);
     uint64_t page = first_pfn & ~(step - 1);
     uint64_t run = 0;
 
     if (host->config.memory.host_page_order == 0) {
-        run_restore(host, first_pfn, pfns);
+        restore_run(host, first_pfn, pfns);
         return;
     }
     for (; page < first_pfn + pfns; page += step) {
-        /* What is cut by the edges of memory was never discarded. */
-        if (page >= host->config.memory.first_pfn && discarded_get(host, page)) {
-            discarded_set(host, page, false);
+        /* Host pages cut by the end of memory are never discarded. */
+        if (page >= host->config.memory.first_pfn && is_host_page_discarded(host, page)) {
+            set_host_page_discarded(host, page, false);
             run += step;
             continue;
         }
-        run_restore(host, page - run, run);
+        restore_run(host, page - run, run);
         run = 0;
     }
-    run_restore(host, page - run, run);
+    restore_run(host, page - run, run);
 }
 
-bool bnti_host_backing_whole(const struct bnt_host *host, uint64_t *first_pfn, uint64_t *pfns)
+bool bnti_host_backing_shrink_to_pages(const struct bnt_host *host, uint64_t *first_pfn,
+                                       uint64_t *pfns)
 {
-    const uint64_t mask = host_page_pfns(host) - 1;
+    const uint64_t mask = get_host_page_pfns(host) - 1;
     const uint64_t first = (*first_pfn + mask) & ~mask;
     const uint64_t end = (*first_pfn + *pfns) & ~mask;
 
@@ -175,25 +180,26 @@ void bnti_host_backing_pack(struct bnti_pack *pack, struct bnt_host *host)
 {
     uint64_t pages = 0;
 
-    for (uint64_t i = 0; i < bnti_host_backing_words(&host->config); i++) {
+    for (uint64_t i = 0; i < bnti_host_backing_count_words(&host->config); i++) {
         bnti_pack_u64(pack, &host->discarded[i]);
         pages += (uint64_t)__builtin_popcountll(host->discarded[i]);
     }
-    host->discarded_pfns = pages * host_page_pfns(host);
-    if (!bnti_pack_loads(pack) || pack->failed) {
+    host->discarded_pfns = pages * get_host_page_pfns(host);
+    if (!bnti_pack_is_loading(pack) || pack->failed) {
         return;
     }
-    /* Only what is in the balloon as a whole can have been discarded. */
-    const uint64_t first = host->config.memory.first_pfn & ~(host_page_pfns(host) - 1);
+    /* Only a host page that is ballooned as a whole can have been discarded. */
+    const uint64_t first = host->config.memory.first_pfn & ~(get_host_page_pfns(host) - 1);
     const uint64_t end = host->config.memory.first_pfn + host->config.memory.pfns;
-    for (uint64_t pfn = first; pages > 0 && pfn < end; pfn += host_page_pfns(host)) {
-        if (!discarded_get(host, pfn)) {
+    for (uint64_t pfn = first; pages > 0 && pfn < end; pfn += get_host_page_pfns(host)) {
+        if (!is_host_page_discarded(host, pfn)) {
             continue;
         }
         pages--;
-        if (pfn < host->config.memory.first_pfn || end - pfn < host_page_pfns(host) ||
-            !bnti_host_ledger_all_balloon(&host->ledger, bnti_host_at(host, pfn),
-                                          host_page_pfns(host))) {
+        if (pfn < host->config.memory.first_pfn || end - pfn < get_host_page_pfns(host) ||
+            !bnti_host_ledger_is_all_ballooned(&host->ledger,
+                                               bnti_host_get_ledger_position(host, pfn),
+                                               get_host_page_pfns(host))) {
             pack->failed = true;
             return;
         }
@@ -201,12 +207,12 @@ void bnti_host_backing_pack(struct bnti_pack *pack, struct bnt_host *host)
     pack->failed = pages > 0;
 }
 
-uint64_t bnti_host_pages_forget(struct bnt_host *host)
+uint64_t bnti_host_release_all_pages(struct bnt_host *host)
 {
     const uint64_t pfns = host->ledger.ballooned;
 
     bnti_host_ledger_clear(&host->ledger);
-    bnti_host_backing_forget(host);
+    bnti_host_backing_clear(host);
     host->count.totals.reset_pfns += pfns;
     return pfns;
 }

@@ -1,39 +1,42 @@
 /*
- * Dropping the backing of pages, and what they read as afterwards.
+ * Discards the backing memory of pages, and determines what the pages read as afterwards.
  *
- * Most drivers do not care. Under a poison they do (BV-14), and the DEVICE_INIT drafts let the
- * device say that a page reads as 0, or as the poison value: only what the embedder promises of its
- * ways to discard is ever said. Called for inflates, reports and hints.
+ * For most drivers the content does not matter. With PAGE_POISON it does (BV-14). With the
+ * DEVICE_INIT drafts the device reports that a page reads as 0 or as the poison value, but only if
+ * the embedder promises this for its discard or fill. Used for inflates, free page reports and
+ * hints.
  */
 #include "lib/host/ledger/host_ledger.h"
 
-/** What a page must read as to be initialised. */
-static uint32_t init_value(const struct bnt_host *host)
+/** The value that an initialised page reads as. */
+static uint32_t get_init_value(const struct bnt_host *host)
 {
-    return bnti_host_negotiated(host, BNT_BALLOON_F_PAGE_POISON) ? host->poison_val : 0;
+    return bnti_host_has_negotiated(host, BNT_BALLOON_F_PAGE_POISON) ? host->poison_val : 0;
 }
 
-static bnt_status discard_filled(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns)
+static bnt_status discard_by_fill(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns)
 {
     uint64_t freed = 0;
 
     host->count.backing.discards++;
-    const bnt_status status = host->ops.backing.fill(
-        host->opaque, first_pfn << BNT_PFN_SHIFT, pfns << BNT_PFN_SHIFT, init_value(host), &freed);
+    const bnt_status status =
+        host->ops.backing.fill(host->opaque, first_pfn << BNT_PFN_SHIFT, pfns << BNT_PFN_SHIFT,
+                               get_init_value(host), &freed);
     if (status == BNT_OK) {
         host->count.backing.discarded_bytes += freed;
     }
     return status;
 }
 
-bnt_status bnti_host_discard(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns, bool *init)
+bnt_status bnti_host_discard_run(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns,
+                                 bool *init)
 {
-    const bool zeroes = host->config.backing.discard_zeroes && init_value(host) == 0;
+    const bool zeroes = host->config.backing.discard_zeroes && get_init_value(host) == 0;
     uint64_t freed = 0;
 
     if (init != NULL && host->ops.backing.fill != NULL &&
         !(zeroes && host->ops.backing.discard != NULL)) {
-        const bnt_status filled = discard_filled(host, first_pfn, pfns);
+        const bnt_status filled = discard_by_fill(host, first_pfn, pfns);
         *init = filled == BNT_OK;
         return filled;
     }
@@ -56,29 +59,30 @@ bnt_status bnti_host_discard_reported(struct bnt_host *host, uint64_t first_pfn,
                                       bool *init)
 {
     const bool told =
-        bnti_host_negotiated(host, host->config.features.binding.device_init_reported);
+        bnti_host_has_negotiated(host, host->config.features.binding.device_init_reported);
 
-    if (init_value(host) == 0) {
-        return bnti_host_discard(host, first_pfn, pfns, told ? init : NULL);
+    if (get_init_value(host) == 0) {
+        return bnti_host_discard_run(host, first_pfn, pfns, told ? init : NULL);
     }
     if (host->ops.backing.fill == NULL) {
-        return BNT_E_UNSUPPORTED; /* discarding would change it to another value */
+        return BNT_E_UNSUPPORTED; /* discarding would change the page's value */
     }
-    const bnt_status status = discard_filled(host, first_pfn, pfns);
+    const bnt_status status = discard_by_fill(host, first_pfn, pfns);
     *init = status == BNT_OK;
     return status;
 }
 
-void bnti_host_init_bits(struct bnt_host *host, bool init, uint32_t n, const uint8_t *verdicts,
-                         uint8_t *bits)
+void bnti_host_make_init_bits(struct bnt_host *host, bool init, uint32_t n, const uint8_t *verdicts,
+                              uint8_t *bits)
 {
     for (uint32_t first = 0; first < n; first += 8) {
         uint8_t byte = 0;
         for (uint32_t i = first; i < n && i < first + 8; i++) {
             const bool done =
                 init && verdicts[i] == BNT_VERDICT_ACCEPTED &&
-                bnti_host_ledger_get(&host->ledger,
-                                     bnti_host_at(host, host->pfn_base + host->pfns[i])) ==
+                bnti_host_ledger_get_page(
+                    &host->ledger,
+                    bnti_host_get_ledger_position(host, host->pfn_base + host->pfns[i])) ==
                     BNT_HOST_PAGE_BALLOONED;
             byte = (uint8_t)(byte | (unsigned)done << (i - first));
         }

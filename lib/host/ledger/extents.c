@@ -1,10 +1,10 @@
 /*
- * The pages that one request moved, as extents: first in the request's order, then in ascending
- * order.
+ * The pages that one request moved, as extents. They are collected in the request's order and then
+ * sorted.
  */
 #include "lib/host/ledger/host_ledger.h"
 
-void bnti_host_extents_begin(struct bnt_host *host)
+void bnti_host_extents_clear(struct bnt_host *host)
 {
     host->extent_count = 0;
 }
@@ -31,8 +31,8 @@ void bnti_host_extent_add(struct bnt_host *host, uint64_t first_pfn, uint32_t pf
     host->extent_count++;
 }
 
-/** Moves the extent at `at` down to its place in a heap of `count`. */
-static void heap_sink(struct bnti_host_extent *heap, uint32_t at, uint32_t count)
+/** Moves the extent at `at` down to its place in a heap of `count` extents. */
+static void sink_in_heap(struct bnti_host_extent *heap, uint32_t at, uint32_t count)
 {
     const struct bnti_host_extent sinking = heap[at];
 
@@ -50,20 +50,21 @@ static void heap_sink(struct bnti_host_extent *heap, uint32_t at, uint32_t count
     heap[at] = sinking;
 }
 
-/** Ascending and joined: then each host page is met once, and a whole one lies in one extent. */
-void bnti_host_extents_settle(struct bnt_host *host)
+/** Sorts and joins the extents, so that each host page is visited once and a whole host page is in
+ * one extent. */
+void bnti_host_extents_sort(struct bnt_host *host)
 {
     struct bnti_host_extent *extents = host->extents;
     uint32_t count = 0;
 
     for (uint32_t i = host->extent_count / 2; i > 0; i--) {
-        heap_sink(extents, i - 1, host->extent_count);
+        sink_in_heap(extents, i - 1, host->extent_count);
     }
     for (uint32_t left = host->extent_count; left > 1; left--) {
         const struct bnti_host_extent last = extents[left - 1];
         extents[left - 1] = extents[0];
         extents[0] = last;
-        heap_sink(extents, 0, left - 1);
+        sink_in_heap(extents, 0, left - 1);
     }
     for (uint32_t i = 0; i < host->extent_count; i++) {
         struct bnti_host_extent *before = count > 0 ? &extents[count - 1] : NULL;

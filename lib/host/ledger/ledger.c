@@ -1,14 +1,14 @@
 /*
- * The page ledger: which PFN is the guest's, in the balloon, or in the balloon with its backing
- * kept.
+ * The page ledger: which PFNs belong to the guest, are ballooned, or are retained (ballooned, with
+ * their backing memory).
  *
- * Exact at any size, in one of two stores. FIXED: two bits a PFN, in blocks of 64. LEAVES: one word
- * for each 2 MiB,
+ * The ledger uses one of two stores. FIXED: two bits per PFN, in blocks of 64. LEAVES: one word for
+ * each 2 MiB,
  *     0          nothing is held,
  *     1          everything is BALLOON,
  *     pointer    a leaf with its blocks and counts,
- *     n << 2 | 2 n pages are held, all with their backing, and no leaf says which.
- * Works on runs, a block at a time. What a request means is decided in verdict.c, which calls this.
+ *     n << 2 | 2 n pages are held, all with their backing, and no leaf says which. The functions
+ *     work on runs, one block at a time. host_verdict.c calls them.
  */
 #include "lib/host/ledger/host_ledger.h"
 
@@ -24,14 +24,14 @@
 
 _Static_assert(1u << LEAF_SHIFT == BNT_HOST_LEAF_PFNS, "a leaf covers 2 MiB");
 
-/** What one step of a run touches: bits of one block. */
+/** The part of a run inside one block. */
 struct ledger_piece {
     uint64_t block;
     uint64_t mask;
     uint32_t pfns;
 };
 
-static struct ledger_piece ledger_piece_of(uint64_t at, uint64_t n)
+static struct ledger_piece get_first_piece(uint64_t at, uint64_t n)
 {
     const uint32_t shift = (uint32_t)(at & BLOCK_MASK);
     const uint32_t room = BNTI_HOST_BLOCK_PFNS - shift;
@@ -41,12 +41,12 @@ static struct ledger_piece ledger_piece_of(uint64_t at, uint64_t n)
     return piece;
 }
 
-static bool root_is_leaf(uintptr_t root)
+static bool is_root_leaf(uintptr_t root)
 {
     return root != ROOT_NONE && (root & ROOT_TAG) == 0;
 }
 
-static struct bnti_host_leaf *root_leaf(uintptr_t root)
+static struct bnti_host_leaf *get_leaf_of_root(uintptr_t root)
 {
     struct bnti_host_leaf *leaf;
 
@@ -55,17 +55,17 @@ static struct bnti_host_leaf *root_leaf(uintptr_t root)
     return leaf;
 }
 
-static uint32_t root_count(uintptr_t root)
+static uint32_t get_count_of_root(uintptr_t root)
 {
     return (uint32_t)(root >> 2);
 }
 
-static uint32_t range_pfns(const struct bnti_host_ledger *ledger, uint64_t range)
+static uint32_t count_range_pfns(const struct bnti_host_ledger *ledger, uint64_t range)
 {
     return (uint32_t)bnti_host_min(BNT_HOST_LEAF_PFNS, ledger->pfns - (range << LEAF_SHIFT));
 }
 
-size_t bnti_host_ledger_bytes(bnt_host_ledger kind, uint64_t pfns)
+size_t bnti_host_ledger_storage_bytes(bnt_host_ledger kind, uint64_t pfns)
 {
     if (kind == BNT_HOST_LEDGER_FIXED) {
         return (size_t)((pfns + BLOCK_MASK) >> BLOCK_SHIFT) * sizeof(struct bnti_host_block);
@@ -82,12 +82,12 @@ void bnti_host_ledger_init(struct bnti_host_ledger *ledger, bnt_host_ledger kind
     } else {
         ledger->roots = storage;
     }
-    memset(storage, 0, bnti_host_ledger_bytes(kind, pfns));
+    memset(storage, 0, bnti_host_ledger_storage_bytes(kind, pfns));
 }
 
-static void leaf_return(struct bnti_host_ledger *ledger, uint64_t range, uintptr_t root)
+static void free_leaf(struct bnti_host_ledger *ledger, uint64_t range, uintptr_t root)
 {
-    ledger->leaf_free(ledger->opaque, root_leaf(ledger->roots[range]),
+    ledger->leaf_free(ledger->opaque, get_leaf_of_root(ledger->roots[range]),
                       sizeof(struct bnti_host_leaf));
     ledger->roots[range] = root;
     ledger->leaves--;
@@ -99,28 +99,29 @@ void bnti_host_ledger_clear(struct bnti_host_ledger *ledger)
     ledger->retained = 0;
     ledger->leafless = 0;
     if (ledger->blocks != NULL) {
-        memset(ledger->blocks, 0, bnti_host_ledger_bytes(BNT_HOST_LEDGER_FIXED, ledger->pfns));
+        memset(ledger->blocks, 0,
+               bnti_host_ledger_storage_bytes(BNT_HOST_LEDGER_FIXED, ledger->pfns));
         return;
     }
     for (uint64_t range = 0; range << LEAF_SHIFT < ledger->pfns; range++) {
-        if (root_is_leaf(ledger->roots[range])) {
-            leaf_return(ledger, range, ROOT_NONE);
+        if (is_root_leaf(ledger->roots[range])) {
+            free_leaf(ledger, range, ROOT_NONE);
         }
         ledger->roots[range] = ROOT_NONE;
     }
 }
 
-/** The block's bits, whatever the store; false where no record says which pages are held. */
-bool bnti_host_ledger_look(const struct bnti_host_ledger *ledger, uint64_t block,
-                           struct bnti_host_block *bits)
+/** Reads the bits of a block from either store. Returns false if its range is only counted. */
+bool bnti_host_ledger_read_block(const struct bnti_host_ledger *ledger, uint64_t block,
+                                 struct bnti_host_block *bits)
 {
     if (ledger->blocks != NULL) {
         *bits = ledger->blocks[block];
         return true;
     }
     const uintptr_t root = ledger->roots[block >> (LEAF_SHIFT - BLOCK_SHIFT)];
-    if (root_is_leaf(root)) {
-        *bits = root_leaf(root)->blocks[block % BNTI_HOST_LEAF_BLOCKS];
+    if (is_root_leaf(root)) {
+        *bits = get_leaf_of_root(root)->blocks[block % BNTI_HOST_LEAF_BLOCKS];
         return true;
     }
     bits->ballooned = root == ROOT_FULL ? ~UINT64_C(0) : 0;
@@ -128,12 +129,13 @@ bool bnti_host_ledger_look(const struct bnti_host_ledger *ledger, uint64_t block
     return (root & ROOT_TAG) != ROOT_LEAFLESS;
 }
 
-bnt_host_page bnti_host_ledger_get(const struct bnti_host_ledger *ledger, uint64_t at)
+bnt_host_page bnti_host_ledger_get_page(const struct bnti_host_ledger *ledger, uint64_t at)
 {
     const uint64_t bit = UINT64_C(1) << (at & BLOCK_MASK);
     struct bnti_host_block bits;
 
-    if (!bnti_host_ledger_look(ledger, at >> BLOCK_SHIFT, &bits) || (bits.ballooned & bit) == 0) {
+    if (!bnti_host_ledger_read_block(ledger, at >> BLOCK_SHIFT, &bits) ||
+        (bits.ballooned & bit) == 0) {
         return BNT_HOST_PAGE_GUEST;
     }
     return (bits.retained & bit) != 0 ? BNT_HOST_PAGE_RETAINED : BNT_HOST_PAGE_BALLOONED;
@@ -144,17 +146,17 @@ void bnti_host_ledger_prefetch_leaf(const struct bnti_host_ledger *ledger, uint6
     const uint64_t block = at >> BLOCK_SHIFT;
     const uintptr_t root = ledger->roots[at >> LEAF_SHIFT];
 
-    if (root_is_leaf(root)) {
-        __builtin_prefetch(&root_leaf(root)->blocks[block % BNTI_HOST_LEAF_BLOCKS], 1);
+    if (is_root_leaf(root)) {
+        __builtin_prefetch(&get_leaf_of_root(root)->blocks[block % BNTI_HOST_LEAF_BLOCKS], 1);
     }
 }
 
-bool bnti_host_ledger_leafless(const struct bnti_host_ledger *ledger, uint64_t at)
+bool bnti_host_ledger_is_leafless(const struct bnti_host_ledger *ledger, uint64_t at)
 {
     return ledger->roots != NULL && (ledger->roots[at >> LEAF_SHIFT] & ROOT_TAG) == ROOT_LEAFLESS;
 }
 
-bool bnti_host_ledger_any_leafless(const struct bnti_host_ledger *ledger, uint64_t at, uint64_t n)
+bool bnti_host_ledger_has_leafless(const struct bnti_host_ledger *ledger, uint64_t at, uint64_t n)
 {
     if (ledger->leafless == 0) {
         return false;
@@ -167,12 +169,12 @@ bool bnti_host_ledger_any_leafless(const struct bnti_host_ledger *ledger, uint64
     return false;
 }
 
-bool bnti_host_ledger_none_held(const struct bnti_host_ledger *ledger, uint64_t at, uint64_t n)
+bool bnti_host_ledger_is_none_held(const struct bnti_host_ledger *ledger, uint64_t at, uint64_t n)
 {
     while (n > 0) {
-        const struct ledger_piece piece = ledger_piece_of(at, n);
+        const struct ledger_piece piece = get_first_piece(at, n);
         struct bnti_host_block bits;
-        if (!bnti_host_ledger_look(ledger, piece.block, &bits) ||
+        if (!bnti_host_ledger_read_block(ledger, piece.block, &bits) ||
             (bits.ballooned & piece.mask) != 0) {
             return false;
         }
@@ -182,12 +184,13 @@ bool bnti_host_ledger_none_held(const struct bnti_host_ledger *ledger, uint64_t 
     return true;
 }
 
-bool bnti_host_ledger_all_balloon(const struct bnti_host_ledger *ledger, uint64_t at, uint64_t n)
+bool bnti_host_ledger_is_all_ballooned(const struct bnti_host_ledger *ledger, uint64_t at,
+                                       uint64_t n)
 {
     while (n > 0) {
-        const struct ledger_piece piece = ledger_piece_of(at, n);
+        const struct ledger_piece piece = get_first_piece(at, n);
         struct bnti_host_block bits;
-        if (!bnti_host_ledger_look(ledger, piece.block, &bits) ||
+        if (!bnti_host_ledger_read_block(ledger, piece.block, &bits) ||
             (bits.ballooned & ~bits.retained & piece.mask) != piece.mask) {
             return false;
         }
@@ -197,13 +200,13 @@ bool bnti_host_ledger_all_balloon(const struct bnti_host_ledger *ledger, uint64_
     return true;
 }
 
-/** Puts a leaf behind a range that is all the guest's or all BALLOON. */
-static bool range_unfold(struct bnti_host_ledger *ledger, uint64_t range)
+/** Allocates the leaf of a range that is completely GUEST or completely BALLOON. */
+static bool allocate_leaf(struct bnti_host_ledger *ledger, uint64_t range)
 {
     const uintptr_t root = ledger->roots[range];
     struct bnti_host_leaf *leaf;
 
-    if (root_is_leaf(root)) {
+    if (is_root_leaf(root)) {
         return true;
     }
     if ((root & ROOT_TAG) == ROOT_LEAFLESS) {
@@ -215,10 +218,10 @@ static bool range_unfold(struct bnti_host_ledger *ledger, uint64_t range)
     }
     memset(leaf, 0, sizeof *leaf);
     if (root == ROOT_FULL) {
-        leaf->ballooned = range_pfns(ledger, range);
+        leaf->ballooned = count_range_pfns(ledger, range);
         for (uint32_t at = 0; at < leaf->ballooned; at += BNTI_HOST_BLOCK_PFNS) {
             leaf->blocks[at >> BLOCK_SHIFT].ballooned =
-                ledger_piece_of(at, leaf->ballooned - at).mask;
+                get_first_piece(at, leaf->ballooned - at).mask;
         }
     }
     BNTI_ASSERT(((uintptr_t)leaf & ROOT_TAG) == 0);
@@ -233,37 +236,37 @@ bool bnti_host_ledger_reserve(struct bnti_host_ledger *ledger, uint64_t at, uint
         return true;
     }
     for (uint64_t range = at >> LEAF_SHIFT; range <= (at + n - 1) >> LEAF_SHIFT; range++) {
-        if (!range_unfold(ledger, range)) {
+        if (!allocate_leaf(ledger, range)) {
             return false;
         }
     }
     return true;
 }
 
-/** The leaf that counts a piece, or NULL with FIXED. */
-static inline struct bnti_host_leaf *piece_leaf(const struct bnti_host_ledger *ledger,
-                                                const struct ledger_piece *piece)
+/** The leaf that contains a piece; NULL with FIXED. */
+static inline struct bnti_host_leaf *find_piece_leaf(const struct bnti_host_ledger *ledger,
+                                                     const struct ledger_piece *piece)
 {
     return ledger->roots == NULL
                ? NULL
-               : root_leaf(ledger->roots[piece->block >> (LEAF_SHIFT - BLOCK_SHIFT)]);
+               : get_leaf_of_root(ledger->roots[piece->block >> (LEAF_SHIFT - BLOCK_SHIFT)]);
 }
 
-static inline struct bnti_host_block *piece_block(const struct bnti_host_ledger *ledger,
-                                                  const struct ledger_piece *piece,
-                                                  struct bnti_host_leaf *leaf)
+static inline struct bnti_host_block *find_piece_block(const struct bnti_host_ledger *ledger,
+                                                       const struct ledger_piece *piece,
+                                                       struct bnti_host_leaf *leaf)
 {
     return leaf == NULL ? &ledger->blocks[piece->block]
                         : &leaf->blocks[piece->block % BNTI_HOST_LEAF_BLOCKS];
 }
 
-void bnti_host_ledger_put(struct bnti_host_ledger *ledger, uint64_t at, uint64_t n)
+void bnti_host_ledger_mark_ballooned(struct bnti_host_ledger *ledger, uint64_t at, uint64_t n)
 {
     ledger->ballooned += n;
     while (n > 0) {
-        const struct ledger_piece piece = ledger_piece_of(at, n);
-        struct bnti_host_leaf *leaf = piece_leaf(ledger, &piece);
-        struct bnti_host_block *block = piece_block(ledger, &piece, leaf);
+        const struct ledger_piece piece = get_first_piece(at, n);
+        struct bnti_host_leaf *leaf = find_piece_leaf(ledger, &piece);
+        struct bnti_host_block *block = find_piece_block(ledger, &piece, leaf);
         BNTI_ASSERT((block->ballooned & piece.mask) == 0);
         block->ballooned |= piece.mask;
         if (leaf != NULL) {
@@ -274,13 +277,13 @@ void bnti_host_ledger_put(struct bnti_host_ledger *ledger, uint64_t at, uint64_t
     }
 }
 
-void bnti_host_ledger_keep(struct bnti_host_ledger *ledger, uint64_t at, uint64_t n)
+void bnti_host_ledger_mark_retained(struct bnti_host_ledger *ledger, uint64_t at, uint64_t n)
 {
     ledger->retained += n;
     while (n > 0) {
-        const struct ledger_piece piece = ledger_piece_of(at, n);
-        struct bnti_host_leaf *leaf = piece_leaf(ledger, &piece);
-        struct bnti_host_block *block = piece_block(ledger, &piece, leaf);
+        const struct ledger_piece piece = get_first_piece(at, n);
+        struct bnti_host_leaf *leaf = find_piece_leaf(ledger, &piece);
+        struct bnti_host_block *block = find_piece_block(ledger, &piece, leaf);
         BNTI_ASSERT((block->ballooned & ~block->retained & piece.mask) == piece.mask);
         block->retained |= piece.mask;
         if (leaf != NULL) {
@@ -291,13 +294,13 @@ void bnti_host_ledger_keep(struct bnti_host_ledger *ledger, uint64_t at, uint64_
     }
 }
 
-void bnti_host_ledger_take(struct bnti_host_ledger *ledger, uint64_t at, uint64_t n)
+void bnti_host_ledger_mark_returned(struct bnti_host_ledger *ledger, uint64_t at, uint64_t n)
 {
     ledger->ballooned -= n;
     while (n > 0) {
-        const struct ledger_piece piece = ledger_piece_of(at, n);
-        struct bnti_host_leaf *leaf = piece_leaf(ledger, &piece);
-        struct bnti_host_block *block = piece_block(ledger, &piece, leaf);
+        const struct ledger_piece piece = get_first_piece(at, n);
+        struct bnti_host_leaf *leaf = find_piece_leaf(ledger, &piece);
+        struct bnti_host_block *block = find_piece_block(ledger, &piece, leaf);
         BNTI_ASSERT((block->ballooned & ~block->retained & piece.mask) == piece.mask);
         block->ballooned &= ~piece.mask;
         if (leaf != NULL) {
@@ -310,9 +313,9 @@ void bnti_host_ledger_take(struct bnti_host_ledger *ledger, uint64_t at, uint64_
 
 void bnti_host_ledger_take_retained(struct bnti_host_ledger *ledger, uint64_t at)
 {
-    const struct ledger_piece piece = ledger_piece_of(at, 1);
-    struct bnti_host_leaf *leaf = piece_leaf(ledger, &piece);
-    struct bnti_host_block *block = piece_block(ledger, &piece, leaf);
+    const struct ledger_piece piece = get_first_piece(at, 1);
+    struct bnti_host_leaf *leaf = find_piece_leaf(ledger, &piece);
+    struct bnti_host_block *block = find_piece_block(ledger, &piece, leaf);
 
     BNTI_ASSERT((block->retained & piece.mask) != 0);
     block->retained &= ~piece.mask;
@@ -320,27 +323,27 @@ void bnti_host_ledger_take_retained(struct bnti_host_ledger *ledger, uint64_t at
     if (leaf != NULL) {
         leaf->retained--;
     }
-    bnti_host_ledger_take(ledger, at, 1);
+    bnti_host_ledger_mark_returned(ledger, at, 1);
 }
 
-void bnti_host_ledger_settle_leaves(struct bnti_host_ledger *ledger, uint64_t at, uint64_t n)
+void bnti_host_ledger_free_leaves(struct bnti_host_ledger *ledger, uint64_t at, uint64_t n)
 {
     for (uint64_t range = at >> LEAF_SHIFT; range <= (at + n - 1) >> LEAF_SHIFT; range++) {
         const uintptr_t root = ledger->roots[range];
-        if (!root_is_leaf(root)) {
+        if (!is_root_leaf(root)) {
             continue;
         }
-        const struct bnti_host_leaf *leaf = root_leaf(root);
+        const struct bnti_host_leaf *leaf = get_leaf_of_root(root);
         if (leaf->ballooned == 0) {
-            leaf_return(ledger, range, ROOT_NONE);
-        } else if (leaf->ballooned == range_pfns(ledger, range) && leaf->retained == 0) {
-            leaf_return(ledger, range, ROOT_FULL);
+            free_leaf(ledger, range, ROOT_NONE);
+        } else if (leaf->ballooned == count_range_pfns(ledger, range) && leaf->retained == 0) {
+            free_leaf(ledger, range, ROOT_FULL);
         }
     }
 }
 
-/** Sets how many pages of a range are held without a leaf. */
-static void range_count_set(struct bnti_host_ledger *ledger, uint64_t range, uint32_t count)
+/** Sets the number of pages that are counted without a leaf in a range. */
+static void set_range_count(struct bnti_host_ledger *ledger, uint64_t range, uint32_t count)
 {
     ledger->roots[range] = count == 0 ? ROOT_NONE : ((uintptr_t)count << 2 | ROOT_LEAFLESS);
 }
@@ -348,13 +351,13 @@ static void range_count_set(struct bnti_host_ledger *ledger, uint64_t range, uin
 bool bnti_host_ledger_count_up(struct bnti_host_ledger *ledger, uint64_t at, uint64_t most)
 {
     const uint64_t range = at >> LEAF_SHIFT;
-    const uint32_t count = root_count(ledger->roots[range]);
+    const uint32_t count = get_count_of_root(ledger->roots[range]);
 
-    BNTI_ASSERT(ledger->roots[range] == ROOT_NONE || bnti_host_ledger_leafless(ledger, at));
+    BNTI_ASSERT(ledger->roots[range] == ROOT_NONE || bnti_host_ledger_is_leafless(ledger, at));
     if (count >= most) {
         return false;
     }
-    range_count_set(ledger, range, count + 1);
+    set_range_count(ledger, range, count + 1);
     ledger->ballooned++;
     ledger->retained++;
     ledger->leafless++;
@@ -365,36 +368,36 @@ bool bnti_host_ledger_count_down(struct bnti_host_ledger *ledger, uint64_t at)
 {
     const uint64_t range = at >> LEAF_SHIFT;
 
-    if (!bnti_host_ledger_leafless(ledger, at)) {
+    if (!bnti_host_ledger_is_leafless(ledger, at)) {
         return false;
     }
-    range_count_set(ledger, range, root_count(ledger->roots[range]) - 1);
+    set_range_count(ledger, range, get_count_of_root(ledger->roots[range]) - 1);
     ledger->ballooned--;
     ledger->retained--;
     ledger->leafless--;
     return true;
 }
 
-void bnti_host_ledger_unrecord(struct bnti_host_ledger *ledger, uint64_t at)
+void bnti_host_ledger_make_leafless(struct bnti_host_ledger *ledger, uint64_t at)
 {
     const uint64_t range = at >> LEAF_SHIFT;
-    const uint32_t count = range_pfns(ledger, range);
+    const uint32_t count = count_range_pfns(ledger, range);
 
     BNTI_ASSERT(ledger->roots[range] == ROOT_FULL);
-    range_count_set(ledger, range, count);
+    set_range_count(ledger, range, count);
     ledger->retained += count;
     ledger->leafless += count;
 }
 
-void bnti_host_ledger_range(const struct bnti_host_ledger *ledger, uint64_t at, uint64_t *first,
-                            uint64_t *n)
+void bnti_host_ledger_find_range(const struct bnti_host_ledger *ledger, uint64_t at,
+                                 uint64_t *first, uint64_t *n)
 {
     *first = at >> LEAF_SHIFT << LEAF_SHIFT;
-    *n = range_pfns(ledger, at >> LEAF_SHIFT);
+    *n = count_range_pfns(ledger, at >> LEAF_SHIFT);
 }
 
-void bnti_host_ledger_fill(struct bnti_host_ledger *ledger, uint64_t range, bool exact,
-                           uint32_t count)
+void bnti_host_ledger_fill_range(struct bnti_host_ledger *ledger, uint64_t range, bool exact,
+                                 uint32_t count)
 {
     BNTI_ASSERT(ledger->roots[range] == ROOT_NONE);
     ledger->ballooned += count;
@@ -402,12 +405,14 @@ void bnti_host_ledger_fill(struct bnti_host_ledger *ledger, uint64_t range, bool
         ledger->roots[range] = ROOT_FULL;
         return;
     }
-    range_count_set(ledger, range, count);
+    set_range_count(ledger, range, count);
     ledger->retained += count;
     ledger->leafless += count;
 }
 
-uint32_t bnti_host_ledger_leafless_count(const struct bnti_host_ledger *ledger, uint64_t at)
+uint32_t bnti_host_ledger_count_leafless(const struct bnti_host_ledger *ledger, uint64_t at)
 {
-    return bnti_host_ledger_leafless(ledger, at) ? root_count(ledger->roots[at >> LEAF_SHIFT]) : 0;
+    return bnti_host_ledger_is_leafless(ledger, at)
+               ? get_count_of_root(ledger->roots[at >> LEAF_SHIFT])
+               : 0;
 }

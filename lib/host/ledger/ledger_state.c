@@ -1,9 +1,8 @@
 /*
- * The page ledger in a saved state: 2 MiB ranges one after another, runs of empty and of full ones
- * in one.
+ * The page ledger in a saved state: a sequence of 2 MiB ranges. Consecutive empty or full ranges
+ * are stored as one entry.
  *
- * What is saved does not depend on the store; what is loaded goes into whichever store there is, by
- * the calls of ledger.c.
+ * The saved form does not depend on the store, and can be loaded into either store.
  */
 #include "lib/host/ledger/host_ledger.h"
 
@@ -12,10 +11,10 @@
 #include <string.h>
 
 typedef enum range_kind {
-    RANGE_NONE = 0, /* and a u32: ranges in a row */
-    RANGE_FULL,     /* the same */
-    RANGE_PAGES,    /* and the bits of each block */
-    RANGE_COUNT     /* and a u32: pages held without a leaf */
+    RANGE_NONE = 0, /* followed by a u32: number of empty ranges */
+    RANGE_FULL,     /* followed by a u32: number of full ranges */
+    RANGE_PAGES,    /* followed by the bits of each block */
+    RANGE_COUNT     /* followed by a u32: number of counted pages */
 } range_kind;
 
 struct range_image {
@@ -24,26 +23,26 @@ struct range_image {
     struct bnti_host_block blocks[BNTI_HOST_LEAF_BLOCKS];
 };
 
-static uint32_t bits_count(uint64_t bits)
+static uint32_t count_set_bits(uint64_t bits)
 {
     return (uint32_t)__builtin_popcountll(bits);
 }
 
-/** First position and length of a range, in memory. */
-static uint64_t range_at(uint64_t range)
+/** First position of a range. */
+static uint64_t get_range_start(uint64_t range)
 {
     return range * BNT_HOST_LEAF_PFNS;
 }
 
-static uint32_t range_pfns(const struct bnti_host_ledger *ledger, uint64_t range)
+static uint32_t get_range_pfns(const struct bnti_host_ledger *ledger, uint64_t range)
 {
-    return (uint32_t)bnti_host_min(BNT_HOST_LEAF_PFNS, ledger->pfns - range_at(range));
+    return (uint32_t)bnti_host_min(BNT_HOST_LEAF_PFNS, ledger->pfns - get_range_start(range));
 }
 
-/** The bits of a range's nth block that lie in memory. */
-static uint64_t block_mask(const struct bnti_host_ledger *ledger, uint64_t range, uint32_t n)
+/** The bits of the nth block of a range that are inside memory. */
+static uint64_t get_block_mask(const struct bnti_host_ledger *ledger, uint64_t range, uint32_t n)
 {
-    const uint32_t pfns = range_pfns(ledger, range);
+    const uint32_t pfns = get_range_pfns(ledger, range);
     const uint32_t first = n * BNTI_HOST_BLOCK_PFNS;
 
     if (first >= pfns) {
@@ -53,40 +52,41 @@ static uint64_t block_mask(const struct bnti_host_ledger *ledger, uint64_t range
                                                 : (UINT64_C(1) << (pfns - first)) - 1;
 }
 
-static void range_look(const struct bnti_host_ledger *ledger, uint64_t range,
-                       struct range_image *image)
+static void build_range_image(const struct bnti_host_ledger *ledger, uint64_t range,
+                              struct range_image *image)
 {
     const uint64_t first = range * BNTI_HOST_LEAF_BLOCKS;
     uint32_t held = 0;
     uint32_t kept = 0;
 
     memset(image, 0, sizeof *image);
-    image->count = bnti_host_ledger_leafless_count(ledger, range_at(range));
+    image->count = bnti_host_ledger_count_leafless(ledger, get_range_start(range));
     if (image->count != 0) {
         image->kind = RANGE_COUNT;
         return;
     }
     for (uint32_t n = 0; n < BNTI_HOST_LEAF_BLOCKS; n++) {
-        const uint64_t mask = block_mask(ledger, range, n);
-        if (mask != 0 && bnti_host_ledger_look(ledger, first + n, &image->blocks[n])) {
+        const uint64_t mask = get_block_mask(ledger, range, n);
+        if (mask != 0 && bnti_host_ledger_read_block(ledger, first + n, &image->blocks[n])) {
             image->blocks[n].ballooned &= mask;
-            held += bits_count(image->blocks[n].ballooned);
-            kept += bits_count(image->blocks[n].retained);
+            held += count_set_bits(image->blocks[n].ballooned);
+            kept += count_set_bits(image->blocks[n].retained);
         }
     }
     image->kind = held == 0 ? RANGE_NONE : RANGE_PAGES;
-    if (held == range_pfns(ledger, range) && kept == 0) {
+    if (held == get_range_pfns(ledger, range) && kept == 0) {
         image->kind = RANGE_FULL;
     }
 }
 
-/** Puts one block's pages into an empty range. False for bits that no ledger has, or no leaf. */
-static bool block_make(struct bnti_host_ledger *ledger, uint64_t range, uint32_t n,
-                       const struct bnti_host_block *bits)
+/** Marks the pages of one block in an empty range. Returns false for invalid bits, or if no leaf
+ * can be allocated. */
+static bool load_block_bits(struct bnti_host_ledger *ledger, uint64_t range, uint32_t n,
+                            const struct bnti_host_block *bits)
 {
-    const uint64_t at = range_at(range) + (uint64_t)n * BNTI_HOST_BLOCK_PFNS;
+    const uint64_t at = get_range_start(range) + (uint64_t)n * BNTI_HOST_BLOCK_PFNS;
 
-    if ((bits->ballooned & ~block_mask(ledger, range, n)) != 0 ||
+    if ((bits->ballooned & ~get_block_mask(ledger, range, n)) != 0 ||
         (bits->retained & ~bits->ballooned) != 0) {
         return false;
     }
@@ -95,41 +95,41 @@ static bool block_make(struct bnti_host_ledger *ledger, uint64_t range, uint32_t
     }
     for (uint32_t i = 0; i < BNTI_HOST_BLOCK_PFNS; i++) {
         if ((bits->ballooned >> i & 1) != 0) {
-            bnti_host_ledger_put(ledger, at + i, 1);
+            bnti_host_ledger_mark_ballooned(ledger, at + i, 1);
         }
         if ((bits->retained >> i & 1) != 0) {
-            bnti_host_ledger_keep(ledger, at + i, 1);
+            bnti_host_ledger_mark_retained(ledger, at + i, 1);
         }
     }
     return true;
 }
 
-/** Makes the range, which is empty, what the image says. False: the store cannot. */
-static bool range_make(struct bnti_host_ledger *ledger, uint64_t range,
+/** Loads an empty range from its image. Returns false if the store cannot represent it. */
+static bool load_range(struct bnti_host_ledger *ledger, uint64_t range,
                        const struct range_image *image)
 {
-    const uint32_t pfns = range_pfns(ledger, range);
+    const uint32_t pfns = get_range_pfns(ledger, range);
     bool made = true;
 
     if (image->kind == RANGE_COUNT) {
         if (ledger->roots == NULL || image->count == 0 || image->count > pfns) {
             return false;
         }
-        bnti_host_ledger_fill(ledger, range, false, image->count);
+        bnti_host_ledger_fill_range(ledger, range, false, image->count);
     } else if (image->kind == RANGE_FULL && ledger->roots != NULL) {
-        bnti_host_ledger_fill(ledger, range, true, pfns);
+        bnti_host_ledger_fill_range(ledger, range, true, pfns);
     } else if (image->kind == RANGE_FULL) {
-        bnti_host_ledger_put(ledger, range_at(range), pfns);
+        bnti_host_ledger_mark_ballooned(ledger, get_range_start(range), pfns);
     } else {
         for (uint32_t n = 0; n < BNTI_HOST_LEAF_BLOCKS && made; n++) {
-            made = block_make(ledger, range, n, &image->blocks[n]);
+            made = load_block_bits(ledger, range, n, &image->blocks[n]);
         }
-        bnti_host_ledger_settle(ledger, range_at(range), 1);
+        bnti_host_ledger_settle(ledger, get_range_start(range), 1);
     }
     return made;
 }
 
-static void range_pack(struct bnti_pack *pack, struct range_image *image)
+static void pack_range(struct bnti_pack *pack, struct range_image *image)
 {
     bnti_pack_u8(pack, &image->kind);
     if (image->kind != RANGE_PAGES) {
@@ -143,89 +143,89 @@ static void range_pack(struct bnti_pack *pack, struct range_image *image)
     }
 }
 
-static bool range_repeats(const struct range_image *image)
+static bool does_range_repeat(const struct range_image *image)
 {
     return image->kind == RANGE_NONE || image->kind == RANGE_FULL;
 }
 
-static void ranges_load(struct bnti_pack *pack, struct bnti_host_ledger *ledger, uint64_t ranges)
+static void load_ranges(struct bnti_pack *pack, struct bnti_host_ledger *ledger, uint64_t ranges)
 {
     uint64_t range = 0;
 
     while (range < ranges && !pack->failed) {
         struct range_image image = {0};
-        range_pack(pack, &image);
-        uint64_t run = range_repeats(&image) ? image.count : 1;
+        pack_range(pack, &image);
+        uint64_t run = does_range_repeat(&image) ? image.count : 1;
         if (run == 0 || run > ranges - range) {
             pack->failed = true;
         }
         for (; run > 0 && !pack->failed; run--) {
-            pack->failed = image.kind != RANGE_NONE && !range_make(ledger, range, &image);
+            pack->failed = image.kind != RANGE_NONE && !load_range(ledger, range, &image);
             range++;
         }
     }
 }
 
-static void ranges_save(struct bnti_pack *pack, const struct bnti_host_ledger *ledger,
+static void save_ranges(struct bnti_pack *pack, const struct bnti_host_ledger *ledger,
                         uint64_t ranges)
 {
     struct range_image image;
     struct range_image next = {0};
     uint64_t range = 0;
 
-    range_look(ledger, 0, &image);
+    build_range_image(ledger, 0, &image);
     while (range < ranges) {
         uint32_t run = 0;
         do {
             range++;
             run++;
             if (range < ranges) {
-                range_look(ledger, range, &next);
+                build_range_image(ledger, range, &next);
             }
-        } while (range < ranges && range_repeats(&image) && next.kind == image.kind &&
+        } while (range < ranges && does_range_repeat(&image) && next.kind == image.kind &&
                  run < UINT32_MAX);
-        if (range_repeats(&image)) {
+        if (does_range_repeat(&image)) {
             image.count = run;
         }
-        range_pack(pack, &image);
+        pack_range(pack, &image);
         image = next;
     }
 }
 
-static void ranges_pack(struct bnti_pack *pack, struct bnti_host_ledger *ledger)
+static void pack_ranges(struct bnti_pack *pack, struct bnti_host_ledger *ledger)
 {
     const uint64_t ranges = (ledger->pfns + BNT_HOST_LEAF_PFNS - 1) / BNT_HOST_LEAF_PFNS;
 
-    if (bnti_pack_loads(pack)) {
-        ranges_load(pack, ledger, ranges);
+    if (bnti_pack_is_loading(pack)) {
+        load_ranges(pack, ledger, ranges);
     } else {
-        ranges_save(pack, ledger, ranges);
+        save_ranges(pack, ledger, ranges);
     }
 }
 
-/** Whether the ledger counts only pages that are memory. */
-static bool ledger_in_memory(struct bnt_host *host)
+/** Whether all pages in the ledger are inside guest memory. */
+static bool is_ledger_in_memory(struct bnt_host *host)
 {
     const struct bnti_host_ledger *ledger = &host->ledger;
     uint64_t first = 0;
     uint64_t n = 0;
 
     for (uint64_t at = 0; at < ledger->pfns; at = first + n) {
-        bnti_host_ledger_range(ledger, at, &first, &n);
-        const uint64_t memory = bnti_host_memory_within(host, first, n);
-        if (bnti_host_ledger_leafless(ledger, first)) {
-            if (bnti_host_ledger_leafless_count(ledger, first) > memory) {
+        bnti_host_ledger_find_range(ledger, at, &first, &n);
+        const uint64_t memory = bnti_host_count_memory_within(host, first, n);
+        if (bnti_host_ledger_is_leafless(ledger, first)) {
+            if (bnti_host_ledger_count_leafless(ledger, first) > memory) {
                 return false;
             }
             continue;
         }
         for (uint64_t i = 0; memory < n && i < n; i++) {
             const uint64_t pfn = host->config.memory.first_pfn + first + i;
-            if (memory == 0 && bnti_host_ledger_none_held(ledger, first, n)) {
+            if (memory == 0 && bnti_host_ledger_is_none_held(ledger, first, n)) {
                 break;
             }
-            if (bnti_host_ledger_get(ledger, first + i) != BNT_HOST_PAGE_GUEST &&
-                !bnti_host_memory(host, pfn, 1)) {
+            if (bnti_host_ledger_get_page(ledger, first + i) != BNT_HOST_PAGE_GUEST &&
+                !bnti_host_is_memory(host, pfn, 1)) {
                 return false;
             }
         }
@@ -235,9 +235,9 @@ static bool ledger_in_memory(struct bnt_host *host)
 
 void bnti_host_ledger_pack(struct bnti_pack *pack, struct bnt_host *host)
 {
-    ranges_pack(pack, &host->ledger);
-    if (bnti_pack_loads(pack)) { /* saving is not made to walk all of memory */
+    pack_ranges(pack, &host->ledger);
+    if (bnti_pack_is_loading(pack)) { /* not when saving, since it walks all of memory */
         bnti_pack_require(pack,
-                          host->ledger.ballooned <= host->memory_pfns && ledger_in_memory(host));
+                          host->ledger.ballooned <= host->memory_pfns && is_ledger_in_memory(host));
     }
 }

@@ -1,20 +1,20 @@
 /*
- * VMware's wire: what a START negotiated, the doorbell, and the script of answers to calls.
+ * VMware's wire: the negotiated session, the doorbell, and scripted answers to calls.
  *
- * The guest learns of a target or reset by its next call, or by the doorbell if it has set one.
+ * The guest learns of a target or a reset by its next call, and by the doorbell if it has set one.
  * calls.c serves the calls.
  */
 #include "lib/host/wire/host_wire.h"
 
 #include "lib/base/pack.h"
 
-static void doorbell_ring(struct bnt_host *host)
+static void ring_doorbell(struct bnt_host *host)
 {
     host->vmware.ring_due = host->vmware.ring_due || host->vmware.doorbell_set;
 }
 
-/** The one transition: whether the guest's session goes on, and with which capabilities. */
-static void session_set(struct bnti_host_vmware *vmware, bool started, uint64_t capabilities)
+/** The only transition of a session: whether it is started, and with which capabilities. */
+static void set_vmware_session(struct bnti_host_vmware *vmware, bool started, uint64_t capabilities)
 {
     vmware->started = started;
     vmware->capabilities = capabilities;
@@ -22,25 +22,25 @@ static void session_set(struct bnti_host_vmware *vmware, bool started, uint64_t 
 
 void bnti_host_vmware_start(struct bnt_host *host, uint64_t capabilities)
 {
-    session_set(&host->vmware, true, capabilities);
+    set_vmware_session(&host->vmware, true, capabilities);
 }
 
 void bnti_host_vmware_stop(struct bnt_host *host)
 {
     struct bnti_host_vmware *vmware = &host->vmware;
 
-    session_set(vmware, false, vmware->capabilities);
+    set_vmware_session(vmware, false, vmware->capabilities);
     vmware->doorbell_set = false;
     vmware->ring_due = false;
     vmware->guest_id = BNT_VMWARE_GUEST_UNKNOWN;
 }
 
-void bnti_host_vmware_guest_set(struct bnt_host *host, uint64_t guest_id)
+void bnti_host_vmware_set_guest(struct bnt_host *host, uint64_t guest_id)
 {
     host->vmware.guest_id = guest_id;
 }
 
-void bnti_host_vmware_doorbell_set(struct bnt_host *host, uint64_t context, uint64_t resource)
+void bnti_host_vmware_set_doorbell(struct bnt_host *host, uint64_t context, uint64_t resource)
 {
     struct bnti_host_vmware *vmware = &host->vmware;
 
@@ -52,11 +52,11 @@ void bnti_host_vmware_doorbell_set(struct bnt_host *host, uint64_t context, uint
 
 /* ---- The table ---- */
 
-static bool vmware_config_valid(const struct bnt_host_config *config)
+static bool is_vmware_config_valid(const struct bnt_host_config *config)
 {
     const uint64_t capabilities = config->vmware.capabilities;
 
-    /* A batch is judged in one piece. */
+    /* A batch is decided in one piece. */
     return config->requests.pfns_max >= BNT_VMWARE_BATCH_MAX &&
            (capabilities & ~(uint64_t)BNT_VMWARE_CAPS_ALL) == 0 &&
            ((capabilities & BNT_VMWARE_CAP_BATCHED_2M) == 0 ||
@@ -69,25 +69,25 @@ static bool vmware_has_epochs(const struct bnt_host_config *config)
     return true;
 }
 
-static bnt_status vmware_reset_possible(const struct bnt_host *host)
+static bnt_status check_vmware_reset(const struct bnt_host *host)
 {
     return host->vmware.started ? BNT_OK : BNT_E_STATE;
 }
 
-/** Everything is answered RESET until START. */
-static void vmware_reset_announce(struct bnt_host *host)
+/** Every call is answered with RESET until the next START. */
+static void announce_vmware_reset(struct bnt_host *host)
 {
-    session_set(&host->vmware, false, 0);
-    doorbell_ring(host);
+    set_vmware_session(&host->vmware, false, 0);
+    ring_doorbell(host);
 }
 
-static bool vmware_is_told_first(const struct bnt_host *host)
+static bool does_vmware_tell_first(const struct bnt_host *host)
 {
     (void)host;
     return true;
 }
 
-static void vmware_info(const struct bnt_host *host, struct bnt_host_info *info)
+static void fill_vmware_info(const struct bnt_host *host, struct bnt_host_info *info)
 {
     info->target.actual_pfns = host->ledger.ballooned;
     info->vmware.capabilities = host->vmware.started ? host->vmware.capabilities : 0;
@@ -98,18 +98,18 @@ const struct bnti_host_wire bnti_host_wire_vmware = {
     .pfn_max = BNT_VMWARE_ENTRY_PFN_MAX,
     .batch_max = BNT_VMWARE_BATCH_MAX,
     .has_calls = true,
-    .config_valid = vmware_config_valid,
+    .config_valid = is_vmware_config_valid,
     .has_epochs = vmware_has_epochs,
-    .reset_possible = vmware_reset_possible,
-    .reset_announce = vmware_reset_announce,
-    .target_announce = doorbell_ring,
-    .is_told_first = vmware_is_told_first,
-    .info = vmware_info,
+    .reset_possible = check_vmware_reset,
+    .reset_announce = announce_vmware_reset,
+    .target_announce = ring_doorbell,
+    .is_told_first = does_vmware_tell_first,
+    .info = fill_vmware_info,
 };
 
 /* ---- The script ---- */
 
-bool bnti_host_vmware_scripted(struct bnt_host *host, uint32_t command, int32_t *status)
+bool bnti_host_vmware_find_scripted(struct bnt_host *host, uint32_t command, int32_t *status)
 {
     for (uint32_t i = 0; i < host->vmware.rule_count; i++) {
         struct bnt_host_call_rule *rule = &host->vmware.rules[i];
@@ -123,8 +123,9 @@ bool bnti_host_vmware_scripted(struct bnt_host *host, uint32_t command, int32_t 
     return false;
 }
 
-/** The last answer for a command; NULL: none. */
-static struct bnt_host_call_rule *script_last(struct bnti_host_vmware *vmware, uint32_t command)
+/** The last scripted answer for a command; NULL if there is none. */
+static struct bnt_host_call_rule *find_last_scripted_answer(struct bnti_host_vmware *vmware,
+                                                            uint32_t command)
 {
     for (uint32_t i = vmware->rule_count; i > 0; i--) {
         if (vmware->rules[i - 1].command == command) {
@@ -134,7 +135,7 @@ static struct bnt_host_call_rule *script_last(struct bnti_host_vmware *vmware, u
     return NULL;
 }
 
-static void script_compact(struct bnti_host_vmware *vmware)
+static void remove_spent_answers(struct bnti_host_vmware *vmware)
 {
     uint32_t left = 0;
 
@@ -156,13 +157,13 @@ bnt_status bnt_host_call_rule_add(struct bnt_host *host, const struct bnt_host_c
     if (host->busy != BNTI_HOST_IDLE) {
         return BNT_E_REENTRANT;
     }
-    struct bnt_host_call_rule *last = script_last(vmware, rule->command);
+    struct bnt_host_call_rule *last = find_last_scripted_answer(vmware, rule->command);
     if (last != NULL && last->status == rule->status) {
-        last->count = bnti_host_count_add(last->count, rule->count);
+        last->count = bnti_host_add_counts(last->count, rule->count);
         return BNT_OK;
     }
     if (vmware->rule_count == BNT_HOST_CALL_RULES_MAX) {
-        script_compact(vmware);
+        remove_spent_answers(vmware);
     }
     if (vmware->rule_count == BNT_HOST_CALL_RULES_MAX) {
         return BNT_E_LIMIT;
@@ -177,7 +178,8 @@ void bnti_host_vmware_script_clear(struct bnt_host *host)
     host->vmware.rule_count = 0;
 }
 
-/** What a START negotiated is a part of what could be offered; the batch page is work space. */
+/** Saves or loads the session. Negotiated capabilities must be among the offered ones. The batch
+ * page is work space and is not saved. */
 void bnti_host_vmware_pack(struct bnti_pack *pack, struct bnt_host *host)
 {
     struct bnti_host_vmware *vmware = &host->vmware;

@@ -1,30 +1,30 @@
 /*
- * The floor `wire` of the device core: what reaches the guest, and how its buffers and calls reach
- * the device.
+ * The floor `wire` of the device core: announcements to the guest, and the guest's buffers and
+ * calls.
  *
- * Two wires serve one balloon: VIRTIO's registers and queues, and VMware's calls. The floors above
- * ask the table that init chose, and never which wire it is. Buffers are served through the rows of
- * their roles, so that nothing here knows a feature.
+ * There are two wires: VIRTIO's registers and queues, and VMware's calls. The floors above use the
+ * table of functions that init chose, and do not depend on which wire it is. Buffers are served
+ * through the functions of their role, so that this floor knows no feature.
  */
 #ifndef LIB_HOST_WIRE_HOST_WIRE_H
 #define LIB_HOST_WIRE_HOST_WIRE_H
 
 #include "lib/host/core/host_core.h"
 
-/** What a wire does in its own way. */
+/** The functions and values that differ between the wires. */
 struct bnti_host_wire {
     uint64_t pfn_max;   /**< highest PFN that it can carry */
-    uint32_t batch_max; /**< entries of its batch page; 0: it has none */
-    bool has_calls;     /**< the guest calls; else it uses registers and queues */
+    uint32_t batch_max; /**< entries of its batch page; 0: no batch page */
+    bool has_calls;     /**< the guest makes calls instead of using queues */
     bool (*config_valid)(const struct bnt_host_config *config);
-    /** Whether the balloon can be reset: then epochs begin at 1. */
+    /** Whether the balloon can be reset. Then epochs begin at 1. */
     bool (*has_epochs)(const struct bnt_host_config *config);
-    /** Why the balloon cannot be reset now, or OK. */
+    /** The reason why the balloon cannot be reset now, or OK. */
     bnt_status (*reset_possible)(const struct bnt_host *host);
     void (*reset_announce)(struct bnt_host *host);
-    /** The guest is to read its target. */
+    /** Makes the guest read its target. */
     void (*target_announce)(struct bnt_host *host);
-    /** Whether the guest uses a page again only after the device accepted its deflate. */
+    /** Whether the guest reuses a page only after the device accepted its deflate. */
     bool (*is_told_first)(const struct bnt_host *host);
     void (*info)(const struct bnt_host *host, struct bnt_host_info *info);
 };
@@ -32,19 +32,19 @@ struct bnti_host_wire {
 extern const struct bnti_host_wire bnti_host_wire_virtio;
 extern const struct bnti_host_wire bnti_host_wire_vmware;
 
-/** What serves the buffers of one queue. NULL where there is nothing to do. */
+/** The functions that serve the buffers of one queue. Unused ones are NULL. */
 struct bnti_host_role_row {
-    /** Serves a buffer that was popped, or begins to: job.active says which. */
+    /** Serves a popped buffer. If job.active is set afterwards, it is not completed yet. */
     void (*begin)(struct bnt_host *host, const struct bnt_vq_chain *chain);
-    /** Serves a unit's worth of the job. */
+    /** Serves one unit of the job. */
     void (*unit)(struct bnt_host *host);
-    /** A job was loaded: makes what it is judged by. */
+    /** After a job was loaded: computes what the saved state does not contain. */
     void (*loaded)(struct bnt_host *host);
-    /** Whether a device can have saved such a job. */
+    /** Whether a loaded job is valid. */
     bool (*is_valid)(const struct bnt_host *host);
-    /** Whether the device keeps a buffer of this queue to return it later, and which. */
+    /** Whether the device holds a buffer of this queue, and the head of that buffer. */
     bool (*keeps)(const struct bnt_host *host, uint16_t *head);
-    /** The queue was reset: that buffer is gone. */
+    /** Called when the queue was reset: the held buffer is lost. */
     void (*queue_forget)(struct bnt_host *host);
 };
 
@@ -52,64 +52,67 @@ struct bnti_host_role_row {
 extern const struct bnt_queue_provider bnti_host_rings;
 
 /* queue.c */
-/** Returns a buffer; false if that broke the device. */
-bool bnti_host_push(struct bnt_host *host, bnt_balloon_queue role, uint16_t head, uint32_t len);
-/** Ends a batch of pushes: asks whether the driver wants an interrupt. */
-void bnti_host_flush(struct bnt_host *host, bnt_balloon_queue role);
-/** Copies out of or into a chain; false if that broke the device. */
-bool bnti_host_read(struct bnt_host *host, bnt_balloon_queue role, const struct bnt_vq_chain *chain,
-                    uint64_t offset, void *dst, uint32_t bytes);
-bool bnti_host_write(struct bnt_host *host, bnt_balloon_queue role,
-                     const struct bnt_vq_chain *chain, uint64_t offset, const void *src,
-                     uint32_t bytes);
-/** A violation that the device does not survive. */
-void bnti_host_break(struct bnt_host *host, const struct bnt_diag *diag);
-/** The same of a queue, whose call failed with `status`. */
-void bnti_host_queue_break(struct bnt_host *host, bnt_balloon_queue role, bnt_status status,
+/** Returns a buffer to the driver. Returns false if that broke the device. */
+bool bnti_host_push_buffer(struct bnt_host *host, bnt_balloon_queue role, uint16_t head,
+                           uint32_t len);
+/** Ends a batch of returned buffers, and checks whether the driver wants an interrupt. */
+void bnti_host_flush_queue(struct bnt_host *host, bnt_balloon_queue role);
+/** Copies out of or into a chain. Returns false if that broke the device. */
+bool bnti_host_read_chain(struct bnt_host *host, bnt_balloon_queue role,
+                          const struct bnt_vq_chain *chain, uint64_t offset, void *dst,
+                          uint32_t bytes);
+bool bnti_host_write_chain(struct bnt_host *host, bnt_balloon_queue role,
+                           const struct bnt_vq_chain *chain, uint64_t offset, const void *src,
+                           uint32_t bytes);
+/** Breaks the device after a violation by the driver: sets NEEDS_RESET. */
+void bnti_host_break_device(struct bnt_host *host, const struct bnt_diag *diag);
+/** Breaks the device because a call of the queue provider failed with `status`. */
+void bnti_host_break_queue(struct bnt_host *host, bnt_balloon_queue role, bnt_status status,
                            struct bnt_diag *diag);
-/** The next step looks into the queue, kicked or not. */
-void bnti_host_queue_wake(struct bnt_host *host, bnt_balloon_queue role);
-void bnti_host_kick_all(struct bnt_host *host);
-/** The queue is as before it was enabled. */
-void bnti_host_queue_forget(struct bnt_host *host, bnt_balloon_queue role);
-/** The queue of an index; BNT_BALLOON_QUEUE_COUNT: there is none. */
-bnt_balloon_queue bnti_host_queue_role(const struct bnt_host *host, uint16_t index);
-/** Gives the queues their indices, by the features that are negotiated now. */
-void bnti_host_queues_number(struct bnt_host *host);
+/** Makes the next step poll the queue, kicked or not. */
+void bnti_host_wake_queue(struct bnt_host *host, bnt_balloon_queue role);
+void bnti_host_kick_all_queues(struct bnt_host *host);
+/** Resets a queue to its state before it was enabled. */
+void bnti_host_clear_queue(struct bnt_host *host, bnt_balloon_queue role);
+/** Finds the queue with an index; BNT_BALLOON_QUEUE_COUNT if there is none. */
+bnt_balloon_queue bnti_host_find_queue_role(const struct bnt_host *host, uint16_t index);
+/** Sets the indices of the queues according to the negotiated features. */
+void bnti_host_number_queues(struct bnt_host *host);
 void bnti_host_queues_pack(struct bnti_pack *pack, struct bnt_host *host);
 
 /* serve.c */
-/** Takes buffers of a queue and serves them, as far as the budget goes. */
-void bnti_host_queue_serve(struct bnt_host *host, bnt_balloon_queue role, uint32_t *budget);
+/** Takes buffers of a queue and serves them while the budget lasts. */
+void bnti_host_serve_queue(struct bnt_host *host, bnt_balloon_queue role, uint32_t *budget);
 
 /* job.c */
-/** A buffer was taken: nothing is known of it yet. */
+/** Begins with a buffer that was taken from a queue. */
 void bnti_host_job_open(struct bnt_host *host, bnt_balloon_queue role,
                         const struct bnt_vq_chain *chain);
-/** It is a job of so many entries; it is done. */
+/** Starts a job with a number of entries, or ends it. */
 void bnti_host_job_start(struct bnt_host *host, uint64_t entries);
 void bnti_host_job_end(struct bnt_host *host);
-/** The same, and no suspend waits for it any more. */
+/** Ends the job without serving the rest, and cancels a suspend that waits for it. */
 void bnti_host_job_abandon(struct bnt_host *host);
-/** Whether the device is to be suspended as soon as the job is done. */
-void bnti_host_suspend_after_job(struct bnt_host *host, bool due);
-/** Serves a unit's worth of the writable segments of a report or hint; true when that was all. */
-bool bnti_host_job_segments(struct bnt_host *host,
-                            bool (*serve)(struct bnt_host *host, const struct bnt_vq_seg *seg,
-                                          uint16_t head));
-/** Whether a device can have saved such a job of segments. */
-bool bnti_host_job_segments_valid(const struct bnt_host *host);
+/** Sets whether the device must be suspended when the job is completed. */
+void bnti_host_set_suspend_due(struct bnt_host *host, bool due);
+/** Serves one unit of the writable segments of a free page report or hint. Returns true when all
+ * are served. */
+bool bnti_host_job_serve_segments(struct bnt_host *host,
+                                  bool (*serve)(struct bnt_host *host, const struct bnt_vq_seg *seg,
+                                                uint16_t head));
+/** Whether a loaded job of segments is valid. */
+bool bnti_host_job_are_segments_valid(const struct bnt_host *host);
 void bnti_host_job_pack(struct bnti_pack *pack, struct bnt_host *host);
 
-/* host_vmware.c: what is negotiated on VMware's wire, and the script of its calls */
-/** START: the guest and the device know these capabilities. */
+/* host_vmware.c: the session on VMware's wire, and the scripted answers */
+/** Begins a session after START, with the capabilities of both sides. */
 void bnti_host_vmware_start(struct bnt_host *host, uint64_t capabilities);
-/** What an earlier START brought is over, doorbell and identity included. */
+/** Ends the session, and clears the doorbell and the guest's identity. */
 void bnti_host_vmware_stop(struct bnt_host *host);
-void bnti_host_vmware_guest_set(struct bnt_host *host, uint64_t guest_id);
-void bnti_host_vmware_doorbell_set(struct bnt_host *host, uint64_t context, uint64_t resource);
-/** The status that the script has for this call; false if it has none. */
-bool bnti_host_vmware_scripted(struct bnt_host *host, uint32_t command, int32_t *status);
+void bnti_host_vmware_set_guest(struct bnt_host *host, uint64_t guest_id);
+void bnti_host_vmware_set_doorbell(struct bnt_host *host, uint64_t context, uint64_t resource);
+/** Finds the scripted status of this call. Returns false if there is none. */
+bool bnti_host_vmware_find_scripted(struct bnt_host *host, uint32_t command, int32_t *status);
 void bnti_host_vmware_script_clear(struct bnt_host *host);
 void bnti_host_vmware_pack(struct bnti_pack *pack, struct bnt_host *host);
 

@@ -1,9 +1,9 @@
 /*
- * The buffer that is being served: begun in one step, perhaps ended in another.
+ * The buffer being served. It may be begun in one step and completed in another.
  *
- * How long a buffer takes is its driver's to choose, how long a step takes is not: a unit of the
- * budget covers so much of a request, report or hint, and what is left waits in `job`. serve.c goes
- * on with it, the row of its role does the work.
+ * The driver chooses how long a buffer is, but must not choose how long a step takes. Therefore one
+ * unit of the budget covers only a bounded part of a request, free page report or hint; `job`
+ * stores the progress. serve.c continues the job with the functions of its role.
  */
 #include "lib/host/wire/host_wire.h"
 
@@ -34,14 +34,14 @@ void bnti_host_job_abandon(struct bnt_host *host)
     host->suspend_due = false;
 }
 
-void bnti_host_suspend_after_job(struct bnt_host *host, bool due)
+void bnti_host_set_suspend_due(struct bnt_host *host, bool due)
 {
     host->suspend_due = due;
 }
 
-bool bnti_host_job_segments(struct bnt_host *host,
-                            bool (*serve)(struct bnt_host *host, const struct bnt_vq_seg *seg,
-                                          uint16_t head))
+bool bnti_host_job_serve_segments(struct bnt_host *host,
+                                  bool (*serve)(struct bnt_host *host, const struct bnt_vq_seg *seg,
+                                                uint16_t head))
 {
     struct bnti_host_job *job = &host->job;
 
@@ -58,14 +58,14 @@ bool bnti_host_job_segments(struct bnt_host *host,
 
 /* ---- In a saved state ---- */
 
-bool bnti_host_job_segments_valid(const struct bnt_host *host)
+bool bnti_host_job_are_segments_valid(const struct bnt_host *host)
 {
     const struct bnti_host_job *job = &host->job;
 
     return job->total == job->chain.writable_count && job->first == 0 && job->piece == 0;
 }
 
-static void chain_pack(struct bnti_pack *pack, struct bnt_host *host)
+static void pack_chain(struct bnti_pack *pack, struct bnt_host *host)
 {
     struct bnt_vq_chain *chain = &host->job.chain;
     uint64_t readable = 0;
@@ -89,26 +89,28 @@ static void chain_pack(struct bnti_pack *pack, struct bnt_host *host)
         bnti_pack_u32(pack, &host->segs[i].bytes);
         *(i < chain->readable_count ? &readable : &writable) += host->segs[i].bytes;
     }
-    /* A provider reads by the head, and may leave segments out. */
+    /* A provider may read by the head, and need not fill in segments. */
     bnti_pack_require(pack, host->provided || (readable == chain->readable_bytes &&
                                                writable == chain->writable_bytes));
 }
 
-static bool job_valid(const struct bnt_host *host)
+static bool is_job_valid(const struct bnt_host *host)
 {
     const struct bnti_host_job *job = &host->job;
 
-    /* The queue of a buffer that is not done is looked at by the next step. */
+    /* The queue of an unfinished job must be marked as kicked, so that the next step continues with
+     * it. */
     if (job->role >= BNT_BALLOON_QUEUE_COUNT || !host->queues[job->role].exists ||
         !host->queues[job->role].kicked || !bnt_dev_live(&host->dev) || job->done >= job->total ||
-        !(host->provided || bnti_vq_dev_is_out(&host->queues[job->role].vq, job->chain.head))) {
+        !(host->provided ||
+          bnti_vq_dev_is_in_flight(&host->queues[job->role].vq, job->chain.head))) {
         return false;
     }
     return host->roles[job->role]->is_valid != NULL && host->roles[job->role]->is_valid(host);
 }
 
-/** The verdicts that were decided; the PFNs are in guest memory still. */
-static void verdicts_pack(struct bnti_pack *pack, struct bnt_host *host)
+/** Saves or loads the decided verdicts. The PFNs are still in guest memory. */
+static void pack_verdicts(struct bnti_pack *pack, struct bnt_host *host)
 {
     const struct bnti_host_job *job = &host->job;
     uint8_t *verdicts = host->response + sizeof(struct bnt_balloon_response);
@@ -119,8 +121,8 @@ static void verdicts_pack(struct bnti_pack *pack, struct bnt_host *host)
     }
 }
 
-/** What the role judges the rest of the buffer by is made anew. */
-static void job_loaded(struct bnt_host *host)
+/** Lets the role compute what the saved state does not contain. */
+static void restore_job_judge(struct bnt_host *host)
 {
     const uint32_t role = (uint32_t)host->job.role;
 
@@ -134,7 +136,7 @@ void bnti_host_job_pack(struct bnti_pack *pack, struct bnt_host *host)
 {
     struct bnti_host_job *job = &host->job;
     uint32_t role = (uint32_t)job->role;
-    bool init = job->judge.init && job->piece == 0; /* of one read again nothing is promised */
+    bool init = job->judge.init && job->piece == 0; /* false for a piece that is read again */
 
     bnti_pack_bool(pack, &job->active);
     bnti_pack_bool(pack, &host->suspend_due);
@@ -150,22 +152,22 @@ void bnti_host_job_pack(struct bnti_pack *pack, struct bnt_host *host)
     bnti_pack_u64(pack, &job->first);
     bnti_pack_u64(pack, &job->done);
     bnti_pack_u64(pack, &job->total);
-    chain_pack(pack, host);
-    if (bnti_pack_loads(pack)) {
+    pack_chain(pack, host);
+    if (bnti_pack_is_loading(pack)) {
         job->role =
             role < BNT_BALLOON_QUEUE_COUNT ? (bnt_balloon_queue)role : BNT_BALLOON_QUEUE_COUNT;
         job->reread = job->piece > 0;
-        job_loaded(host);
+        restore_job_judge(host);
     }
     bnti_pack_bool(pack, &init);
     bnti_pack_u32(pack, &job->judge.unit_pfns);
     bnti_pack_u64(pack, &job->judge.page);
     bnti_pack_bool(pack, &job->judge.page_out);
-    if (bnti_pack_loads(pack)) {
+    if (bnti_pack_is_loading(pack)) {
         job->judge.init = init;
     }
-    bnti_pack_require(pack, job_valid(host));
+    bnti_pack_require(pack, is_job_valid(host));
     if (!pack->failed && job->piece > 0) {
-        verdicts_pack(pack, host);
+        pack_verdicts(pack, host);
     }
 }

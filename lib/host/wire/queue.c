@@ -1,8 +1,9 @@
 /*
- * Queues: their indices and kicks, and what copies, returns and breaks.
+ * Queues: their indices and kicks, copies to and from buffers, the return of buffers, and breaking
+ * the device.
  *
- * Buffers are reached through struct bnt_queue_provider, whoever it is. Which of them are taken is
- * for serve.c, what is in them for the rows of the roles.
+ * Buffers are accessed through struct bnt_queue_provider. serve.c decides which buffers are taken;
+ * the code of each role handles their content.
  */
 #include "lib/host/wire/host_wire.h"
 
@@ -10,13 +11,13 @@
 
 #include <string.h>
 
-void bnti_host_break(struct bnt_host *host, const struct bnt_diag *diag)
+void bnti_host_break_device(struct bnt_host *host, const struct bnt_diag *diag)
 {
     if ((host->dev.status & BNT_DEVICE_STATUS_NEEDS_RESET) != 0) {
         return;
     }
     if (bnt_dev_needs_reset(&host->dev)) {
-        bnti_host_config_interrupt(host, true);
+        bnti_host_mark_config_interrupt(host, true);
     }
     for (uint32_t role = 0; role < BNT_BALLOON_QUEUE_COUNT; role++) {
         host->queues[role].kicked = false;
@@ -27,25 +28,26 @@ void bnti_host_break(struct bnt_host *host, const struct bnt_diag *diag)
     bnti_host_event_emit(host, BNT_HOST_EVENT_BROKEN, (uint64_t)diag->fault, diag->queue);
 }
 
-/** A queue that fails is the end of the device's trust in its driver. */
-void bnti_host_queue_break(struct bnt_host *host, bnt_balloon_queue role, bnt_status status,
+/** A failed queue breaks the whole device. */
+void bnti_host_break_queue(struct bnt_host *host, bnt_balloon_queue role, bnt_status status,
                            struct bnt_diag *diag)
 {
     if (diag->status == BNT_OK) {
         diag->status = status;
         diag->queue = host->queues[role].index;
     }
-    bnti_host_break(host, diag);
+    bnti_host_break_device(host, diag);
 }
 
-bool bnti_host_push(struct bnt_host *host, bnt_balloon_queue role, uint16_t head, uint32_t len)
+bool bnti_host_push_buffer(struct bnt_host *host, bnt_balloon_queue role, uint16_t head,
+                           uint32_t len)
 {
     struct bnt_diag diag = {.size = sizeof diag};
     const bnt_status status =
         host->provider.push(host->provider_opaque, host->queues[role].index, head, len, &diag);
 
     if (status != BNT_OK) {
-        bnti_host_queue_break(host, role, status, &diag);
+        bnti_host_break_queue(host, role, status, &diag);
     } else if (host->queues[role].limited) {
         host->queues[role].limited = false;
         host->queues[role].kicked = true;
@@ -53,9 +55,9 @@ bool bnti_host_push(struct bnt_host *host, bnt_balloon_queue role, uint16_t head
     return status == BNT_OK;
 }
 
-/** Buffers that were used before the device broke are used: their driver is owed the interrupt
- * (VIRTIO 1.3, 2.7.7.2). */
-static bool queue_may_interrupt(const struct bnt_host *host)
+/** Whether an interrupt may be sent, even in a broken device: buffers used before the break still
+ * need their interrupt (VIRTIO 1.3, 2.7.7.2). */
+static bool may_queue_interrupt(const struct bnt_host *host)
 {
     struct bnt_dev_status dev = host->dev;
 
@@ -63,53 +65,55 @@ static bool queue_may_interrupt(const struct bnt_host *host)
     return bnt_dev_live(&dev);
 }
 
-void bnti_host_flush(struct bnt_host *host, bnt_balloon_queue role)
+void bnti_host_flush_queue(struct bnt_host *host, bnt_balloon_queue role)
 {
     struct bnt_diag diag = {.size = sizeof diag};
     bool due = false;
 
-    if (host->provider.flush == NULL || !queue_may_interrupt(host)) {
+    if (host->provider.flush == NULL || !may_queue_interrupt(host)) {
         return;
     }
     const bnt_status status =
         host->provider.flush(host->provider_opaque, host->queues[role].index, &due, &diag);
     if (status != BNT_OK) {
-        bnti_host_queue_break(host, role, status, &diag);
+        bnti_host_break_queue(host, role, status, &diag);
     } else if (due) {
         host->queues[role].interrupt_due = true;
     }
 }
 
-bool bnti_host_read(struct bnt_host *host, bnt_balloon_queue role, const struct bnt_vq_chain *chain,
-                    uint64_t offset, void *dst, uint32_t bytes)
+bool bnti_host_read_chain(struct bnt_host *host, bnt_balloon_queue role,
+                          const struct bnt_vq_chain *chain, uint64_t offset, void *dst,
+                          uint32_t bytes)
 {
     struct bnt_diag diag = {.size = sizeof diag, .head = chain->head};
     const bnt_status status = host->provider.read(host->provider_opaque, host->queues[role].index,
                                                   chain, offset, dst, bytes);
 
     if (status != BNT_OK) {
-        bnti_host_queue_break(host, role, status, &diag);
+        bnti_host_break_queue(host, role, status, &diag);
     }
     return status == BNT_OK;
 }
 
-bool bnti_host_write(struct bnt_host *host, bnt_balloon_queue role,
-                     const struct bnt_vq_chain *chain, uint64_t offset, const void *src,
-                     uint32_t bytes)
+bool bnti_host_write_chain(struct bnt_host *host, bnt_balloon_queue role,
+                           const struct bnt_vq_chain *chain, uint64_t offset, const void *src,
+                           uint32_t bytes)
 {
     struct bnt_diag diag = {.size = sizeof diag, .head = chain->head};
     const bnt_status status = host->provider.write(host->provider_opaque, host->queues[role].index,
                                                    chain, offset, src, bytes);
 
     if (status != BNT_OK) {
-        bnti_host_queue_break(host, role, status, &diag);
+        bnti_host_break_queue(host, role, status, &diag);
     }
     return status == BNT_OK;
 }
 
-void bnti_host_queues_number(struct bnt_host *host)
+void bnti_host_number_queues(struct bnt_host *host)
 {
-    /* A legacy driver asks for its queues before anything is negotiated: what it wrote counts. */
+    /* A legacy driver sets up its queues before the negotiation ends: the features it has written
+     * count. */
     const bool written = host->config.features.interface != BNT_INTERFACE_MODERN &&
                          (host->dev.accepted & BNT_F_VERSION_1) == 0;
     const uint64_t known = bnt_dev_negotiated(&host->dev) ? UINT64_MAX
@@ -132,7 +136,7 @@ uint16_t bnt_host_queue_index(const struct bnt_host *host, bnt_balloon_queue rol
                                                     : BNT_BALLOON_QUEUE_NONE;
 }
 
-bnt_balloon_queue bnti_host_queue_role(const struct bnt_host *host, uint16_t index)
+bnt_balloon_queue bnti_host_find_queue_role(const struct bnt_host *host, uint16_t index)
 {
     uint32_t role = 0;
 
@@ -143,7 +147,7 @@ bnt_balloon_queue bnti_host_queue_role(const struct bnt_host *host, uint16_t ind
     return (bnt_balloon_queue)role;
 }
 
-void bnti_host_queue_forget(struct bnt_host *host, bnt_balloon_queue role)
+void bnti_host_clear_queue(struct bnt_host *host, bnt_balloon_queue role)
 {
     struct bnti_host_queue *queue = &host->queues[role];
 
@@ -154,12 +158,12 @@ void bnti_host_queue_forget(struct bnt_host *host, bnt_balloon_queue role)
     queue->interrupt_due = false;
 }
 
-void bnti_host_queue_wake(struct bnt_host *host, bnt_balloon_queue role)
+void bnti_host_wake_queue(struct bnt_host *host, bnt_balloon_queue role)
 {
     host->queues[role].kicked = true;
 }
 
-void bnti_host_kick_all(struct bnt_host *host)
+void bnti_host_kick_all_queues(struct bnt_host *host)
 {
     for (uint32_t role = 0; role < BNT_BALLOON_QUEUE_COUNT; role++) {
         host->queues[role].kicked = host->queues[role].exists;
@@ -173,7 +177,7 @@ void bnt_host_kick_data(struct bnt_host *host, uint32_t data)
     for (uint32_t role = 0; role < BNT_BALLOON_QUEUE_COUNT; role++) {
         struct bnti_host_queue *queue = &host->queues[role];
         if (queue->exists && queue->index == index &&
-            bnti_host_negotiated(host, BNT_F_NOTIFICATION_DATA)) {
+            bnti_host_has_negotiated(host, BNT_F_NOTIFICATION_DATA)) {
             queue->kick_told = true;
             queue->kick_next = (uint16_t)(data >> 16);
         }
@@ -190,7 +194,8 @@ void bnt_host_kick(struct bnt_host *host, uint16_t queue)
     }
 }
 
-/** The queues that exist, and where, must be the same: a driver has settled on them. */
+/** Saves or loads the queues. Existing queues and their indices must not change, because a driver
+ * uses them. */
 void bnti_host_queues_pack(struct bnti_pack *pack, struct bnt_host *host)
 {
     for (uint32_t role = 0; role < BNT_BALLOON_QUEUE_COUNT; role++) {
@@ -205,7 +210,7 @@ void bnti_host_queues_pack(struct bnti_pack *pack, struct bnt_host *host)
         bnti_pack_bool(pack, &queue->kick_told);
         bnti_pack_u16(pack, &queue->kick_next);
         bnti_vq_dev_pack(pack, &queue->vq, &host->mem, index, host->dev.accepted);
-        queue->vq.big_endian = bnti_host_big_endian(host);
+        queue->vq.big_endian = bnti_host_is_big_endian(host);
         bnti_pack_require(pack, !(exists != queue->exists || index != queue->index ||
                                   queue->vq.size > host->config.queues.size_max ||
                                   (queue->vq.size != 0 && (!exists || host->provided))));

@@ -1,10 +1,10 @@
 /*
- * The built-in rings as a provider of queues, where the embedder brings none.
+ * The built-in rings as a queue provider, for embedders that provide no queues.
  */
 #include "lib/host/wire/host_wire.h"
 
-/** Only queues that exist are asked for. */
-static struct bnt_vq_dev *rings_find(struct bnt_host *host, uint16_t queue)
+/** Finds the ring of a queue, which must exist. */
+static struct bnt_vq_dev *find_ring(struct bnt_host *host, uint16_t queue)
 {
     uint32_t role = 0;
 
@@ -19,7 +19,7 @@ static bnt_status rings_pop(void *opaque, uint16_t queue, struct bnt_vq_chain *c
                             struct bnt_diag *diag)
 {
     struct bnt_host *host = opaque;
-    struct bnt_vq_dev *vq = rings_find(host, queue);
+    struct bnt_vq_dev *vq = find_ring(host, queue);
 
     return vq->size == 0 ? BNT_E_AGAIN : bnt_vq_dev_pop(vq, &host->mem, chain, diag);
 }
@@ -46,9 +46,9 @@ static bnt_status rings_push(void *opaque, uint16_t queue, uint16_t head, uint32
                              struct bnt_diag *diag)
 {
     struct bnt_host *host = opaque;
-    struct bnt_vq_dev *vq = rings_find(host, queue);
+    struct bnt_vq_dev *vq = find_ring(host, queue);
 
-    vq->used_unflagged = bnti_host_quirk(host, BNT_HOST_QUIRK_USED_WITHOUT_WRITE);
+    vq->used_unflagged = bnti_host_has_quirk(host, BNT_HOST_QUIRK_USED_WITHOUT_WRITE);
     return bnt_vq_dev_push(vq, &host->mem, head, len, diag);
 }
 
@@ -56,7 +56,7 @@ static bnt_status rings_flush(void *opaque, uint16_t queue, bool *interrupt, str
 {
     struct bnt_host *host = opaque;
 
-    return bnt_vq_dev_interrupt_due(rings_find(host, queue), &host->mem, interrupt, diag);
+    return bnt_vq_dev_interrupt_due(find_ring(host, queue), &host->mem, interrupt, diag);
 }
 
 const struct bnt_queue_provider bnti_host_rings = {

@@ -1,13 +1,12 @@
 /*
- * Serving: buffers are taken from a queue and given to the row of its role, as far as the budget
- * goes.
+ * Serves queues: takes buffers and calls the functions of their role while the budget lasts.
  *
- * A unit of the budget covers so much of a buffer; what is left of it waits in the job (job.c), and
- * meanwhile no other buffer is taken.
+ * One unit of the budget covers a bounded part of a buffer. The rest waits in the job (job.c), and
+ * no other buffer is taken meanwhile.
  */
 #include "lib/host/wire/host_wire.h"
 
-static void job_run(struct bnt_host *host, uint32_t *budget)
+static void run_job(struct bnt_host *host, uint32_t *budget)
 {
     while (host->job.active && *budget > 0) {
         (*budget)--;
@@ -15,9 +14,9 @@ static void job_run(struct bnt_host *host, uint32_t *budget)
     }
 }
 
-/** Takes one buffer and serves it, as far as the budget goes; false when there is none, or no more
- * to do here. */
-static bool queue_serve_one(struct bnt_host *host, bnt_balloon_queue role, uint32_t *budget)
+/** Takes one buffer and serves it while the budget lasts. Returns false if no buffer could be
+ * taken. */
+static bool serve_buffer(struct bnt_host *host, bnt_balloon_queue role, uint32_t *budget)
 {
     struct bnt_diag diag = {.size = sizeof diag};
     struct bnt_vq_chain chain = {.segs = host->segs, .seg_max = BNT_HOST_CHAIN_SEGMENTS_MAX};
@@ -25,27 +24,28 @@ static bool queue_serve_one(struct bnt_host *host, bnt_balloon_queue role, uint3
         host->provider.pop(host->provider_opaque, host->queues[role].index, &chain, &diag);
 
     if (status == BNT_E_AGAIN || status == BNT_E_LIMIT) {
-        /* At the limit no kick will come for what waits: the next push looks again. */
+        /* At the limit of held buffers no kick may come for the next buffer: the queue is polled
+         * after the next return. */
         host->queues[role].limited = status == BNT_E_LIMIT;
         return false;
     }
     if (status != BNT_OK) {
-        bnti_host_queue_break(host, role, status, &diag);
+        bnti_host_break_queue(host, role, status, &diag);
         return false;
     }
-    bnti_host_misuse_begin(host);
+    bnti_host_misuse_clear(host);
     bnti_host_job_open(host, role, &chain);
     host->roles[role]->begin(host, &chain);
     if (host->job.active) {
-        job_run(host, budget);
+        run_job(host, budget);
     } else {
         (*budget)--;
     }
     return true;
 }
 
-/** Judges the data of the latest kick before what it announced is looked for (VG-31). */
-static void kick_judge(struct bnt_host *host, bnt_balloon_queue role)
+/** Validates the data of the latest notification before buffers are taken (VG-31). */
+static void check_kick_data(struct bnt_host *host, bnt_balloon_queue role)
 {
     struct bnti_host_queue *queue = &host->queues[role];
     struct bnt_diag diag = {.size = sizeof diag};
@@ -56,48 +56,50 @@ static void kick_judge(struct bnt_host *host, bnt_balloon_queue role)
         return;
     }
     queue->kick_told = false;
-    bnti_host_misuse_begin(host);
+    bnti_host_misuse_clear(host);
     status = bnt_vq_dev_notified(&queue->vq, &host->mem, queue->kick_next, &diag);
     if (status == BNT_E_MESSAGE) {
-        bnti_host_misuse(host, diag.fault, role, 0, 0, queue->kick_next);
+        bnti_host_misuse_report(host, diag.fault, role, 0, 0, queue->kick_next);
     } else if (status != BNT_OK) {
-        bnti_host_queue_break(host, role, status, &diag);
+        bnti_host_break_queue(host, role, status, &diag);
     }
 }
 
-/** Whether this queue's turn has come: none has while another one's buffer is not done. */
-static bool queue_may_serve(const struct bnt_host *host, bnt_balloon_queue role)
+/**
+ * Whether the queue may be served now. While a job is active, only the queue of the job is served.
+ */
+static bool may_serve_queue(const struct bnt_host *host, bnt_balloon_queue role)
 {
     return host->queues[role].kicked && host->queues[role].exists && bnt_dev_live(&host->dev) &&
            (!host->job.active || host->job.role == role) &&
            (!host->suspend_due || host->job.active);
 }
 
-void bnti_host_queue_serve(struct bnt_host *host, bnt_balloon_queue role, uint32_t *budget)
+void bnti_host_serve_queue(struct bnt_host *host, bnt_balloon_queue role, uint32_t *budget)
 {
     struct bnti_host_queue *queue = &host->queues[role];
     bool served = host->job.active;
 
-    if (!queue_may_serve(host, role)) {
+    if (!may_serve_queue(host, role)) {
         return;
     }
     queue->kicked = false;
     if (served) {
-        job_run(host, budget);
+        run_job(host, budget);
     } else {
-        kick_judge(host, role);
+        check_kick_data(host, role);
     }
     while (bnt_dev_live(&host->dev)) {
         if (*budget == 0 || host->job.active || host->suspend_due) {
             queue->kicked = true;
             break;
         }
-        if (!queue_serve_one(host, role, budget)) {
+        if (!serve_buffer(host, role, budget)) {
             break;
         }
         served = true;
     }
     if (served) {
-        bnti_host_flush(host, role);
+        bnti_host_flush_queue(host, role);
     }
 }

@@ -81,7 +81,7 @@ START_TEST(test_struct_from_an_older_program_is_taken_with_zeros)
     const struct grown old = {.size = 8, .first = 7, .second = 9};
     struct grown taken = {1, 2, 3};
 
-    ck_assert_int_eq(bnti_struct_take(&taken, sizeof(taken), 8, &old), BNT_OK);
+    ck_assert_int_eq(bnti_copy_struct(&taken, sizeof(taken), 8, &old), BNT_OK);
     ck_assert_uint_eq(taken.size, sizeof(taken));
     ck_assert_uint_eq(taken.first, 7);
     ck_assert_uint_eq(taken.second, 0);
@@ -93,11 +93,11 @@ START_TEST(test_struct_from_a_newer_program_is_taken_if_the_rest_is_zero)
     struct grown newer = {.size = sizeof(newer), .first = 7, .second = 0};
     struct grown taken = {0};
 
-    ck_assert_int_eq(bnti_struct_take(&taken, 8, 8, &newer), BNT_OK);
+    ck_assert_int_eq(bnti_copy_struct(&taken, 8, 8, &newer), BNT_OK);
     ck_assert_uint_eq(taken.size, 8);
     ck_assert_uint_eq(taken.first, 7);
     newer.second = 1;
-    ck_assert_int_eq(bnti_struct_take(&taken, 8, 8, &newer), BNT_E_SIZE);
+    ck_assert_int_eq(bnti_copy_struct(&taken, 8, 8, &newer), BNT_E_SIZE);
 }
 END_TEST
 
@@ -106,10 +106,10 @@ START_TEST(test_struct_of_a_senseless_size_is_refused)
     struct grown bad = {.size = 4};
     struct grown taken;
 
-    ck_assert_int_eq(bnti_struct_take(&taken, sizeof(taken), 8, &bad), BNT_E_SIZE);
+    ck_assert_int_eq(bnti_copy_struct(&taken, sizeof(taken), 8, &bad), BNT_E_SIZE);
     bad.size = UINT32_MAX;
-    ck_assert_int_eq(bnti_struct_take(&taken, sizeof(taken), 8, &bad), BNT_E_SIZE);
-    ck_assert_int_eq(bnti_struct_take(&taken, sizeof(taken), 8, NULL), BNT_E_ARGUMENT);
+    ck_assert_int_eq(bnti_copy_struct(&taken, sizeof(taken), 8, &bad), BNT_E_SIZE);
+    ck_assert_int_eq(bnti_copy_struct(&taken, sizeof(taken), 8, NULL), BNT_E_ARGUMENT);
 }
 END_TEST
 
@@ -118,10 +118,10 @@ START_TEST(test_diag_keeps_the_callers_size)
     struct bnt_diag diag = {.size = sizeof(diag)};
     const struct bnt_diag told = {.status = BNT_E_RING, .fault = BNT_FAULT_DESC_LOOP, .head = 3};
 
-    ck_assert_int_eq(bnti_diag_tell(&diag, &told), BNT_E_RING);
+    ck_assert_int_eq(bnti_write_diag(&diag, &told), BNT_E_RING);
     ck_assert_uint_eq(diag.size, sizeof(diag));
     ck_assert_uint_eq(diag.head, 3);
-    ck_assert_int_eq(bnti_diag_tell(NULL, &told), BNT_E_RING);
+    ck_assert_int_eq(bnti_write_diag(NULL, &told), BNT_E_RING);
 }
 END_TEST
 
