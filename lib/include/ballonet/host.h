@@ -282,7 +282,7 @@ void bnt_host_kick_data(struct bnt_host *host, uint32_t data);
  *
  * `budget` (at least 1) bounds the work. A unit is one buffer, or as much of it as
  * BNT_HOST_STEP_RUNS says; the next steps serve the rest before any other buffer, and the used
- * element is published after the last page. So a driver can make a buffer long, and not a step. In
+ * element is published after the last page. So a long buffer does not make a step long. In
  * between, a reset of the balloon answers the whole buffer with RESET, and a reset of the device or
  * of the queue forgets it.
  *
@@ -446,14 +446,15 @@ struct bnt_host_stats {
     /** Buffers that ever arrived, from all drivers. 0: none. The first buffer of the first driver,
      * number 1, is unsolicited (BL-8). */
     uint64_t sequence;
-    uint64_t age_ns; /**< since the last buffer arrived */
+    uint64_t age_ns; /**< time since the last buffer arrived */
     bool stale;   /**< no statistics, older than statistics.stale_ns, or of a driver that is gone */
     bool pending; /**< statistics were requested and have not come */
     uint32_t known;         /**< bit n: the last buffer had a value for tag n */
     uint32_t unknown_count; /**< entries with unknown tags, which are ignored (BV-4) */
     uint32_t unset_count;   /**< entries that say that their value is not known */
     struct bnt_stat unknown[BNT_HOST_STATS_UNKNOWN]; /**< the first entries with unknown tags */
-    uint64_t values[BNT_STAT_COUNT]; /**< by tag; last, because it grows with each new tag */
+    uint64_t values[BNT_STAT_COUNT]; /**< indexed by tag; the last member, because each new tag
+                                        makes it longer */
 };
 
 /**
@@ -533,7 +534,7 @@ BNT_MUST_USE bnt_status bnt_host_ws_request(struct bnt_host *host, uint64_t now_
 struct bnt_host_ws {
     uint32_t size;     /**< set by the caller */
     uint64_t sequence; /**< reports that ever arrived; 0: none */
-    uint64_t age_ns;   /**< since the last report arrived */
+    uint64_t age_ns;   /**< time since the last report arrived */
     bool pending;      /**< a report was requested and has not come */
     uint32_t bin_count;
     struct bnt_ws_bin bins[BNT_WS_BINS_MAX];

@@ -63,41 +63,43 @@ typedef enum bnt_host_hint_state {
 struct bnt_host_target_info {
     uint64_t num_pages;   /**< the target that the guest reads */
     uint64_t target_pfns; /**< num_pages, rounded up to the guest's page */
-    uint64_t wanted_pfns; /**< the target that was set; it exceeds num_pages above limit_pfns */
-    uint64_t limit_pfns;  /**< largest balloon, by the guest's word; 0: it named none */
+    uint64_t wanted_pfns; /**< the target that was set, also if it exceeds limit_pfns */
+    uint64_t limit_pfns;  /**< largest balloon that the guest reported; 0: it reported none */
     uint64_t actual_pfns; /**< the `actual` that the guest wrote last */
-    bnt_outcome outcome;  /**< of the last request */
-    uint64_t outcome_id;  /**< id of the last request */
+    bnt_outcome outcome;  /**< outcome of the last target request */
+    uint64_t outcome_id;  /**< id of the last target request */
 };
 
 /** The page ledger now. */
 struct bnt_host_ledger_info {
-    uint64_t pfns;          /**< in the balloon: BALLOONED, RETAINED, and those without a leaf */
-    uint64_t retained_pfns; /**< in the balloon with their backing, those without a leaf included */
-    uint64_t leafless_pfns; /**< in the balloon, without a leaf to record them */
-    uint64_t partial_pfns;  /**< in the balloon, and still backed: their host pages are not whole */
-    uint64_t leaves;        /**< allocated */
+    uint64_t pfns; /**< PFNs in the balloon: BALLOONED, RETAINED, and those without a leaf */
+    uint64_t
+        retained_pfns; /**< PFNs in the balloon with their backing, also those without a leaf */
+    uint64_t leafless_pfns; /**< PFNs in the balloon without a leaf that records them */
+    uint64_t
+        partial_pfns; /**< PFNs in the balloon, still backed: a part of their host page is not */
+    uint64_t leaves;  /**< allocated */
 };
 
 /** PFNs that entered and left the balloon. */
 struct bnt_host_total_info {
     uint64_t inflated_pfns;
     uint64_t deflated_pfns;
-    uint64_t reset_pfns; /**< the guest's again by a reset of the balloon or of the device */
-    uint64_t huge_pfns;  /**< part of inflated_pfns and deflated_pfns: as huge pages */
+    uint64_t reset_pfns; /**< PFNs that a reset of the balloon or of the device gave back */
+    uint64_t huge_pfns;  /**< PFNs of huge pages, part of inflated_pfns and deflated_pfns */
 };
 
 /** What ops.backing discarded for inflation, reports and hints. */
 struct bnt_host_backing_info {
-    uint64_t discarded_bytes; /**< really freed, by the word of the callbacks */
+    uint64_t discarded_bytes; /**< bytes that the callbacks said were really freed */
     uint64_t discards;        /**< calls of `discard` and `fill` */
 };
 
 /** Requests and queues. */
 struct bnt_host_wire_info {
     uint64_t requests;
-    uint64_t stale_requests;              /**< of an old epoch: answered RESET */
-    uint64_t verdicts[BNT_VERDICT_COUNT]; /**< PFNs by the verdict that they got */
+    uint64_t stale_requests;              /**< requests of an old epoch, answered with RESET */
+    uint64_t verdicts[BNT_VERDICT_COUNT]; /**< number of PFNs by verdict */
     uint64_t interrupts;
     uint64_t misuses; /**< violations that the device survived */
     uint64_t breaks;  /**< violations that broke the device */
@@ -118,13 +120,14 @@ struct bnt_host_hinting_info {
     bnt_host_hint_state state;
     uint32_t id;           /**< the command id that was issued last; 0: none */
     uint64_t runs;         /**< command ids that were issued */
-    uint64_t hinted_pfns;  /**< in hints of the current run */
-    uint64_t ignored_pfns; /**< in hints of other runs */
+    uint64_t hinted_pfns;  /**< PFNs in hints of the current run */
+    uint64_t ignored_pfns; /**< PFNs in hints of other runs, which are ignored */
 };
 
 /** VMware's wire. */
 struct bnt_host_vmware_info {
-    uint64_t capabilities; /**< of the last START; 0: none yet, or the host wants a reset */
+    uint64_t
+        capabilities; /**< negotiated by the last START; 0: none yet, or the host wants a reset */
     uint64_t guest_id;
     uint64_t calls;
     uint64_t calls_failed; /**< calls that were not answered with success */
