@@ -327,7 +327,7 @@ void rings_corrupt_request(struct vm *vm, const struct bnt_guest_request *reques
     }
 }
 
-static void spoil_used_ring(struct vm *vm, uint16_t queue_index)
+static void corrupt_used_ring(struct vm *vm, uint16_t queue_index)
 {
     const struct queue_place *queue = &vm->queues[queue_index];
     uint8_t *used = get_used_ring(vm, queue);
@@ -357,7 +357,7 @@ static void spoil_used_ring(struct vm *vm, uint16_t queue_index)
     }
 }
 
-static void spoil_verdicts(struct vm *vm, uint16_t queue_index)
+static void corrupt_verdicts(struct vm *vm, uint16_t queue_index)
 {
     uint32_t bytes = 0;
     uint8_t *response = find_newest_buffer(vm, queue_index, true, true, &bytes);
@@ -389,8 +389,8 @@ bool rings_corrupt_response(struct vm *vm, uint16_t queue)
 {
     const uint64_t before = count_armed_faults(vm);
     if (before > 0 && queue == BNT_BALLOON_QUEUE_INFLATE) {
-        spoil_verdicts(vm, queue);
-        spoil_used_ring(vm, queue);
+        corrupt_verdicts(vm, queue);
+        corrupt_used_ring(vm, queue);
     }
     return count_armed_faults(vm) != before;
 }

@@ -62,7 +62,7 @@ static void report_ballooned_page(struct vm *vm)
 }
 
 /** Changes the content of a workload's page, as a host that loses or mixes up content would. */
-static void spoil_page_content(struct vm *vm, uint64_t content)
+static void corrupt_page_content(struct vm *vm, uint64_t content)
 {
     const uint64_t page = gmem_find_page_in_use(vm->gmem, PAGE_USE_ANON);
     if (page != UINT64_MAX) {
@@ -160,10 +160,10 @@ void hostile_start_fault(struct vm *vm, const struct scenario_action *action)
         hint_owned_page(vm);
         break;
     case CORRUPT_CONTENT_LOST:
-        spoil_page_content(vm, 0);
+        corrupt_page_content(vm, 0);
         break;
     case CORRUPT_CONTENT_FOREIGN:
-        spoil_page_content(vm, UINT64_C(0xF0E1D2C3B4A59687));
+        corrupt_page_content(vm, UINT64_C(0xF0E1D2C3B4A59687));
         break;
     case CORRUPT_AVAIL_INDEX:
     case CORRUPT_HEAD_RANGE:

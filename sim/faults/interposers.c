@@ -46,7 +46,7 @@ static void fill_pages(void *opaque, const uint64_t *pages, uint32_t count, uint
 }
 
 /** The device reports a page as initialised that it did not initialise. */
-static void spoil_initialised_page(struct vm *vm, const uint64_t *pages, uint32_t count)
+static void corrupt_initialised_page(struct vm *vm, const uint64_t *pages, uint32_t count)
 {
     if (count > 0 && vm_consume_armed_fault(vm, CORRUPT_INIT_FALSE)) {
         vm->content[(pages[0] - vm->spec.first_pfn) >> vm->spec.page_order] =
@@ -57,7 +57,7 @@ static void spoil_initialised_page(struct vm *vm, const uint64_t *pages, uint32_
 static void report_initialised_pages(void *opaque, const uint64_t *pages, uint32_t count)
 {
     struct vm *vm = opaque;
-    spoil_initialised_page(vm, pages, count);
+    corrupt_initialised_page(vm, pages, count);
     vm->honest.guest.device_init.initialised(vm, pages, count);
 }
 
@@ -66,7 +66,7 @@ static void return_report_blocks(void *opaque, const uint64_t *blocks, uint32_t 
 {
     struct vm *vm = opaque;
     if (how == BNT_GUEST_REPORTED_INIT) {
-        spoil_initialised_page(vm, blocks, count);
+        corrupt_initialised_page(vm, blocks, count);
     }
     vm->honest.guest.reporting.done(vm, blocks, count, how);
 }

@@ -149,8 +149,8 @@ struct gmem_result gmem_cache_refault_pages(struct gmem *gmem, uint32_t group, u
     result.pages += in_place;
     owner->dropped -= result.pages;
     gmem->refaults += result.pages;
-    result.cost_ns = gmem_scale_cost(gmem, in_place, GMEM_COST_SCAN_NS) +
-                     gmem_scale_cost(gmem, result.pages, GMEM_COST_REFAULT_NS);
+    result.cost_ns = gmem_compute_cost(gmem, in_place, GMEM_COST_SCAN_NS) +
+                     gmem_compute_cost(gmem, result.pages, GMEM_COST_REFAULT_NS);
     return result;
 }
 
@@ -262,7 +262,7 @@ static bool swap_in_page(struct gmem *gmem, uint32_t group, bool *reclaimed, uin
     gmem->tag[page] = tag;
     gmem_list_push(gmem, &owner->list[PAGE_USE_ANON], page);
     gmem->swapped_in++;
-    *cost_ns += gmem_scale_cost(gmem, 1, GMEM_COST_SWAP_IN_NS);
+    *cost_ns += gmem_compute_cost(gmem, 1, GMEM_COST_SWAP_IN_NS);
     return true;
 }
 

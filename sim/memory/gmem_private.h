@@ -96,7 +96,7 @@ static inline uint32_t gmem_count_free_above(const struct gmem *gmem, uint32_t m
 }
 
 /** Returns the time for `pages` guest pages if 4 KiB take `cost_ns`. */
-static inline uint64_t gmem_scale_cost(const struct gmem *gmem, uint64_t pages, uint64_t cost_ns)
+static inline uint64_t gmem_compute_cost(const struct gmem *gmem, uint64_t pages, uint64_t cost_ns)
 {
     return (pages << gmem->config.page_order) * cost_ns;
 }

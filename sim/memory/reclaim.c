@@ -101,9 +101,9 @@ uint32_t gmem_reclaim_pages(struct gmem *gmem, uint32_t want, uint32_t anon_max,
     left = left < anon_max ? left : anon_max;
     const uint32_t anon =
         left > 0 ? reclaim_from_groups(gmem, PAGE_USE_ANON, swap_out_pages, left) : 0;
-    *cost_ns += gmem_scale_cost(gmem, (uint64_t)clean + dirty + anon, GMEM_COST_SCAN_NS) +
-                gmem_scale_cost(gmem, dirty, GMEM_COST_WRITEBACK_NS) +
-                gmem_scale_cost(gmem, anon, GMEM_COST_SWAP_OUT_NS);
+    *cost_ns += gmem_compute_cost(gmem, (uint64_t)clean + dirty + anon, GMEM_COST_SCAN_NS) +
+                gmem_compute_cost(gmem, dirty, GMEM_COST_WRITEBACK_NS) +
+                gmem_compute_cost(gmem, anon, GMEM_COST_SWAP_OUT_NS);
     gmem->freed += hinted + clean + dirty + anon;
     return hinted + clean + dirty + anon;
 }

@@ -41,7 +41,7 @@ struct wire_pair {
 
 struct wire_line {
     wire_kind kind;
-    bool again; /**< equal to the line above, byte for byte */
+    bool again; /**< this line equals the line above byte for byte */
     uint64_t t_us;
     uint64_t at_us; /**< the largest t_us so far; more than t_us if the line is out of order */
     uint64_t value;

@@ -62,7 +62,7 @@ static bool are_overlapping(const struct wire_pair *a, const struct wire_pair *b
 }
 
 /** Checks that the extents of a report are blocks of the allocator and do not overlap. */
-static bool check_shape(struct wire_player *player, uint32_t index)
+static bool check_report_extents(struct wire_player *player, uint32_t index)
 {
     const struct wire_line *line = &player->recording.lines[index];
     const struct wire_pair *extents = player->recording.pairs + line->pair;
@@ -89,7 +89,7 @@ static bool check_shape(struct wire_player *player, uint32_t index)
     return true;
 }
 
-static void mark_block(struct wire_player *player, const struct wire_pair *extent)
+static void mark_reported_block(struct wire_player *player, const struct wire_pair *extent)
 {
     const uint32_t order = (uint32_t)__builtin_ctzll(extent->second);
     memset(get_block_order(player, extent->first), 0, extent->second);
@@ -102,7 +102,7 @@ bool wire_check_report(struct wire_player *player, uint32_t index)
     const struct wire_line *line = &player->recording.lines[index];
     const struct wire_pair *extents = player->recording.pairs + line->pair;
     uint64_t first = 0;
-    if (!check_shape(player, index)) {
+    if (!check_report_extents(player, index)) {
         return false;
     }
     if (player->reported == NULL) {
@@ -121,7 +121,7 @@ bool wire_check_report(struct wire_player *player, uint32_t index)
         }
     }
     for (uint32_t i = 0; i < line->pair_count; i++) {
-        mark_block(player, &extents[i]);
+        mark_reported_block(player, &extents[i]);
     }
     return true;
 }
@@ -160,7 +160,8 @@ static bool is_tag_of_kind(uint64_t tag, stat_kind kind)
 }
 
 /** Checks that the driver sends the same statistics in the same order each time. */
-static bool check_tags(struct wire_player *player, uint32_t index, const struct wire_line *before)
+static bool check_statistics_tags(struct wire_player *player, uint32_t index,
+                                  const struct wire_line *before)
 {
     const struct wire_line *line = &player->recording.lines[index];
     const struct wire_pair *tags = player->recording.pairs + line->pair;
@@ -180,7 +181,8 @@ static bool check_tags(struct wire_player *player, uint32_t index, const struct 
     return false;
 }
 
-static bool check_values(struct wire_player *player, uint32_t index, const struct wire_line *before)
+static bool check_statistics_values(struct wire_player *player, uint32_t index,
+                                    const struct wire_line *before)
 {
     const struct wire_line *line = &player->recording.lines[index];
     const struct wire_pair *tags = player->recording.pairs + line->pair;
@@ -221,5 +223,6 @@ bool wire_check_stats(struct wire_player *player, uint32_t index)
     const struct wire_line *lines = player->recording.lines;
     const struct wire_line *before =
         player->counts.stats > 0 ? &lines[player->stats_line] : &lines[index];
-    return check_tags(player, index, before) && check_values(player, index, before);
+    return check_statistics_tags(player, index, before) &&
+           check_statistics_values(player, index, before);
 }

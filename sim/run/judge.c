@@ -43,12 +43,13 @@ void judge_after_event(struct world *world)
     }
 }
 
-static oracle_device get_device_at_end(const struct vm *vm)
+static oracle_device get_device_end_state(const struct vm *vm)
 {
     if (vm->life.unplugged) {
         return ORACLE_DEVICE_GONE;
     }
-    const bool stays = vm->suspend_asked || (!vm_is_recorded(vm) && settled_is_left_broken(vm));
+    const bool stays =
+        vm->suspend_asked || (!vm_is_recorded(vm) && settled_is_driver_left_broken(vm));
     return stays ? ORACLE_DEVICE_SUSPENDED : ORACLE_DEVICE_LIVE;
 }
 
@@ -71,7 +72,8 @@ void judge_at_end(struct world *world)
         conformance_observe_run_end(world->conformance, i, quiet);
         if (quiet) {
             const struct bnt_host_info host = vm_get_host_info(vm);
-            oracle_check_converged(world->oracle, i, &host, get_device_at_end(vm), quiet_since_ns);
+            oracle_check_converged(world->oracle, i, &host, get_device_end_state(vm),
+                                   quiet_since_ns);
         }
         vm->touched = true;
     }

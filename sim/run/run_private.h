@@ -45,7 +45,7 @@ void check_vm_in_full(struct vm *vm);
 void settled_note_ledger(struct vm *vm, uint64_t ledger_pfns);
 /** Whether the driver stays broken for good: the device resets no queue, and the driver may not
  * reset the device. */
-bool settled_is_left_broken(const struct vm *vm);
+bool settled_is_driver_left_broken(const struct vm *vm);
 /** Returns why the balloon need not be at its target, or NULL. */
 const char *settled_find_reason(const struct vm *vm);
 bool settled_is_satisfied(const struct vm *vm);

@@ -174,7 +174,7 @@ static void act_attach_driver(struct vm *vm, const struct scenario_action *actio
                          vm->index, 0, 0);
 }
 
-static void act_command_hinting(struct vm *vm, const struct scenario_action *action)
+static void act_control_hinting(struct vm *vm, const struct scenario_action *action)
 {
     const bnt_status status = action->hint == HINT_ORDER_START  ? vm->ends.device.hint_start(vm)
                               : action->hint == HINT_ORDER_STOP ? vm->ends.device.hint_stop(vm)
@@ -348,7 +348,7 @@ static void (*const acts[])(struct vm *, const struct scenario_action *) = {
     [ACTION_DEFLATE_ALL] = act_deflate_all_pages,
     [ACTION_FOLLOW_TARGET] = act_follow_target,
     [ACTION_ATTACH] = act_attach_driver,
-    [ACTION_HINT] = act_command_hinting,
+    [ACTION_HINT] = act_control_hinting,
     [ACTION_INHIBIT_DISCARD] = act_inhibit_discard,
     [ACTION_CORRUPT] = act_start_corruption,
     [ACTION_RESTORE_DEVICE] = act_restore_device,

@@ -17,7 +17,7 @@
 static void note_target(struct vm *vm, const struct observation *seen)
 {
     if (!seen->flag) {
-        return; /* the device is new, but its target is not */
+        return; /* a new device took over the old target: this is no new target */
     }
     vm->settled.target_ns = engine_get_time_ns(vm->world->engine);
 }
@@ -123,7 +123,7 @@ static bool lacks_memory(const struct vm *vm, uint64_t missing_pfns, uint64_t us
 }
 
 /** If the device resets no queue, only a reset of the device helps, which the driver may not do. */
-bool settled_is_left_broken(const struct vm *vm)
+bool settled_is_driver_left_broken(const struct vm *vm)
 {
     const bnt_guest_state state = vm_get_guest_info(vm).state;
     const bool ignored = (vm->spec.device.config.quirks & BNT_HOST_QUIRK_QUEUE_RESET_IGNORED) != 0;
@@ -141,7 +141,8 @@ static bool is_inflation_held_off(const struct vm *vm)
 
 /** Whether the balloon is at its target only if pages of unknown outcome count: the driver must
  * treat those as ballooned (BX-6, BX-7). */
-static bool is_doubtfully_at_target(const struct vm *vm, uint64_t target, uint64_t grain_pfns)
+static bool is_at_target_with_unknown_pages(const struct vm *vm, uint64_t target,
+                                            uint64_t grain_pfns)
 {
     const struct oracle *oracle = vm->world->oracle;
     if (oracle == NULL || !oracle_has_unknown_outcomes(oracle, vm->index)) {
@@ -178,7 +179,7 @@ const char *settled_find_reason(const struct vm *vm)
     if (state >= BNT_GUEST_SUSPENDING && state <= BNT_GUEST_RESUMING) {
         return "the device is suspended";
     }
-    if (settled_is_left_broken(vm)) {
+    if (settled_is_driver_left_broken(vm)) {
         return "the device resets no queue, and the driver does not recover";
     }
     if (is_invariant_suspended(vm)) {
@@ -215,7 +216,7 @@ const char *settled_find_reason(const struct vm *vm)
     if (ledger < limited && lacks_memory(vm, limited - ledger, count_unnameable_bytes(vm))) {
         return "the guest's free pages have PFNs that the wire cannot name";
     }
-    if (is_doubtfully_at_target(vm, limited, get_granularity(vm, &host))) {
+    if (is_at_target_with_unknown_pages(vm, limited, get_granularity(vm, &host))) {
         return "the outcome of some requests is unknown";
     }
     return vm->settled.refusing ? "the script makes the device refuse pages" : NULL;

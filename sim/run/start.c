@@ -123,7 +123,7 @@ static bool is_vm_good(const struct question *question, struct world *world, uin
                check_features(question, vm->spec.name, "driver",
                               vm->spec.driver.config.features.wanted) &&
                vm_can_start(vm, question->error, question->error_bytes) &&
-               memory_can_start(vm, question->error, question->error_bytes);
+               memory_sizes_fit(vm, question->error, question->error_bytes);
     }
     good = good && is_recording_good(question, vm->spec.recording);
     if (!good) {

@@ -77,7 +77,7 @@ static struct gmem_config make_gmem_config(struct vm *vm)
     };
 }
 
-bool memory_can_start(const struct vm *vm, char *error, size_t error_bytes)
+bool memory_sizes_fit(const struct vm *vm, char *error, size_t error_bytes)
 {
     struct vm copy = *vm;
     char text[256];

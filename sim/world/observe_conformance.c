@@ -65,7 +65,7 @@ static void watch_features_read(struct vm *vm, const struct observation *seen)
     conformance_observe_features_read(get_conformance(vm), vm->index, seen->value);
 }
 
-static void watch_features_writing(struct vm *vm, const struct observation *seen)
+static void watch_features_write(struct vm *vm, const struct observation *seen)
 {
     uint8_t config[64];
     vm->ends.device.config_read(vm, 0, config, sizeof config);
@@ -78,12 +78,12 @@ static void watch_status_read(struct vm *vm, const struct observation *seen)
     conformance_observe_status_read(get_conformance(vm), vm->index, (uint8_t)seen->value);
 }
 
-static void watch_status_writing(struct vm *vm, const struct observation *seen)
+static void watch_status_write(struct vm *vm, const struct observation *seen)
 {
     conformance_observe_status_write_begun(get_conformance(vm), vm->index, (uint8_t)seen->value);
 }
 
-static void watch_status_written(struct vm *vm, const struct observation *seen)
+static void watch_status_after_write(struct vm *vm, const struct observation *seen)
 {
     conformance_observe_status_write(get_conformance(vm), vm->index, (uint8_t)seen->value,
                                      (uint8_t)seen->other);
@@ -100,13 +100,13 @@ static void watch_config_read(struct vm *vm, const struct observation *seen)
                                     seen->count);
 }
 
-static void watch_config_writing(struct vm *vm, const struct observation *seen)
+static void watch_config_write(struct vm *vm, const struct observation *seen)
 {
     conformance_observe_config_write(get_conformance(vm), vm->index, (uint32_t)seen->at, seen->data,
                                      seen->count);
 }
 
-static void watch_queue_enabling(struct vm *vm, const struct observation *seen)
+static void watch_queue_enable(struct vm *vm, const struct observation *seen)
 {
     const struct queue_place *place = seen->place;
     conformance_observe_queue_enable(get_conformance(vm), vm->index, seen->queue,
@@ -114,7 +114,7 @@ static void watch_queue_enabling(struct vm *vm, const struct observation *seen)
                                      place->avail_gpa, place->used_gpa);
 }
 
-static void watch_queue_resetting(struct vm *vm, const struct observation *seen)
+static void watch_queue_reset(struct vm *vm, const struct observation *seen)
 {
     conformance_observe_queue_reset(get_conformance(vm), vm->index, seen->queue);
 }
@@ -166,12 +166,12 @@ static void watch_config_arrived(struct vm *vm, const struct observation *seen)
 
 /* ---- The device ---- */
 
-static void watch_device_reads(struct vm *vm, const struct observation *seen)
+static void watch_device_read(struct vm *vm, const struct observation *seen)
 {
     conformance_observe_device_read(get_conformance(vm), vm->index, seen->at, seen->count);
 }
 
-static void watch_device_wrote(struct vm *vm, const struct observation *seen)
+static void watch_device_write(struct vm *vm, const struct observation *seen)
 {
     conformance_observe_device_write(get_conformance(vm), vm->index, seen->at, seen->count);
 }
@@ -203,13 +203,13 @@ static void watch_host_event(struct vm *vm, const struct observation *seen)
     }
 }
 
-static void watch_hints_over(struct vm *vm, const struct observation *seen)
+static void watch_hints_end(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
     conformance_observe_hinting_end(get_conformance(vm), vm->index);
 }
 
-static void watch_device_new(struct vm *vm, const struct observation *seen)
+static void watch_new_device(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
     conformance_observe_device_replaced(get_conformance(vm), vm->index);
@@ -258,13 +258,13 @@ static void watch_differing_page(struct vm *vm, const struct observation *seen)
     }
 }
 
-static void watch_page_moving(struct vm *vm, const struct observation *seen)
+static void watch_page_move(struct vm *vm, const struct observation *seen)
 {
     conformance_observe_page_move(get_conformance(vm), vm->index, seen->flag, seen->at,
                                   seen->value);
 }
 
-static void watch_hint_returned(struct vm *vm, const struct observation *seen)
+static void watch_returned_hint_pages(struct vm *vm, const struct observation *seen)
 {
     conformance_observe_hint_pages_returned(get_conformance(vm), vm->index, seen->pages,
                                             seen->count);
@@ -280,7 +280,7 @@ static void watch_stall(struct vm *vm, const struct observation *seen)
     conformance_observe_driver_stall(get_conformance(vm), vm->index, seen->value);
 }
 
-static void watch_kernel_ended(struct vm *vm, const struct observation *seen)
+static void watch_kernel_end(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
     conformance_observe_kernel_replaced(get_conformance(vm), vm->index);
@@ -299,7 +299,7 @@ static void watch_fault_end(struct vm *vm, const struct observation *seen)
     conformance_mark_trusted(get_conformance(vm), vm->index);
 }
 
-static void watch_spoiled_ring(struct vm *vm, const struct observation *seen)
+static void watch_corrupted_ring(struct vm *vm, const struct observation *seen)
 {
     conformance_observe_altered_answer(get_conformance(vm), vm->index, seen->queue);
 }
@@ -309,15 +309,15 @@ const struct observer conformance_observer = {
     .on =
         {
             [OBSERVED_FEATURES_READ] = watch_features_read,
-            [OBSERVED_FEATURES_WRITING] = watch_features_writing,
+            [OBSERVED_FEATURES_WRITING] = watch_features_write,
             [OBSERVED_STATUS_READ] = watch_status_read,
-            [OBSERVED_STATUS_WRITING] = watch_status_writing,
-            [OBSERVED_STATUS_WRITTEN] = watch_status_written,
+            [OBSERVED_STATUS_WRITING] = watch_status_write,
+            [OBSERVED_STATUS_WRITTEN] = watch_status_after_write,
             [OBSERVED_GENERATION_READ] = watch_generation_read,
             [OBSERVED_CONFIG_READ] = watch_config_read,
-            [OBSERVED_CONFIG_WRITING] = watch_config_writing,
-            [OBSERVED_QUEUE_ENABLING] = watch_queue_enabling,
-            [OBSERVED_QUEUE_RESETTING] = watch_queue_resetting,
+            [OBSERVED_CONFIG_WRITING] = watch_config_write,
+            [OBSERVED_QUEUE_ENABLING] = watch_queue_enable,
+            [OBSERVED_QUEUE_RESETTING] = watch_queue_reset,
             [OBSERVED_QUEUE_RESET_READ] = watch_queue_reset_read,
             [OBSERVED_KICKED] = watch_kick,
             [OBSERVED_KICKED_WITH_DATA] = watch_kick_data,
@@ -326,15 +326,15 @@ const struct observer conformance_observer = {
             [OBSERVED_KICK_ARRIVED] = watch_kick_arrived,
             [OBSERVED_INTERRUPT_ARRIVED] = watch_interrupt_arrived,
             [OBSERVED_CONFIG_ARRIVED] = watch_config_arrived,
-            [OBSERVED_DEVICE_READS] = watch_device_reads,
-            [OBSERVED_DEVICE_WROTE] = watch_device_wrote,
+            [OBSERVED_DEVICE_READS] = watch_device_read,
+            [OBSERVED_DEVICE_WROTE] = watch_device_write,
             [OBSERVED_DISCARDED] = watch_discarded_memory,
             [OBSERVED_FILLED] = watch_filled_memory,
             [OBSERVED_HINTED] = watch_hinted_pages,
             [OBSERVED_HOST_EVENT] = watch_host_event,
-            [OBSERVED_HINTS_OVER] = watch_hints_over,
-            [OBSERVED_DEVICE_NEW] = watch_device_new,
-            [OBSERVED_DEVICE_GONE] = watch_device_new,
+            [OBSERVED_HINTS_OVER] = watch_hints_end,
+            [OBSERVED_DEVICE_NEW] = watch_new_device,
+            [OBSERVED_DEVICE_GONE] = watch_new_device,
             [OBSERVED_GUEST_EVENT] = watch_guest_event,
             [OBSERVED_PAGES_MOVED] = watch_moved_pages,
             [OBSERVED_PAGES_SHORT] = watch_pages_short,
@@ -342,13 +342,13 @@ const struct observer conformance_observer = {
             [OBSERVED_PAGES_INITIALISED] = watch_pages_filled,
             [OBSERVED_PAGE_TOUCHED] = watch_touched_page,
             [OBSERVED_PAGE_DIFFERS] = watch_differing_page,
-            [OBSERVED_PAGE_MOVING] = watch_page_moving,
-            [OBSERVED_HINT_RETURNED] = watch_hint_returned,
+            [OBSERVED_PAGE_MOVING] = watch_page_move,
+            [OBSERVED_HINT_RETURNED] = watch_returned_hint_pages,
             [OBSERVED_EMPTYING] = watch_emptying,
             [OBSERVED_DRIVER_STALLED] = watch_stall,
-            [OBSERVED_KERNEL_ENDED] = watch_kernel_ended,
+            [OBSERVED_KERNEL_ENDED] = watch_kernel_end,
             [OBSERVED_FAULT_STARTED] = watch_fault_start,
             [OBSERVED_FAULT_ENDED] = watch_fault_end,
-            [OBSERVED_RING_SPOILED] = watch_spoiled_ring,
+            [OBSERVED_RING_SPOILED] = watch_corrupted_ring,
         },
 };

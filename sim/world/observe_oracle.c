@@ -107,7 +107,7 @@ static void forward_host_request(struct vm *vm, const struct observation *seen)
     }
 }
 
-static void forward_device_new(struct vm *vm, const struct observation *seen)
+static void forward_new_device(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
     oracle_observe_device_replaced(get_oracle(vm), vm->index);
@@ -169,7 +169,7 @@ static void forward_detach(struct vm *vm, const struct observation *seen)
     oracle_observe_detach(get_oracle(vm), vm->index, seen->flag);
 }
 
-static void forward_kernel_ended(struct vm *vm, const struct observation *seen)
+static void forward_kernel_end(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
     oracle_observe_kernel_replaced(get_oracle(vm), vm->index);
@@ -280,8 +280,8 @@ const struct observer oracle_observer = {
             [OBSERVED_PAGES_MOVED] = forward_moved_pages,
             [OBSERVED_PAGE_INITIALISED] = forward_initialised_page,
             [OBSERVED_PAGE_DIFFERS] = forward_differing_page,
-            [OBSERVED_DEVICE_NEW] = forward_device_new,
-            [OBSERVED_KERNEL_ENDED] = forward_kernel_ended,
+            [OBSERVED_DEVICE_NEW] = forward_new_device,
+            [OBSERVED_KERNEL_ENDED] = forward_kernel_end,
             [OBSERVED_MIGRATE_ARRIVED] = forward_arrived_page,
             [OBSERVED_PAUSING] = forward_pause,
             [OBSERVED_PAUSED] = forward_stall_end,

@@ -2,7 +2,7 @@
  * The peers at the two ends of a VM's wire, as all rooms see them: each is a table of functions.
  *
  * A new kind of peer is one file with such a table, and one row in sim/peers/peers.c. Times are
- * those of the VM's engine; statuses are those of the libraries.
+ * those of the VM's engine; statuses are values of bnt_status.
  */
 #ifndef SIM_WORLD_PEER_H
 #define SIM_WORLD_PEER_H

@@ -324,7 +324,7 @@ void sleeping_cancel_wait(struct vm *vm);
 
 /* memory.c: workloads, reclaim and out-of-memory */
 /** Whether the guest's memory is large enough; if not, `error` receives a sentence. */
-bool memory_can_start(const struct vm *vm, char *error, size_t error_bytes);
+bool memory_sizes_fit(const struct vm *vm, char *error, size_t error_bytes);
 bool memory_create(struct world *world, char *error, size_t error_bytes);
 void memory_destroy(struct world *world);
 void memory_start_workloads(struct world *world);
