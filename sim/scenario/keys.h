@@ -1,9 +1,9 @@
 /*
  * The tables of keys: what a scenario may say.
  *
- * A row is a key: its name, type, unit, bounds, default, the field it fills and one sentence. From
- * the rows are made the loader (fill.c), the JSON Schema (schema.c), the reference in
- * docs/use/scenarios.md (reference.c) and the digest (digest.c). What a key adds is a row.
+ * Each row is a key: its name, type, unit, bounds, default, the field that it fills and a sentence.
+ * The loader (fill.c), the JSON Schema (schema.c), the reference in docs/use/scenarios.md
+ * (reference.c) and the digest (digest.c) work by these rows. A new key needs one row only.
  */
 #ifndef SIM_SCENARIO_KEYS_H
 #define SIM_SCENARIO_KEYS_H
@@ -16,7 +16,7 @@ typedef enum key_type {
     KEY_COUNT,      /**< whole number, within bounds */
     KEY_SIZE,       /**< 64MiB; bytes */
     KEY_TIME,       /**< 250ms; ns */
-    KEY_RATIO,      /**< 3/100; a struct ratio; high: at most so much; low 1: more than 0 */
+    KEY_RATIO,      /**< 3/100; a struct ratio; `high` bounds it, `low` 1 excludes 0 */
     KEY_BOOL,       /**< true, false */
     KEY_TEXT,       /**< any text; width: bytes of the field */
     KEY_NAME,       /**< letter, then letters, digits, - and _ */
@@ -31,7 +31,7 @@ typedef enum key_type {
     KEY_EXPRESSION, /**< METRIC OP VALUE; a struct expression */
     KEY_SWARM,      /**< mapping of knobs to [low, high] */
     KEY_MAP,        /**< mapping by `table`, inside the same struct */
-    KEY_LIST,       /**< list of mappings by `table`: pointer at offset, count at more */
+    KEY_LIST,       /**< list of mappings by `table`: pointer at `offset`, count at `more` */
     KEY_TYPE_COUNT
 } key_type;
 
@@ -43,15 +43,15 @@ struct choice {
 };
 
 #define KEY_REQUIRED   1u
-#define KEY_ABSENT_MAX 2u /* absent: the largest value of the field, "no end" */
+#define KEY_ABSENT_MAX 2u /* an absent key is the largest value: "no end" */
 #define KEY_POWER_OF_2 4u
-#define KEY_ASIDE      8u /* says nothing about the run: no part of the digest */
-/* Of settings of the libraries, in the embedded structs of driver and device: */
-#define KEY_LIBRARY      16u /* absent: the library's default stands in the field */
-#define KEY_LEFT         32u /* absent: 0, the library chooses, perhaps by other settings */
-#define KEY_ZERO_IS_NONE 64u /* 0 is stored as the largest value: 0 is the default there */
+#define KEY_ASIDE      8u /* the key does not concern the run, nor the digest */
+/* Flags of library settings, which are in the embedded structs of driver and device: */
+#define KEY_LIBRARY      16u /* an absent key has the library's default */
+#define KEY_LEFT         32u /* an absent key is 0, and the library chooses */
+#define KEY_ZERO_IS_NONE 64u /* 0 is stored as the largest value, as 0 means default */
 
-/** `one_of` groups: exactly one key of a group must be there. */
+/** Groups of `one_of`: a mapping must have exactly one key of each group. */
 #define GROUP_NONE 0u
 
 /** What bounds a drawn value beside the key's own bounds. */
@@ -75,7 +75,7 @@ struct key_draw {
     /** Stands where that key of the VM does, with its value where it is one of its own choices. */
     const char *like;
     bool power_of_2;
-    const char *reason; /**< why no scenario has it, unless a profile gives it a share */
+    const char *reason; /**< why generated scenarios lack the key unless a profile asks */
 };
 
 struct key_row {
@@ -85,14 +85,14 @@ struct key_row {
     size_t width; /**< of the field; 0: nothing is stored */
     uint64_t low;
     uint64_t high;
-    /** As YAML would say it; in parentheses: told only, and made by resolve.c. NULL: none. */
+    /** The default as YAML text. In parentheses: text for people; resolve.c makes the value. */
     const char *fallback;
     const char *doc;
     unsigned flags;
-    uint64_t kinds;    /**< bit n: of kind n; 0: of every kind */
-    uint64_t required; /**< bit n: required by kind n */
+    uint64_t kinds;    /**< bit n: kind n has the key; 0: every kind has it */
+    uint64_t required; /**< bit n: kind n requires the key */
     unsigned one_of;
-    const char *needs; /**< a key that must be there with it */
+    const char *needs; /**< another key that the mapping must have then */
     size_t more;       /**< KEY_LIST: offset of the count */
     unsigned shift;    /**< KEY_SIZE: the field counts units of 1 << shift bytes */
     const struct choice *choices;
@@ -114,14 +114,14 @@ struct key_table {
 };
 
 /**
- * A driver or device that others wrote: the keys that it sets, where the file does not, as YAML
- * would say them. The first row of each list is our own, which sets nothing.
+ * A driver or device of another project: the keys that it sets when the file does not, with their
+ * values as YAML text. The first row of each list is our own driver or device, which sets nothing.
  */
 struct personality {
     const char *name; /**< NULL ends the list */
     const char *doc;
-    const char *clauses; /**< that it breaks beside its quirks' */
-    const char *absent;  /**< what is known of it and not modelled */
+    const char *clauses; /**< clauses that it breaks besides those of its quirks */
+    const char *absent;  /**< known behaviour that is not modelled */
     struct {
         const char *key;
         const char *value;
@@ -134,7 +134,7 @@ extern const struct choice device_personality_choices[];
 extern const struct choice driver_quirk_choices[];
 extern const struct choice device_quirk_choices[];
 
-/** What a personality sets a key to, or NULL. */
+/** The value that a personality gives to a key, or NULL. */
 const char *personality_find_value(const struct personality *personalities, const char *name,
                                    const char *key);
 
@@ -158,23 +158,23 @@ extern const struct choice guest_event_choices[];
 extern const struct choice host_event_choices[];
 extern const struct choice world_event_choices[];
 
-/** What an action is, beside its name; a kind without a row is no fault and undone by nothing. */
+/** Properties of an action. A kind without a row is no fault and is never undone. */
 struct action_trait {
     action_kind kind;
     bool fault; /**< a quiet phase suppresses it */
-    bool lasts; /**< it is undone by `undone_by` alone */
+    bool lasts; /**< the action lasts until `undone_by` */
     action_kind undone_by;
-    bool guests;     /**< something in the guest does it: nothing does while the VM is paused */
-    uint32_t weight; /**< among the actions of a generated scenario */
+    bool guests;     /**< the guest does it, so it waits while the VM is paused */
+    uint32_t weight; /**< its weight among the actions of a generated scenario */
 };
 extern const struct action_trait action_traits[];
 extern const size_t action_trait_count;
 const struct action_trait *action_trait_of(action_kind kind);
 
-/** How often a generated scenario aims at an event of the world, beside others. */
+/** The weight of an event of the world as a trigger in generated scenarios. */
 uint32_t world_trigger_weight(world_trigger trigger);
 
-/** A thing that a swarm can draw. */
+/** A setting that a swarm can draw. */
 struct knob_row {
     const char *name;
     swarm_knob knob;
@@ -191,11 +191,11 @@ extern const struct knob_row knob_rows[]; /**< ends with name NULL */
 struct scenario_vm keys_library_defaults(void);
 
 uint64_t key_field(const char *at, size_t width);
-/** The number that YAML has for a field of the struct at `base`, and what of it is stored there. */
+/** The number in YAML for a field of the struct at `base`; and the stored value of a number. */
 uint64_t key_value(const struct key_row *row, const char *base);
 uint64_t key_stored(const struct key_row *row, uint64_t value);
-/** What a key is when it is absent: as YAML would say it, or, in parentheses, told only; NULL: no
- * such thing. `out` may be used for it. */
+/** The default of a key as YAML text, or in parentheses as text for people; NULL if the key has no
+ * default. The function may write it to `out`. */
 #define KEY_DEFAULT_BYTES 256
 const char *key_default(const struct key_row *row, char out[KEY_DEFAULT_BYTES]);
 

@@ -11,21 +11,21 @@
 
 /* The exit statuses of docs/use/command.md that a run with the bug may end with. */
 static const struct choice verdict_choices[] = {{"fail", 1, "an expectation or invariant failed"},
-                                                {"liveness", 3, "it did not get there in time"},
-                                                {"crash", 5, "an assertion of ours, or a signal"},
-                                                {"limit", 7, "more events than limits.events"},
+                                                {"liveness", 3, "an expectation was not reached in time"},
+                                                {"crash", 5, "an assertion failed, or a signal ended the run"},
+                                                {"limit", 7, "the run had more events than `limits.events`"},
                                                 {NULL, 0, NULL}};
 
 /* clang-format off */
 static const struct key_row rows[] = {
     {"bugs", KEY_TEXT, FIELD(bugs), .fallback = "(needed with any of these)",
-     .draw = {.reason = "says nothing about the run"}, .doc = "the bugs: ids of docs/prove/regressions.md, separated by blanks"},
+     .draw = {.reason = "says nothing about the run"}, .doc = "ids of the bugs in docs/prove/regressions.md, separated by blanks"},
     {"switch", KEY_TEXT, FIELD(bug_switch), .fallback = "(needed with any of these)",
-     .draw = {.reason = "says nothing about the run"}, .doc = "its switch in ballonet-mutant, which brings the bug back"},
+     .draw = {.reason = "says nothing about the run"}, .doc = "the switch of ballonet-mutant that brings the bug back"},
     {"fails", KEY_TEXT, FIELD(fails), .fallback = "(needed with any of these)",
-     .draw = {.reason = "says nothing about the run"}, .doc = "what a run with the bug must print"},
+     .draw = {.reason = "says nothing about the run"}, .doc = "text that a run with the bug must print"},
     {"verdict", KEY_CHOICE, FIELD(verdict), .choices = verdict_choices, .fallback = "fail",
-     .draw = {.reason = "says nothing about the run"}, .doc = "how a run with the bug must end"},
+     .draw = {.reason = "says nothing about the run"}, .doc = "verdict of a run with the bug"},
     {.name = NULL}};
 /* clang-format on */
 const struct key_table regression_keys = {

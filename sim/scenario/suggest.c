@@ -1,8 +1,8 @@
 /*
- * Did you mean: the nearest of some names, by edit distance with transpositions.
+ * Suggestions for a wrong name: the nearest of some names, by edit distance with transpositions.
  *
- * Near enough is a third of the name's letters, at least one: `memroy` is `memory`, `foo` is
- * nothing.
+ * A name is near enough if at most a third of its letters differ, or one letter: `memory` is
+ * suggested for `memroy`, and nothing for `foo`. A name that was renamed is looked up first.
  */
 #include "sim/scenario/renamed.h"
 #include "sim/scenario/values.h"

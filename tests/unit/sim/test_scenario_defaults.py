@@ -26,7 +26,7 @@ def main(tables, changed):
     reference = changes(tables, changed, "reference")
     assert len(reference) == 2, reference
     assert all(line[1:].startswith("| `oom_holdoff` |") for line in reference), reference
-    was = re.search(r"`(\w+)` \| no inflation", reference[0]).group(1)
+    was = re.search(r"min \| `(\w+)` \|", reference[0]).group(1)
     assert reference[0].replace(f"`{was}`", "`7s`")[1:] == reference[1][1:], reference
     schema = changes(tables, changed, "schema")
     assert [line.strip("+- ,") for line in schema] == [f'"description": "{was}"', '"description": "7s"'], schema
