@@ -11,11 +11,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PROBLEM_TEXT_BYTES   1024
-#define MESSAGE_FORM         "%s%s: error: %s%s"
-#define PROBLEM_LINE_COLUMNS 120 /* number of code points of the source line that a message shows \
-                                  */
-#define PROBLEM_LINE_BEFORE 60   /* number of code points before the caret, if the line is longer */
+#define PROBLEM_TEXT_BYTES 1024
+#define MESSAGE_FORM       "%s%s: error: %s%s"
+/** The number of code points of the source line that a message shows. */
+#define PROBLEM_LINE_COLUMNS 120
+/** The number of code points before the caret, if the line is longer. */
+#define PROBLEM_LINE_BEFORE 60
 
 static char *copy_message(struct arena *arena, const char *text)
 {
