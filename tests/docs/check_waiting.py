@@ -43,16 +43,16 @@ def tables(text):
     words = {row[0]: row[1] for row in outcomes}
     reasons = {row[0]: row[1] for row in table(text, "WAITING_REASON_MAP")}
     firsts = {row[0] for name in ("VIRTIO", "VMWARE") for row in table(text, f"WAITING_{name}_MAP")}
-    lines = ["| operation | it waits while |", "|---|---|"]
+    lines = ["| operation | the operation waits while |", "|---|---|"]
     lines += [f"| {row[0]} | {row[1]} |" for name, row in names.items() if name in firsts]
-    lines += ["", "| outcome | for the operation that begins |", "|---|---|"]
+    lines += ["", "| outcome | meaning (the second operation is the one that begins) |", "|---|---|"]
     lines += [f"| {row[1]} | {row[2]} |" for row in outcomes]
     lines += ["", "## On VIRTIO's wire", ""]
     lines += pairs(text, "WAITING_VIRTIO_MAP", names, words, reasons)
     lines += ["", "## On VMware's wire", ""]
     lines += pairs(text, "WAITING_VMWARE_MAP", names, words, reasons)
     lines += ["", "## Why", ""]
-    lines += [f"{i + 1}. {sentence}." for i, sentence in enumerate(reasons.values())]
+    lines += [f"{i + 1}. {sentence[0].upper()}{sentence[1:]}." for i, sentence in enumerate(reasons.values())]
     return "\n".join(lines) + "\n"
 
 

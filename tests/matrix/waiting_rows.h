@@ -1,8 +1,8 @@
 /*
- * What happens when one of the driver's operations that wait is under way and another begins: the
- * one table of docs/understand/waiting.md and of the matrix that plays each pair.
+ * What happens when an operation of the driver begins while another operation is waiting.
+ * docs/understand/waiting.md and the matrix that plays each pair both use this table.
  *
- * A row is a pair in one order; the other order is a row of its own.
+ * Each row is one pair of operations in one order; another row has the opposite order.
  */
 #ifndef TESTS_MATRIX_WAITING_ROWS_H
 #define TESTS_MATRIX_WAITING_ROWS_H
@@ -10,77 +10,77 @@
 #include <ballonet/base.h>
 
 /* clang-format off */
-/** Operations, under way or about to begin: name in code, name in the document, when it waits. */
+/** Operations: name in code, name in the document, when the operation is waiting or how it begins. */
 #define WAITING_OPERATION_MAP(X) \
-    X(SLEEP,       "sleeping allocation", "asked for, and not ended by bnt_guest_alloc_done") \
-    X(MOVE_IN,     "page move, new page", "the half in flight inflates the new page") \
-    X(MOVE_OUT,    "page move, old page", "the half in flight deflates the old page") \
-    X(Q_INFLATE,   "reset of the inflate queue", "the device has not completed it") \
-    X(Q_DEFLATE,   "reset of the deflate queue", "the same") \
-    X(Q_STATS,     "reset of the statistics queue", "the same") \
-    X(Q_REPORT,    "reset of the report queue", "the same") \
-    X(OOM,         "OOM deflate", "its request is with the device") \
-    X(RELEASE,     "balloon reset by the host", "RELEASING") \
-    X(SUSPENDING,  "suspend or resume", "SUSPENDING or RESUMING") \
-    X(SUSPENDED,   "suspended device", "SUSPENDED") \
-    X(BROKEN,      "recovery, waiting", "BROKEN") \
-    X(RECOVERING,  "recovery, device reset", "RECOVERING") \
-    X(STOPPING,    "detach", "STOPPING: the reset of the device, or START, is not done") \
-    X(LEAVING,     "orderly detach", "RUNNING or RELEASING: the balloon is not empty yet") \
+    X(SLEEP,       "sleeping allocation", "the driver asked for pages, and bnt_guest_alloc_done has not ended the allocation") \
+    X(MOVE_IN,     "page move, new page", "the inflate of the new page is in flight") \
+    X(MOVE_OUT,    "page move, old page", "the deflate of the old page is in flight") \
+    X(Q_INFLATE,   "reset of the inflate queue", "the device has not completed the reset of the inflate queue") \
+    X(Q_DEFLATE,   "reset of the deflate queue", "the device has not completed the reset of the deflate queue") \
+    X(Q_STATS,     "reset of the statistics queue", "the device has not completed the reset of the statistics queue") \
+    X(Q_REPORT,    "reset of the report queue", "the device has not completed the reset of the report queue") \
+    X(OOM,         "OOM deflate", "the request of the OOM deflate is in flight") \
+    X(RELEASE,     "balloon reset by the host", "the driver is in the state RELEASING") \
+    X(SUSPENDING,  "suspend or resume", "the driver is in the state SUSPENDING or RESUMING") \
+    X(SUSPENDED,   "suspended device", "the driver is in the state SUSPENDED") \
+    X(BROKEN,      "recovery, waiting", "the driver is in the state BROKEN") \
+    X(RECOVERING,  "recovery, device reset", "the driver is in the state RECOVERING") \
+    X(STOPPING,    "detach", "the driver is in the state STOPPING: the reset of the device, or START, is not completed") \
+    X(LEAVING,     "orderly detach", "the driver is in the state RUNNING or RELEASING, and the balloon is not empty yet") \
     X(MOVE,        "page move", "bnt_guest_page_migrate") \
     X(SUSPEND,     "suspend", "bnt_guest_suspend") \
     X(BREAK,       "NEEDS_RESET", "the device asks for a reset") \
     X(DETACH,      "detach", "bnt_guest_detach") \
     X(LEAVE,       "orderly detach", "bnt_guest_detach_orderly") \
-    X(STARTING,    "handshake at attach", "STARTING: START fails; VMware's wire") \
-    X(RESTARTING,  "handshake after a reset", "RELEASING and empty: START fails; VMware's wire")
+    X(STARTING,    "handshake at attach", "the driver is in the state STARTING on VMware's wire, because START fails") \
+    X(RESTARTING,  "handshake after a reset", "the driver is in the state RELEASING with an empty balloon on VMware's wire, because START fails")
 
 /** Outcomes for the operation that begins: name in code, word, meaning. */
 #define WAITING_OUTCOME_MAP(X) \
-    X(PROCEEDS,      "proceeds", "it begins, and the first goes on") \
-    X(WAITS,         "waits", "it is remembered, and begins when the first is over") \
-    X(CANCELS,       "cancels", "it begins, and ends the first before its time") \
-    X(REFUSED,       "refused", "the call returns this status and changes nothing") \
-    X(NOT_POSSIBLE,  "not possible", "nothing can begin it")
+    X(PROCEEDS,      "proceeds", "the second operation begins, and the first continues") \
+    X(WAITS,         "waits", "the driver remembers the second operation, and begins it when the first has ended") \
+    X(CANCELS,       "cancels", "the second operation begins, and ends the first early") \
+    X(REFUSED,       "refused", "the call of the second operation returns this status and changes nothing") \
+    X(NOT_POSSIBLE,  "not possible", "nothing can begin the second operation")
 
 /** Reasons: name in code, sentence. */
 #define WAITING_REASON_MAP(X) \
-    X(ONE,             "there is one at a time") \
-    X(JOINS,           "the second call joins the first: what is in flight counts for both") \
-    X(APART,           "they share neither a request nor a queue") \
-    X(LATE,            "pages that come while the request or its queue is taken go straight back, and sizing asks again") \
-    X(SIZING,          "sizing sends nothing, and asks for nothing, before the first is over") \
-    X(BUSY,            "a request of sizing, or of an OOM deflate, is with the device, or a queue that a move needs is being reset: try again") \
-    X(DOUBT,           "nobody knows whether the device took the new page: it is told in a deflate and goes back, the move ends") \
-    X(TOLD_AGAIN,      "a deflate that was with the device is told again when the queue is back") \
-    X(NEXT_HALF,       "the half in flight goes on; if the queue of the next half is not back by then, the move ends there") \
-    X(OOM_FIRST,       "memory is short: what came for the balloon would go back at once; the hold-off follows") \
-    X(OWED,            "its pages are owed, and sent for when the queue is back; OOM_DONE tells") \
-    X(FORGOTTEN,       "the device has forgotten the balloon: every page goes back in silence") \
-    X(IN_PORTIONS,     "pages go back in portions all the while; what is asked for comes first") \
-    X(NEWER,           "the newest epoch is the one that is acknowledged") \
-    X(HALF_SET_UP,     "a queue that is being reset has to be set up again first") \
-    X(STANDS_STILL,    "what is with the device stays there, and its time stands still") \
-    X(NOTHING_SENT,    "nothing is sent to a device that is suspended") \
-    X(AT_RESUME,       "configuration is read again when the device is live") \
-    X(DEVICE_RESET,    "a reset of the device ends all that it had, and every page goes back") \
-    X(NO_DEVICE,       "there is no live device") \
-    X(UNKNOWN,         "nobody knows what became of pages with a device that broke: none leaves before its reset") \
-    X(AFTER_RESET,     "every page comes back when the reset is read back: they are owed, and OOM_DONE tells") \
-    X(NEW_START,       "the new start reads it") \
-    X(LOOKED_AT_ONCE,  "the status is read until the device answers") \
-    X(POLLS,           "the call is a look at the one that is under way") \
-    X(AT_ONCE,         "a call of VMware's wire has its answer when it returns: the move is over before anything else") \
-    X(START,           "nothing is sent before START succeeded") \
-    X(EMPTY,           "the balloon is empty already") \
-    X(EMPTIES,         "the target counts as 0: nothing is inflated, and the driver deflates as soon as it can") \
-    X(QUICK,           "there is no live device to tell: the same as a detach") \
-    X(FORCED,          "the device cannot be told any more: a reset ends it, and every page goes back") \
-    X(ENDS,            "a reset of the device is what it ends in") \
-    X(FORGETS,         "the host lists the pages still: every page comes back when START succeeded, or was tried often enough; OOM_DONE tells") \
-    X(FORGOT,          "the START that is tried forgets the pages, whatever the host wants")
+    X(ONE,             "the driver has only one operation of this kind at a time") \
+    X(JOINS,           "the second call joins the first: the pages in flight count for both calls") \
+    X(APART,           "the two operations share neither a request nor a queue") \
+    X(LATE,            "pages that arrive while the request or its queue is in use go back to the guest at once, and sizing asks for pages again") \
+    X(SIZING,          "sizing sends no request and asks for no page until the first operation has ended") \
+    X(BUSY,            "a request of sizing or of an OOM deflate is in flight, or a queue that a page move needs is being reset; the caller can try again") \
+    X(DOUBT,           "the driver does not know whether the device took the new page, so it deflates the new page, returns it to the guest and ends the move") \
+    X(TOLD_AGAIN,      "the driver sends a deflate that was in flight again when the queue works again") \
+    X(NEXT_HALF,       "the half of the move that is in flight continues; if the queue of the other half does not work yet when the first half completes, the move ends there") \
+    X(OOM_FIRST,       "the guest is out of memory, so pages allocated for the balloon would go back at once; inflation then waits for the hold-off time") \
+    X(OWED,            "the driver deflates the pages of the OOM deflate when the queue works again, and the event OOM_DONE reports them") \
+    X(FORGOTTEN,       "the device has forgotten the balloon, so every page goes back to the guest without a message") \
+    X(IN_PORTIONS,     "the driver releases a bounded number of pages in each step, and releases the pages of an OOM deflate first") \
+    X(NEWER,           "the driver acknowledges only the newest epoch") \
+    X(HALF_SET_UP,     "before the driver can suspend the device, it must complete the reset of the queue and set up the queue again") \
+    X(STANDS_STILL,    "requests in flight stay in flight, and their timeouts are paused") \
+    X(NOTHING_SENT,    "the driver sends nothing to a suspended device") \
+    X(AT_RESUME,       "the driver reads the configuration again when the device is live") \
+    X(DEVICE_RESET,    "a reset of the device ends everything in flight, and every page goes back to the guest") \
+    X(NO_DEVICE,       "the driver has no live device") \
+    X(UNKNOWN,         "nobody knows what a broken device did with its pages, so no page leaves the balloon before the device's reset") \
+    X(AFTER_RESET,     "every page goes back to the guest when the driver reads that the reset is complete; the event OOM_DONE then reports the pages of the OOM deflate") \
+    X(NEW_START,       "the driver reads the configuration when it starts again") \
+    X(LOOKED_AT_ONCE,  "the driver reads the device's status until the device answers") \
+    X(POLLS,           "the call only checks the detach that is already under way") \
+    X(AT_ONCE,         "a call on VMware's wire has its answer when it returns, so the move ends before anything else can begin") \
+    X(START,           "the driver sends nothing before START has succeeded") \
+    X(EMPTY,           "the balloon is already empty") \
+    X(EMPTIES,         "the driver takes the target as 0: it inflates nothing, and deflates as soon as it can") \
+    X(QUICK,           "the driver has no live device to which it could send deflates, so an orderly detach acts like a detach") \
+    X(FORCED,          "the driver can no longer send deflates, so it resets the device and every page goes back to the guest") \
+    X(ENDS,            "an orderly detach ends in a reset of the device") \
+    X(FORGETS,         "the host still lists the pages, so every page goes back only when START has succeeded or was tried often enough; the event OOM_DONE then reports them") \
+    X(FORGOT,          "the driver is already trying a START, which makes the host forget the pages, so the host's reset adds nothing")
 
-/** VIRTIO's wire: under way, begins, outcome, status of the call, reason. */
+/** Pairs on VIRTIO's wire: first operation, second operation, outcome, status, reason. */
 #define WAITING_VIRTIO_MAP(X) \
     X(SLEEP,       SLEEP,      NOT_POSSIBLE,  OK,        ONE) \
     X(SLEEP,       MOVE,       PROCEEDS,      OK,        LATE) \
