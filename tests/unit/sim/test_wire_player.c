@@ -123,8 +123,8 @@ START_TEST(test_an_altered_request_fails)
     /* An inflate of a page held, of one outside, and fewer than said. */
     expect_failure(
         altered(11, "[141313,1]", "[144397,1]"),
-        "wire.jsonl:11: the device reports a violation in this inflate: an inflate of a page that "
-        "is in the balloon already (PFN 144397)");
+        "wire.jsonl:11: the device reports a violation in this inflate: an inflate names a page "
+        "that is in the balloon already (PFN 144397)");
     expect_failure(
         altered(11, "[141313,1]", "[81702,1]"),
         "wire.jsonl:11: the range at PFN 81702 with 1 PFNs is not in the guest's memory");
