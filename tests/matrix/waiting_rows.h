@@ -52,7 +52,7 @@
     X(SIZING,          "sizing sends no request and asks for no page until the first operation has ended") \
     X(BUSY,            "a request of sizing or of an OOM deflate is in flight, or a queue that a page move needs is being reset; the caller can try again") \
     X(DOUBT,           "the driver does not know whether the device took the new page, so it deflates the new page, returns it to the guest and ends the move") \
-    X(TOLD_AGAIN,      "the driver sends a deflate that was in flight again when the queue works again") \
+    X(TOLD_AGAIN,      "when the queue works again, the driver repeats the deflate that was in flight") \
     X(NEXT_HALF,       "the half of the move that is in flight continues; if the queue of the other half does not work yet when the first half completes, the move ends there") \
     X(OOM_FIRST,       "the guest is out of memory, so pages allocated for the balloon would go back at once; inflation then waits for the hold-off time") \
     X(OWED,            "the driver deflates the pages of the OOM deflate when the queue works again, and the event OOM_DONE reports them") \
