@@ -10,11 +10,12 @@
         sizeof(((struct scenario *)NULL)->regression.member)
 
 /* The exit statuses of docs/use/command.md that a run with the bug may end with. */
-static const struct choice verdict_choices[] = {{"fail", 1, "an expectation or invariant failed"},
-                                                {"liveness", 3, "an expectation was not reached in time"},
-                                                {"crash", 5, "an assertion failed, or a signal ended the run"},
-                                                {"limit", 7, "the run had more events than `limits.events`"},
-                                                {NULL, 0, NULL}};
+static const struct choice verdict_choices[] = {
+    {"fail", 1, "an expectation or invariant failed"},
+    {"liveness", 3, "an expectation was not reached in time"},
+    {"crash", 5, "an assertion failed, or a signal ended the run"},
+    {"limit", 7, "the run had more events than `limits.events`"},
+    {NULL, 0, NULL}};
 
 /* clang-format off */
 static const struct key_row rows[] = {
