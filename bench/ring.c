@@ -79,7 +79,7 @@ static void rig_make(struct rig *rig)
     const uint64_t features = BNT_F_VERSION_1 | BNT_F_RING_EVENT_IDX;
     const struct bnt_mem_ops ops = {.size = sizeof ops, .read = memory_read, .write = memory_write};
     const struct bnt_mem_region region = {0, MEMORY_BYTES};
-    const struct bnt_vq_parts layout = bnt_vq_layout(QUEUE_SIZE);
+    const struct bnt_vq_parts layout = bnt_vq_compute_layout(QUEUE_SIZE);
     const struct bnt_vq_drv_config config = {.size = sizeof config,
                                              .queue_size = QUEUE_SIZE,
                                              .features = features,
@@ -105,7 +105,7 @@ static void device_serve(struct rig *rig, const struct trip *trip)
         must(bnt_vq_chain_write(&chain, &rig->mem, 0, bytes, trip->writable));
     }
     must(bnt_vq_dev_push(&rig->device, &rig->mem, chain.head, trip->writable, NULL));
-    must(bnt_vq_dev_interrupt_due(&rig->device, &rig->mem, &due, NULL));
+    must(bnt_vq_dev_check_interrupt_due(&rig->device, &rig->mem, &due, NULL));
     must_be_empty(bnt_vq_dev_pop(&rig->device, &rig->mem, &chain, NULL));
     if (!due) {
         bench_give_up("the ring: no interrupt is due after the only buffer was used");

@@ -67,7 +67,7 @@ bool bench_suite(struct table *table, const struct bench_options *options)
     char error[256];
     struct arena *arena = arena_open(FRESH_FILL);
     struct path_list list = {.arena = arena};
-    const bool found = paths_add(&list, options->scenarios, error, sizeof error);
+    const bool found = paths_add_scenario_files(&list, options->scenarios, error, sizeof error);
     if (found) {
         struct totals best = {0};
         for (uint32_t round = 0; round < options->rounds; round++) {

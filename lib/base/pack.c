@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-void bnti_pack_bytes(struct bnti_pack *pack, void *bytes, size_t count)
+void bnti_save_or_load_bytes(struct bnti_pack *pack, void *bytes, size_t count)
 {
     const bool measures = pack->in == NULL && pack->out == NULL;
 
@@ -24,45 +24,45 @@ void bnti_pack_bytes(struct bnti_pack *pack, void *bytes, size_t count)
     pack->at += count;
 }
 
-void bnti_pack_u8(struct bnti_pack *pack, uint8_t *value)
+void bnti_save_or_load_u8(struct bnti_pack *pack, uint8_t *value)
 {
-    bnti_pack_bytes(pack, value, 1);
+    bnti_save_or_load_bytes(pack, value, 1);
 }
 
-void bnti_pack_u16(struct bnti_pack *pack, uint16_t *value)
+void bnti_save_or_load_u16(struct bnti_pack *pack, uint16_t *value)
 {
-    bnt_le16 wire = bnt_le16_set(*value);
+    bnt_le16 wire = bnt_cpu_to_le16(*value);
 
-    bnti_pack_bytes(pack, &wire, sizeof wire);
-    *value = bnt_le16_get(wire);
+    bnti_save_or_load_bytes(pack, &wire, sizeof wire);
+    *value = bnt_le16_to_cpu(wire);
 }
 
-void bnti_pack_u32(struct bnti_pack *pack, uint32_t *value)
+void bnti_save_or_load_u32(struct bnti_pack *pack, uint32_t *value)
 {
-    bnt_le32 wire = bnt_le32_set(*value);
+    bnt_le32 wire = bnt_cpu_to_le32(*value);
 
-    bnti_pack_bytes(pack, &wire, sizeof wire);
-    *value = bnt_le32_get(wire);
+    bnti_save_or_load_bytes(pack, &wire, sizeof wire);
+    *value = bnt_le32_to_cpu(wire);
 }
 
-void bnti_pack_u64(struct bnti_pack *pack, uint64_t *value)
+void bnti_save_or_load_u64(struct bnti_pack *pack, uint64_t *value)
 {
-    bnt_le64 wire = bnt_le64_set(*value);
+    bnt_le64 wire = bnt_cpu_to_le64(*value);
 
-    bnti_pack_bytes(pack, &wire, sizeof wire);
-    *value = bnt_le64_get(wire);
+    bnti_save_or_load_bytes(pack, &wire, sizeof wire);
+    *value = bnt_le64_to_cpu(wire);
 }
 
-void bnti_pack_bool(struct bnti_pack *pack, bool *value)
+void bnti_save_or_load_bool(struct bnti_pack *pack, bool *value)
 {
     uint8_t byte = *value;
 
-    bnti_pack_u8(pack, &byte);
+    bnti_save_or_load_u8(pack, &byte);
     pack->failed = pack->failed || byte > 1;
     *value = byte == 1;
 }
 
-void bnti_pack_deadline(struct bnti_pack *pack, uint64_t *moment_ns)
+void bnti_save_or_load_deadline(struct bnti_pack *pack, uint64_t *moment_ns)
 {
     const uint64_t now_ns = pack->now_ns;
     uint64_t left_ns = *moment_ns;
@@ -70,7 +70,7 @@ void bnti_pack_deadline(struct bnti_pack *pack, uint64_t *moment_ns)
     if (left_ns != UINT64_MAX) {
         left_ns = left_ns > now_ns ? left_ns - now_ns : 0;
     }
-    bnti_pack_u64(pack, &left_ns);
+    bnti_save_or_load_u64(pack, &left_ns);
     if (bnti_pack_is_loading(pack)) {
         *moment_ns = left_ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + left_ns;
     }

@@ -27,21 +27,21 @@ static inline bool bnti_pack_is_loading(const struct bnti_pack *pack)
 
 /** Fails a load if a loaded value is invalid. Measuring and saving never fail by it, because the
  * values may come from a guest. */
-static inline void bnti_pack_require(struct bnti_pack *pack, bool valid)
+static inline void bnti_pack_fail_load_unless(struct bnti_pack *pack, bool valid)
 {
     pack->failed = pack->failed || (bnti_pack_is_loading(pack) && !valid);
 }
 
-void bnti_pack_bytes(struct bnti_pack *pack, void *bytes, size_t count);
-void bnti_pack_u8(struct bnti_pack *pack, uint8_t *value);
-void bnti_pack_u16(struct bnti_pack *pack, uint16_t *value);
-void bnti_pack_u32(struct bnti_pack *pack, uint32_t *value);
-void bnti_pack_u64(struct bnti_pack *pack, uint64_t *value);
+void bnti_save_or_load_bytes(struct bnti_pack *pack, void *bytes, size_t count);
+void bnti_save_or_load_u8(struct bnti_pack *pack, uint8_t *value);
+void bnti_save_or_load_u16(struct bnti_pack *pack, uint16_t *value);
+void bnti_save_or_load_u32(struct bnti_pack *pack, uint32_t *value);
+void bnti_save_or_load_u64(struct bnti_pack *pack, uint64_t *value);
 /** One byte. Loading a value other than 0 and 1 fails. */
-void bnti_pack_bool(struct bnti_pack *pack, bool *value);
+void bnti_save_or_load_bool(struct bnti_pack *pack, bool *value);
 /**
  * A time in the future; UINT64_MAX means never. A time in the past is loaded as the current time.
  */
-void bnti_pack_deadline(struct bnti_pack *pack, uint64_t *moment_ns);
+void bnti_save_or_load_deadline(struct bnti_pack *pack, uint64_t *moment_ns);
 
 #endif

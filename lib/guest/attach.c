@@ -21,20 +21,20 @@ void bnti_guest_clear_session(struct bnt_guest *guest)
     guest->config_marked = false;
     guest->freed_marked = false;
     bnti_guest_clear_queue_resets(guest);
-    bnti_guest_clear_used(guest);
+    bnti_guest_clear_used_ring_pass(guest);
     bnti_guest_clear_target(guest);
     bnti_guest_backoff_clear(&guest->inflate_backoff);
     bnti_guest_backoff_clear(&guest->deflate_backoff);
     guest->config_due_ns = BNT_NEVER;
     guest->actual = 0;
     bnti_guest_adopt_epoch(guest, 0);
-    bnti_guest_oom_clear(guest);
+    bnti_guest_clear_oom_state(guest);
     bnti_guest_cancel_give_back_held(guest);
-    bnti_guest_clear_unusable(guest);
+    bnti_guest_clear_unusable_counts(guest);
     bnti_guest_disable_huge_pages(guest);
-    bnti_guest_pace_clear(guest);
+    bnti_guest_pace_clear_state(guest);
     memset(&guest->vmware, 0, sizeof guest->vmware);
-    bnti_guest_features_clear(guest);
+    bnti_guest_clear_features_state(guest);
 }
 
 bnt_status bnt_guest_attach(struct bnt_guest *guest, uint64_t now_ns)
@@ -64,7 +64,7 @@ bnt_status bnt_guest_attach(struct bnt_guest *guest, uint64_t now_ns)
 }
 
 /* After a device reset: gives the pages of all requests in flight back to the OS (BX-17, BX-21). */
-static void give_back_in_flight(struct bnt_guest *guest)
+static void give_back_pages_in_flight(struct bnt_guest *guest)
 {
     bnti_guest_abort_migration(guest);
     for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
@@ -76,7 +76,8 @@ static void give_back_in_flight(struct bnt_guest *guest)
         if (request->given_back || request->gone_on) {
             continue;
         }
-        bnti_guest_give_back_sized(guest, request->huge, request->pages, request->page_count);
+        bnti_guest_give_back_pages_of_size(guest, request->huge, request->pages,
+                                           request->page_count);
         if (slot != BNTI_GUEST_INFLATE) {
             guest->count.totals.reset_pfns += bnti_guest_count_request_pfns(guest, request);
         }
@@ -92,15 +93,15 @@ bnt_status bnti_guest_release_after_reset(struct bnt_guest *guest)
     if (guest->drv.state == BNT_DRV_RESETTING && bnti_virtio_poll_reset(guest) != BNT_OK) {
         return BNT_E_AGAIN;
     }
-    give_back_in_flight(guest);
-    bnti_guest_give_back_held_huge(guest);
-    bnti_guest_features_release(guest);
+    give_back_pages_in_flight(guest);
+    bnti_guest_give_back_held_huge_pages(guest);
+    bnti_guest_release_feature_pages(guest);
     while (guest->budget > 0 && (bnti_guest_release_batch(guest, BNT_NEVER) > 0 ||
-                                 bnti_guest_features_give_back(guest) > 0)) {
+                                 bnti_guest_give_back_feature_pages(guest) > 0)) {
         bnti_guest_spend_budget(guest);
     }
-    return bnti_guest_has_pages(guest) || bnti_guest_features_count_pfns(guest) > 0 ? BNT_E_AGAIN
-                                                                                    : BNT_OK;
+    return bnti_guest_has_pages(guest) || bnti_guest_count_feature_pfns(guest) > 0 ? BNT_E_AGAIN
+                                                                                   : BNT_OK;
 }
 
 bnt_status bnti_guest_poll_stop(struct bnt_guest *guest)
@@ -108,7 +109,7 @@ bnt_status bnti_guest_poll_stop(struct bnt_guest *guest)
     if (guest->wire->stop_waits(guest) || bnti_guest_release_after_reset(guest) != BNT_OK) {
         return BNT_E_AGAIN;
     }
-    bnti_guest_oom_complete(guest);
+    bnti_guest_complete_oom_deflate(guest);
     bnti_guest_clear_session(guest);
     guest->emptying = false;
     bnti_guest_set_state(guest, BNT_GUEST_DOWN);
@@ -123,7 +124,7 @@ bnt_status bnti_guest_stop_instance(struct bnt_guest *guest, bool gone)
         bnti_guest_cancel_sleeping_alloc(guest);
         guest->given_pfns_before =
             guest->count.totals.reset_pfns + guest->count.totals.deflated_pfns;
-        (void)bnti_guest_give_back_aside(guest);
+        (void)bnti_guest_give_back_pages_set_aside(guest);
     }
     if (guest->state != BNT_GUEST_STOPPING && !gone) {
         guest->wire->stop(guest);
@@ -138,7 +139,7 @@ bnt_status bnti_guest_stop_instance(struct bnt_guest *guest, bool gone)
     return bnti_guest_poll_stop(guest);
 }
 
-static bnt_status detach_instance(struct bnt_guest *guest, uint64_t now_ns, bool gone)
+static bnt_status begin_detach_or_unplug(struct bnt_guest *guest, uint64_t now_ns, bool gone)
 {
     if (guest == NULL) {
         return BNT_E_ARGUMENT;
@@ -158,10 +159,10 @@ static bnt_status detach_instance(struct bnt_guest *guest, uint64_t now_ns, bool
 
 bnt_status bnt_guest_detach(struct bnt_guest *guest, uint64_t now_ns)
 {
-    return detach_instance(guest, now_ns, false);
+    return begin_detach_or_unplug(guest, now_ns, false);
 }
 
-bnt_status bnt_guest_unplugged(struct bnt_guest *guest, uint64_t now_ns)
+bnt_status bnt_guest_handle_unplug(struct bnt_guest *guest, uint64_t now_ns)
 {
-    return detach_instance(guest, now_ns, true);
+    return begin_detach_or_unplug(guest, now_ns, true);
 }

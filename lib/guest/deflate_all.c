@@ -6,7 +6,7 @@
 #include "lib/guest/front.h"
 
 /* PFNs that the OS has not got back yet. */
-static uint64_t count_pfns_left(const struct bnt_guest *guest)
+static uint64_t count_pfns_left_in_balloon(const struct bnt_guest *guest)
 {
     uint64_t pfns = bnti_guest_count_ballooned_pfns(guest);
     for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
@@ -18,13 +18,13 @@ static uint64_t count_pfns_left(const struct bnt_guest *guest)
 }
 
 /* Whether no page is in the balloon, refused, being migrated or in flight. */
-static bool is_emptied(const struct bnt_guest *guest)
+static bool is_balloon_emptied(const struct bnt_guest *guest)
 {
     return !bnti_guest_has_pages(guest) && guest->huge.held_count == 0 &&
            !guest->migration.active && !bnti_guest_has_request_in_flight(guest);
 }
 
-static void begin_emptying(struct bnt_guest *guest)
+static void begin_emptying_balloon(struct bnt_guest *guest)
 {
     guest->emptying = true;
     bnti_guest_backoff_end_wait(&guest->deflate_backoff);
@@ -43,9 +43,9 @@ bnt_status bnt_guest_deflate_all(struct bnt_guest *guest, uint64_t now_ns)
         return BNT_E_STATE;
     }
     bnti_guest_enter_call(guest, now_ns);
-    begin_emptying(guest);
+    begin_emptying_balloon(guest);
     bnti_guest_leave_call(guest);
-    return is_emptied(guest) ? BNT_OK : BNT_E_AGAIN;
+    return is_balloon_emptied(guest) ? BNT_OK : BNT_E_AGAIN;
 }
 
 bnt_status bnt_guest_target_follow(struct bnt_guest *guest, uint64_t now_ns)
@@ -81,7 +81,7 @@ static bool can_deflate_to_device(const struct bnt_guest *guest)
     return live && guest->wire->detach_tells;
 }
 
-static bool is_detach_past_bound(const struct bnt_guest *guest)
+static bool is_detach_overdue(const struct bnt_guest *guest)
 {
     return guest->now_ns >= guest->leave_due_ns || guest->leave_steps >= BNT_GUEST_DETACH_STEPS_MAX;
 }
@@ -90,12 +90,12 @@ static bool is_detach_past_bound(const struct bnt_guest *guest)
  * overdue. */
 void bnti_guest_poll_orderly_detach(struct bnt_guest *guest)
 {
-    const uint64_t left = count_pfns_left(guest);
+    const uint64_t left = count_pfns_left_in_balloon(guest);
     guest->leave_steps = left < guest->leave_left_pfns ? 0 : guest->leave_steps + 1;
     guest->leave_left_pfns = left;
-    if (guest->state == BNT_GUEST_RUNNING && is_emptied(guest)) {
+    if (guest->state == BNT_GUEST_RUNNING && is_balloon_emptied(guest)) {
         bnti_guest_write_actual(guest, false);
-    } else if (guest->state == BNT_GUEST_BROKEN || is_detach_past_bound(guest)) {
+    } else if (guest->state == BNT_GUEST_BROKEN || is_detach_overdue(guest)) {
         bnti_guest_emit_event(guest, BNT_GUEST_EVENT_DETACH_FORCED, left,
                               guest->now_ns - guest->leave_begun_ns);
     } else {
@@ -121,8 +121,8 @@ bnt_status bnt_guest_detach_orderly(struct bnt_guest *guest, uint64_t now_ns)
         guest->leave_begun_ns = now_ns;
         guest->leave_due_ns = bnti_guest_add_time(now_ns, guest->config.detach.timeout_ns);
         guest->leave_steps = 0;
-        guest->leave_left_pfns = count_pfns_left(guest);
-        begin_emptying(guest);
+        guest->leave_left_pfns = count_pfns_left_in_balloon(guest);
+        begin_emptying_balloon(guest);
     }
     guest->budget = BNTI_GUEST_DETACH_BATCHES;
     bnti_guest_poll_orderly_detach(guest);

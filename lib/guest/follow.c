@@ -13,12 +13,12 @@ void bnti_guest_begin_release(struct bnt_guest *guest)
                           bnti_guest_count_ballooned_pfns(guest));
     bnti_guest_backoff_end_wait(&guest->inflate_backoff);
     bnti_guest_backoff_end_wait(&guest->deflate_backoff);
-    bnti_guest_oom_clear_debt(guest);
+    bnti_guest_clear_unsent_oom_pfns(guest);
     bnti_guest_cancel_sleeping_alloc(guest);
-    bnti_guest_give_back_held_huge(guest); /* the device refused these pages */
-    (void)bnti_guest_give_back_aside(guest);
+    bnti_guest_give_back_held_huge_pages(guest); /* the device refused these pages */
+    (void)bnti_guest_give_back_pages_set_aside(guest);
     bnti_guest_cancel_give_back_held(guest);
-    bnti_guest_pace_restart(guest);
+    bnti_guest_pace_restart_ticks(guest);
     bnti_guest_set_state(guest, BNT_GUEST_RELEASING);
 }
 
@@ -56,7 +56,7 @@ void bnti_guest_read_config(struct bnt_guest *guest, bool told)
         status = bnti_guest_read_config_le32(guest, BNT_BALLOON_CONFIG_NUM_PAGES, &num_pages);
     }
     if (status == BNT_OK) {
-        status = bnti_guest_features_read_config(guest);
+        status = bnti_guest_read_features_config(guest);
     }
     if (status != BNT_OK) {
         bnti_guest_mark_broken(guest, status, BNT_FAULT_CONFIG_UNSETTLED, 0);

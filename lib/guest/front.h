@@ -35,7 +35,7 @@ bnt_status bnti_guest_run_full_step(struct bnt_guest *guest, uint64_t *deadline_
 
 /* idle.c */
 bool bnti_guest_is_idle(const struct bnt_guest *guest, uint64_t now_ns);
-void bnti_guest_remember_idle(struct bnt_guest *guest, bnt_status status, uint64_t deadline_ns);
+void bnti_guest_store_idle_step(struct bnt_guest *guest, bnt_status status, uint64_t deadline_ns);
 
 /* recover.c */
 void bnti_guest_continue_recovery(struct bnt_guest *guest);
@@ -47,7 +47,7 @@ void bnti_guest_poll_suspend(struct bnt_guest *guest);
 void bnti_virtio_begin_reset(struct bnt_guest *guest);
 bnt_status bnti_virtio_poll_reset(struct bnt_guest *guest);
 bnt_status bnti_virtio_poll_start(struct bnt_guest *guest);
-bool bnti_virtio_serves_oom(const struct bnt_guest *guest);
+bool bnti_virtio_can_deflate_on_oom(const struct bnt_guest *guest);
 bool bnti_virtio_has_huge_pages(const struct bnt_guest *guest);
 bool bnti_virtio_must_detach_wait(struct bnt_guest *guest);
 

@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-bnt_status bnt_guest_footprint(const struct bnt_guest_config *config, struct bnt_guest_need *need)
+bnt_status bnt_guest_compute_footprint(const struct bnt_guest_config *config,
+                                       struct bnt_guest_need *need)
 {
     struct bnt_guest_config settled;
     const bnt_status status = bnt_guest_config_resolve(config, &settled);
@@ -21,21 +22,21 @@ bnt_status bnt_guest_footprint(const struct bnt_guest_config *config, struct bnt
     if (settled.wire == BNT_GUEST_WIRE_VMWARE) {
         need->state_bytes = sizeof(struct bnt_guest) +
                             4u * sizeof(uint64_t) * settled.sizing.refused_pages_max +
-                            bnti_guest_features_state_bytes(&settled);
+                            bnti_guest_sum_features_state_bytes(&settled);
         need->dma_bytes = BNT_PFN_BYTES; /* the batch page */
         return BNT_OK;
     }
-    if (bnt_balloon_features_exclusive(settled.features.required, &settled.features.binding)) {
+    if (bnt_balloon_has_exclusive_features(settled.features.required, &settled.features.binding)) {
         return BNT_E_EXCLUSIVE;
     }
     const uint32_t queues = bnti_guest_count_rings_before(&settled, BNTI_GUEST_Q_COUNT);
     need->state_bytes = sizeof(struct bnt_guest) +
                         4u * sizeof(uint64_t) * settled.sizing.refused_pages_max +
                         queues * sizeof(struct bnt_vq_slot) * settled.queues.size_max +
-                        bnti_guest_features_state_bytes(&settled);
-    need->dma_bytes = queues * bnti_guest_ring_stride(&settled) +
-                      BNTI_GUEST_SLOTS * bnti_guest_dma_stride(&settled) +
-                      bnti_guest_features_dma_bytes(&settled);
+                        bnti_guest_sum_features_state_bytes(&settled);
+    need->dma_bytes = queues * bnti_guest_get_ring_stride(&settled) +
+                      BNTI_GUEST_SLOTS * bnti_guest_get_dma_stride(&settled) +
+                      bnti_guest_sum_features_dma_bytes(&settled);
     return BNT_OK;
 }
 
@@ -51,7 +52,7 @@ static bool are_ops_complete(const struct bnt_guest_config *config, const struct
     const bool huge = !ops->huge.alloc == !ops->huge.free && !ops->huge.free == !ops->huge.split;
     const bool sleeping = huge && (config->sizing.sleeping != BNT_GUEST_ON || ops->sleeping.alloc);
     return wire && ops->pages.alloc && ops->pages.free && links && sleeping &&
-           bnti_guest_features_have_ops(config, ops);
+           bnti_guest_do_features_have_ops(config, ops);
 }
 
 /* Lays out the caller's storage: state after the instance, and DMA buffers after the rings. */
@@ -63,16 +64,16 @@ static void lay_out_storage(struct bnt_guest *guest)
     guest->huge_stuck = guest->huge_held + guest->config.sizing.refused_pages_max;
     uint8_t *features = (uint8_t *)(guest->huge_stuck + guest->config.sizing.refused_pages_max);
     const size_t buffers = bnti_guest_count_rings_before(&guest->config, BNTI_GUEST_Q_COUNT) *
-                           bnti_guest_ring_stride(&guest->config);
-    bnti_guest_features_init(guest, features,
-                             buffers + BNTI_GUEST_SLOTS * bnti_guest_dma_stride(&guest->config));
+                           bnti_guest_get_ring_stride(&guest->config);
+    bnti_guest_init_features(
+        guest, features, buffers + BNTI_GUEST_SLOTS * bnti_guest_get_dma_stride(&guest->config));
     if (guest->config.wire == BNT_GUEST_WIRE_VMWARE) {
         return;
     }
-    guest->vq_slots =
-        (struct bnt_vq_slot *)(void *)(features + bnti_guest_features_state_bytes(&guest->config));
+    guest->vq_slots = (struct bnt_vq_slot *)(void *)(features + bnti_guest_sum_features_state_bytes(
+                                                                    &guest->config));
     for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
-        const size_t offset = buffers + slot * bnti_guest_dma_stride(&guest->config);
+        const size_t offset = buffers + slot * bnti_guest_get_dma_stride(&guest->config);
         guest->requests[slot].dma = guest->dma + offset;
         guest->requests[slot].dma_gpa = guest->dma_gpa + offset;
     }
@@ -80,14 +81,14 @@ static void lay_out_storage(struct bnt_guest *guest)
 
 /* The role of the queues of requests: after a queue reset, the requests that were in flight are
  * doubtful. */
-static const struct bnti_guest_role requests = {.renewed = bnti_guest_mark_queue_doubtful};
+static const struct bnti_guest_role requests = {.renewed = bnti_guest_mark_queue_outcomes_unknown};
 
 bnt_status bnt_guest_init(void *state, size_t state_bytes, void *dma, uint64_t dma_gpa,
                           size_t dma_bytes, const struct bnt_guest_config *config,
                           const struct bnt_guest_ops *ops, void *opaque, struct bnt_guest **guest)
 {
     struct bnt_guest_need need;
-    const bnt_status status = bnt_guest_footprint(config, &need);
+    const bnt_status status = bnt_guest_compute_footprint(config, &need);
     if (status != BNT_OK) {
         return status;
     }
@@ -131,13 +132,13 @@ bnt_status bnt_guest_init(void *state, size_t state_bytes, void *dma, uint64_t d
     return BNT_OK;
 }
 
-uint16_t bnt_guest_queue_index(const struct bnt_guest *guest, bnt_balloon_queue role)
+uint16_t bnt_guest_queue_index_get(const struct bnt_guest *guest, bnt_balloon_queue role)
 {
     return (uint32_t)role < BNTI_GUEST_Q_COUNT ? bnti_guest_get_queue_index(guest, (uint32_t)role)
                                                : BNT_BALLOON_QUEUE_NONE;
 }
 
-void bnt_guest_interrupt(struct bnt_guest *guest, uint16_t queue)
+void bnt_guest_handle_interrupt(struct bnt_guest *guest, uint16_t queue)
 {
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
         if (bnti_guest_is_queue_in_use(guest, q) && bnti_guest_get_queue_index(guest, q) == queue) {
@@ -147,7 +148,7 @@ void bnt_guest_interrupt(struct bnt_guest *guest, uint16_t queue)
     guest->woken = true;
 }
 
-void bnt_guest_interrupt_all(struct bnt_guest *guest)
+void bnt_guest_handle_shared_interrupt(struct bnt_guest *guest)
 {
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
         if (bnti_guest_is_queue_in_use(guest, q) &&
@@ -179,14 +180,14 @@ bnt_status bnt_guest_limit_set(struct bnt_guest *guest, uint64_t limit_pfns)
     guest->limit_pfns = limit_pfns;
     guest->woken = true;
     if (guest->state == BNT_GUEST_RUNNING || guest->state == BNT_GUEST_RELEASING) {
-        bnti_guest_write_limit(guest);
+        bnti_guest_write_guest_limit(guest);
     } else {
         guest->limit_due = true; /* written at resume, not while suspended (VG-36) */
     }
     return BNT_OK;
 }
 
-static bool is_notified(const struct bnt_guest *guest)
+static bool has_notification(const struct bnt_guest *guest)
 {
     bool marked = guest->config_marked || guest->freed_marked;
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
@@ -199,7 +200,7 @@ static bool is_notified(const struct bnt_guest *guest)
 static uint64_t get_running_deadline(const struct bnt_guest *guest)
 {
     const bool idle = !bnti_guest_has_request_in_flight(guest);
-    if (is_notified(guest) ||
+    if (has_notification(guest) ||
         (guest->state == BNT_GUEST_RELEASING && bnti_guest_has_pages(guest))) {
         return guest->now_ns;
     }
@@ -207,14 +208,14 @@ static uint64_t get_running_deadline(const struct bnt_guest *guest)
         const uint64_t start_due_ns = guest->vmware.start_due_ns; /* 0 on VIRTIO's wire */
         return start_due_ns > guest->now_ns ? start_due_ns : guest->now_ns;
     }
-    uint64_t due = bnti_guest_min(guest->config_due_ns, bnti_guest_features_deadline(guest));
+    uint64_t due = bnti_guest_min(guest->config_due_ns, bnti_guest_get_features_deadline(guest));
     due = guest->leaving ? bnti_guest_min(due, guest->leave_due_ns) : due;
     for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
-        due = bnti_guest_min(due, bnti_guest_request_deadline(guest, (bnti_guest_slot)slot));
+        due = bnti_guest_min(due, bnti_guest_get_request_deadline(guest, (bnti_guest_slot)slot));
     }
-    due = bnti_guest_min(due, bnti_guest_queue_resets_deadline(guest));
+    due = bnti_guest_min(due, bnti_guest_get_queue_resets_deadline(guest));
     if (guest->state == BNT_GUEST_RUNNING) {
-        due = bnti_guest_min(due, bnti_guest_sizing_deadline(guest));
+        due = bnti_guest_min(due, bnti_guest_get_sizing_deadline(guest));
     }
     return due;
 }
@@ -255,15 +256,15 @@ static void run_live_step(struct bnt_guest *guest)
 {
     static void (*const rooms[])(struct bnt_guest *) = {
         poll_wire,
-        bnti_guest_take_used,
+        bnti_guest_pop_used_buffers,
         bnti_guest_poll_queue_resets,
-        bnti_guest_settle_doubt,
+        bnti_guest_deflate_pages_of_unknown_inflate,
         bnti_guest_continue_release,
-        bnti_guest_oom_continue,
-        bnti_guest_size_balloon,
-        bnti_guest_features_step,
+        bnti_guest_continue_oom_deflate,
+        bnti_guest_adjust_balloon_size,
+        bnti_guest_run_features_step,
         bnti_guest_handle_overdue_requests,
-        bnti_guest_take_remaining_used,
+        bnti_guest_pop_remaining_used_buffers,
     };
     for (size_t i = 0; i < sizeof rooms / sizeof rooms[0]; i++) {
         if (guest->state != BNT_GUEST_RUNNING && guest->state != BNT_GUEST_RELEASING) {
@@ -324,7 +325,7 @@ bnt_status bnti_guest_run_full_step(struct bnt_guest *guest, uint64_t *deadline_
     *deadline_ns = get_step_deadline(guest);
     check_step_progress(guest, *deadline_ns);
     if (!has_step_worked(guest)) {
-        bnti_guest_remember_idle(guest, status, *deadline_ns);
+        bnti_guest_store_idle_step(guest, status, *deadline_ns);
     }
     bnti_guest_leave_call(guest);
     return status;
@@ -378,12 +379,12 @@ bnt_status bnt_guest_info_get(const struct bnt_guest *guest, struct bnt_guest_in
         now.rates.slow_cycles = guest->pace.slow_cycles;
         now.sleeping.pages = guest->sleep.outstanding ? guest->sleep.asked : 0;
     }
-    bnti_guest_features_fill_info(guest, &now);
+    bnti_guest_fill_features_info(guest, &now);
     memcpy(info, &now, fits);
     return BNT_OK;
 }
 
-const struct bnt_diag *bnt_guest_diag(const struct bnt_guest *guest)
+const struct bnt_diag *bnt_guest_diag_get(const struct bnt_guest *guest)
 {
     return &guest->diag;
 }

@@ -11,7 +11,7 @@ bool bnti_guest_is_idle(const struct bnt_guest *guest, uint64_t now_ns)
 {
     const struct bnti_guest_idle *idle = &guest->idle;
     return now_ns < idle->until_ns && !guest->woken &&
-           !bnt_vq_drv_watch_hit(idle->watches, idle->watched);
+           !bnt_vq_drv_has_any_watch_changed(idle->watches, idle->watched);
 }
 
 /* Whether a step in this state depends only on time, calls, notifications and used buffers. In all
@@ -31,7 +31,7 @@ static bool can_idle_in_state(const struct bnt_guest *guest)
 
 /* Starts to watch the queues with buffers in flight. Returns false if a used buffer has already
  * come. */
-static bool watch_queues(struct bnt_guest *guest)
+static bool watch_queues_in_flight(struct bnt_guest *guest)
 {
     struct bnti_guest_idle *idle = &guest->idle;
     idle->watched = 0;
@@ -40,7 +40,7 @@ static bool watch_queues(struct bnt_guest *guest)
     }
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
         if (bnti_guest_is_queue_ready(guest, q) && guest->vq[q].outstanding > 0 &&
-            !bnt_vq_drv_watch(&guest->vq[q], &idle->watches[idle->watched++])) {
+            !bnt_vq_drv_begin_watch(&guest->vq[q], &idle->watches[idle->watched++])) {
             return false;
         }
     }
@@ -48,9 +48,9 @@ static bool watch_queues(struct bnt_guest *guest)
 }
 
 /* At the end of a full step that did nothing: stores its result for quick steps. */
-void bnti_guest_remember_idle(struct bnt_guest *guest, bnt_status status, uint64_t deadline_ns)
+void bnti_guest_store_idle_step(struct bnt_guest *guest, bnt_status status, uint64_t deadline_ns)
 {
-    const bool rests = can_idle_in_state(guest) && watch_queues(guest);
+    const bool rests = can_idle_in_state(guest) && watch_queues_in_flight(guest);
     guest->idle.status = status;
     guest->idle.until_ns = rests ? deadline_ns : 0;
 }

@@ -1,7 +1,7 @@
 /*
- * The calls by which the OS asks for memory back: bnt_guest_oom and bnt_guest_shrink. Hinted pages
- * are given back first, then ballooned pages as far as the state allows. oom.c takes pages out of
- * the balloon; hint_pages.c gives hinted pages back.
+ * The calls by which the OS asks for memory back: bnt_guest_handle_oom and
+ * bnt_guest_reclaim_hinted_pages. Hinted pages are given back first, then ballooned pages as far as
+ * the state allows. oom.c takes pages out of the balloon; hint_pages.c gives hinted pages back.
  */
 #include "lib/guest/front.h"
 
@@ -32,8 +32,8 @@ static bnt_status check_oom_allowed(const struct bnt_guest *guest)
     return BNT_E_STATE;
 }
 
-bnt_status bnt_guest_oom(struct bnt_guest *guest, uint64_t now_ns, uint64_t pfns,
-                         struct bnt_guest_oom_result *result)
+bnt_status bnt_guest_handle_oom(struct bnt_guest *guest, uint64_t now_ns, uint64_t pfns,
+                                struct bnt_guest_oom_result *result)
 {
     if (guest == NULL || result == NULL) {
         return BNT_E_ARGUMENT;
@@ -45,7 +45,7 @@ bnt_status bnt_guest_oom(struct bnt_guest *guest, uint64_t now_ns, uint64_t pfns
     }
     const bnt_status allowed = check_oom_allowed(guest);
     const bool hinted =
-        guest->state == BNT_GUEST_RUNNING && bnti_guest_features_count_pfns(guest) > 0;
+        guest->state == BNT_GUEST_RUNNING && bnti_guest_count_feature_pfns(guest) > 0;
     if (allowed != BNT_OK && !hinted) {
         return allowed;
     }
@@ -55,21 +55,21 @@ bnt_status bnt_guest_oom(struct bnt_guest *guest, uint64_t now_ns, uint64_t pfns
     const uint64_t bound = guest->config.oom.pfns_max ? guest->config.oom.pfns_max : BNT_PFN_MAX;
     const uint64_t asked = (bnti_guest_min(pfns, bound) + mask) & ~mask;
     if (hinted) {
-        result->freed_pfns = bnti_guest_features_shrink(guest, asked);
+        result->freed_pfns = bnti_guest_reclaim_feature_pages(guest, asked);
     }
     /* RESET_LATE: the next tick begins the release. */
     const bool forgotten = guest->state == BNT_GUEST_RUNNING && guest->vmware.reset_seen;
     if (guest->state == BNT_GUEST_RUNNING && allowed == BNT_OK && result->freed_pfns < asked &&
         !forgotten) {
-        bnti_guest_oom_deflate(guest, asked, result);
+        bnti_guest_deflate_on_oom(guest, asked, result);
     }
     const bool ending = guest->state == BNT_GUEST_STOPPING || guest->state == BNT_GUEST_RECOVERING;
     /* The device or the host may still hold the pages. */
     const bool known = guest->drv.state == BNT_DRV_RESETTING || guest->vmware.stop_owed;
     if (ending && known) {
-        bnti_guest_oom_await_reset(guest, asked, result);
+        bnti_guest_defer_oom_to_reset(guest, asked, result);
     } else if (ending || guest->state == BNT_GUEST_RELEASING || (allowed == BNT_OK && forgotten)) {
-        bnti_guest_oom_release_pages(guest, asked, result);
+        bnti_guest_release_pages_on_oom(guest, asked, result);
     }
     if (result->pending_pfns > 0) {
         result->deadline_ns = bnti_guest_add_time(now_ns, guest->config.oom.timeout_ns);
@@ -79,8 +79,8 @@ bnt_status bnt_guest_oom(struct bnt_guest *guest, uint64_t now_ns, uint64_t pfns
     return guest->state == BNT_GUEST_BROKEN ? BNT_E_BROKEN : BNT_OK;
 }
 
-bnt_status bnt_guest_shrink(struct bnt_guest *guest, uint64_t now_ns, uint64_t pfns,
-                            uint64_t *freed_pfns)
+bnt_status bnt_guest_reclaim_hinted_pages(struct bnt_guest *guest, uint64_t now_ns, uint64_t pfns,
+                                          uint64_t *freed_pfns)
 {
     if (guest == NULL || freed_pfns == NULL) {
         return BNT_E_ARGUMENT;
@@ -95,12 +95,12 @@ bnt_status bnt_guest_shrink(struct bnt_guest *guest, uint64_t now_ns, uint64_t p
     if (guest->state == BNT_GUEST_STOPPING && guest->drv.state == BNT_DRV_RESETTING) {
         return BNT_E_STATE; /* the device may still have the pages */
     }
-    if (bnti_guest_features_count_pfns(guest) == 0) {
+    if (bnti_guest_count_feature_pfns(guest) == 0) {
         return BNT_OK;
     }
     const bnti_guest_call caller = guest->call;
     bnti_guest_enter_call(guest, now_ns);
-    *freed_pfns = bnti_guest_features_shrink(guest, pfns);
+    *freed_pfns = bnti_guest_reclaim_feature_pages(guest, pfns);
     guest->call = caller;
     return BNT_OK;
 }

@@ -29,7 +29,7 @@ void bnti_guest_continue_recovery(struct bnt_guest *guest)
     if (bnti_guest_release_after_reset(guest) != BNT_OK) {
         return;
     }
-    bnti_guest_oom_complete(guest);
+    bnti_guest_complete_oom_deflate(guest);
     bnti_guest_clear_session(guest);
     bnti_guest_set_state(guest, BNT_GUEST_STARTING);
     /* A failure leads back to BROKEN, which plans the next attempt. */

@@ -34,7 +34,7 @@ static void shift_deadlines_after_suspend(struct bnt_guest *guest)
 {
     const uint64_t slept_ns = guest->now_ns - guest->suspended_ns;
     bnti_guest_shift_request_deadlines(guest, slept_ns);
-    bnti_guest_features_resume(guest, slept_ns);
+    bnti_guest_resume_features(guest, slept_ns);
 }
 
 static void complete_resume(struct bnt_guest *guest)
@@ -43,7 +43,7 @@ static void complete_resume(struct bnt_guest *guest)
     bnti_guest_mark_config_changed(guest); /* the target may have changed while suspended */
     bnti_guest_set_state(guest, guest->suspended_from);
     if (guest->limit_due) {
-        bnti_guest_write_limit(guest);
+        bnti_guest_write_guest_limit(guest);
     }
 }
 
@@ -52,7 +52,7 @@ static void check_suspend_done(struct bnt_guest *guest)
 {
     const bool resuming = guest->state == BNT_GUEST_RESUMING;
     const bnt_status status =
-        bnt_drv_suspend_done(&guest->drv, &guest->ops.transport, guest->opaque);
+        bnt_drv_poll_suspend_or_resume(&guest->drv, &guest->ops.transport, guest->opaque);
     if (status == BNT_E_AGAIN) {
         back_off_suspend_poll(guest);
         return;
@@ -103,7 +103,7 @@ static bnt_status check_suspend_allowed(const struct bnt_guest *guest)
     if ((guest->features & BNT_F_SUSPEND) == 0) {
         return BNT_E_UNSUPPORTED;
     }
-    return bnti_guest_queue_resets_deadline(guest) != BNT_NEVER ? BNT_E_STATE : BNT_OK;
+    return bnti_guest_get_queue_resets_deadline(guest) != BNT_NEVER ? BNT_E_STATE : BNT_OK;
 }
 
 bnt_status bnt_guest_suspend(struct bnt_guest *guest, uint64_t now_ns)
@@ -119,7 +119,7 @@ bnt_status bnt_guest_suspend(struct bnt_guest *guest, uint64_t now_ns)
         return status;
     }
     bnti_guest_enter_call(guest, now_ns);
-    status = bnt_drv_suspend(&guest->drv, &guest->ops.transport, guest->opaque);
+    status = bnt_drv_begin_suspend(&guest->drv, &guest->ops.transport, guest->opaque);
     BNTI_ASSERT(status == BNT_OK);
     guest->suspended_ns = now_ns;
     guest->suspended_from = guest->state;
@@ -141,7 +141,8 @@ bnt_status bnt_guest_resume(struct bnt_guest *guest, uint64_t now_ns)
         return BNT_E_STATE;
     }
     bnti_guest_enter_call(guest, now_ns);
-    const bnt_status status = bnt_drv_resume(&guest->drv, &guest->ops.transport, guest->opaque);
+    const bnt_status status =
+        bnt_drv_begin_resume(&guest->drv, &guest->ops.transport, guest->opaque);
     BNTI_ASSERT(status == BNT_OK);
     begin_suspend_poll(guest, BNT_GUEST_RESUMING);
     check_suspend_done(guest);

@@ -26,7 +26,7 @@ static uint64_t collect_known_features(const struct bnt_guest *guest)
     return BNT_BALLOON_F_MUST_TELL_HOST | BNT_BALLOON_F_DEFLATE_ON_OOM | binding->guest_limit |
            binding->verdicts | binding->reset | BNT_F_NOTIFY_ON_EMPTY | BNT_F_RING_INDIRECT_DESC |
            BNT_F_RING_EVENT_IDX | BNT_F_RING_PACKED | BNT_F_IN_ORDER | BNT_F_VERSION_1 |
-           bnti_guest_features_known(&guest->config) |
+           bnti_guest_get_known_features(&guest->config) |
            list_transport_features(&guest->ops.transport);
 }
 
@@ -39,14 +39,15 @@ static uint64_t collect_wanted_features(struct bnt_guest *guest)
     if (guest->queue_reset_fails && (c->features.required & BNT_F_RING_RESET) == 0) {
         wanted &= ~BNT_F_RING_RESET; /* offered, but a queue reset failed */
     }
-    return bnti_guest_features_limit_wanted(guest, wanted, offered);
+    return bnti_guest_limit_wanted_features(guest, wanted, offered);
 }
 
 /* The balloon's feature rules. If the OS relies on poison in free pages, PAGE_REPORTING also needs
  * PAGE_POISON (BD-3). */
 static struct bnt_balloon_rule_set build_feature_rules(const struct bnt_guest *guest)
 {
-    struct bnt_balloon_rule_set rules = bnt_balloon_rules(&guest->config.features.binding);
+    struct bnt_balloon_rule_set rules =
+        bnt_balloon_build_feature_rules(&guest->config.features.binding);
     if (guest->config.poison.init_on_free) {
         rules.rules[rules.count].feature = BNT_BALLOON_F_PAGE_REPORTING;
         rules.rules[rules.count].needs = BNT_BALLOON_F_PAGE_POISON;
@@ -57,7 +58,7 @@ static struct bnt_balloon_rule_set build_feature_rules(const struct bnt_guest *g
 
 void bnti_virtio_begin_reset(struct bnt_guest *guest)
 {
-    bnt_drv_reset(&guest->drv, &guest->ops.transport, guest->opaque);
+    bnt_drv_begin_reset(&guest->drv, &guest->ops.transport, guest->opaque);
     guest->reset_sent_ns = guest->now_ns;
     guest->reset_wait_ns = BNTI_GUEST_RESET_POLL_NS;
     guest->reset_due_ns = bnti_guest_add_time(guest->now_ns, guest->reset_wait_ns);
@@ -69,7 +70,7 @@ void bnti_virtio_begin_reset(struct bnt_guest *guest)
 bnt_status bnti_virtio_poll_reset(struct bnt_guest *guest)
 {
     const uint64_t waited = guest->now_ns - guest->reset_sent_ns;
-    if (bnt_drv_reset_done(&guest->drv, &guest->ops.transport, guest->opaque) == BNT_OK) {
+    if (bnt_drv_poll_reset(&guest->drv, &guest->ops.transport, guest->opaque) == BNT_OK) {
         if (guest->reset_stalled) {
             guest->reset_stalled = false;
             bnti_guest_emit_event(guest, BNT_GUEST_EVENT_STALL_ENDED, BNT_GUEST_STALLED_RESET,
@@ -90,11 +91,11 @@ bnt_status bnti_virtio_poll_reset(struct bnt_guest *guest)
     return BNT_E_AGAIN;
 }
 
-static void adopt_features(struct bnt_guest *guest)
+static void store_negotiated_features(struct bnt_guest *guest)
 {
     const struct bnt_guest_config *c = &guest->config;
     guest->features = guest->drv.accepted;
-    guest->big_endian = guest->drv.legacy && bnt_byte_order_big(c->features.byte_order);
+    guest->big_endian = guest->drv.legacy && bnt_is_byte_order_big(c->features.byte_order);
     guest->verdicts = (guest->features & c->features.binding.verdicts) != 0;
     guest->resets = (guest->features & c->features.binding.reset) != 0;
     guest->must_tell_host = (guest->features & BNT_BALLOON_F_MUST_TELL_HOST) != 0;
@@ -104,9 +105,9 @@ static void adopt_features(struct bnt_guest *guest)
 
 /* Before DRIVER_OK: writes the features' fields of configuration space, acknowledges the epoch
  * (BX-11), and reads `actual`. */
-static bnt_status set_up_config(struct bnt_guest *guest)
+static bnt_status write_config_before_driver_ok(struct bnt_guest *guest)
 {
-    bnti_guest_features_write_config(guest);
+    bnti_guest_write_features_config(guest);
     if (guest->resets) {
         uint32_t epoch = 0;
         const bnt_status status =
@@ -117,30 +118,30 @@ static bnt_status set_up_config(struct bnt_guest *guest)
         bnti_guest_write_config_le32(guest, BNT_BALLOON_CONFIG_EPOCH_ACK, epoch);
         bnti_guest_adopt_epoch(guest, epoch);
     }
-    bnti_guest_write_limit(guest);
+    bnti_guest_write_guest_limit(guest);
     return bnti_guest_read_config_le32(guest, BNT_BALLOON_CONFIG_ACTUAL, &guest->actual);
 }
 
 static bnt_status set_up_device(struct bnt_guest *guest, uint64_t wanted)
 {
     const struct bnt_balloon_rule_set rules = build_feature_rules(guest);
-    bnt_status status = bnt_drv_negotiate_as(
+    bnt_status status = bnt_drv_negotiate_with_interface(
         &guest->drv, &guest->ops.transport, guest->opaque, guest->config.features.interface, wanted,
         guest->config.features.required, LEGACY_UNDEFINED, rules.rules, rules.count, &guest->diag);
     if (status != BNT_OK) {
         return status;
     }
-    adopt_features(guest);
+    store_negotiated_features(guest);
     status = bnti_guest_set_up_queues(guest);
     if (status != BNT_OK) {
         return status;
     }
-    status = set_up_config(guest);
+    status = write_config_before_driver_ok(guest);
     if (status != BNT_OK) {
         return status;
     }
-    bnti_guest_features_prepare(guest);
-    return bnt_drv_ready(&guest->drv, &guest->ops.transport, guest->opaque);
+    bnti_guest_prepare_features(guest);
+    return bnt_drv_set_driver_ok(&guest->drv, &guest->ops.transport, guest->opaque);
 }
 
 /* The reset is complete: negotiates and starts. On failure it writes FAILED, and the instance is
@@ -153,7 +154,7 @@ static bnt_status negotiate_and_start(struct bnt_guest *guest)
     const bnt_status status = set_up_device(guest, wanted);
     if (status != BNT_OK) {
         if (guest->drv.state != BNT_DRV_FAILED) {
-            bnt_drv_fail(&guest->drv, &guest->ops.transport, guest->opaque);
+            bnt_drv_set_failed(&guest->drv, &guest->ops.transport, guest->opaque);
         }
         guest->diag.status = status;
         guest->features = 0;
@@ -166,16 +167,16 @@ static bnt_status negotiate_and_start(struct bnt_guest *guest)
         }
         return status;
     }
-    bnti_guest_pace_start(guest);
+    bnti_guest_pace_init_rates(guest);
     /* The device may have had a target before the driver attached. */
     guest->config_marked = !bnti_guest_has_quirk(guest, BNT_GUEST_QUIRK_INITIAL_TARGET_IGNORED);
     bnti_guest_set_state(guest, BNT_GUEST_RUNNING);
     const uint64_t missing = guest->config.features.wanted & ~guest->features;
-    bnti_guest_features_start(guest);
+    bnti_guest_start_features(guest);
     if (missing != 0) {
         bnti_guest_emit_event(guest, BNT_GUEST_EVENT_DEGRADED, missing, 0);
     }
-    bnti_guest_features_kick(guest);
+    bnti_guest_kick_feature_queues(guest);
     bnti_guest_write_actual(guest, false);
     bnti_guest_note_recovery(guest);
     return BNT_OK;
@@ -187,7 +188,7 @@ bnt_status bnti_virtio_poll_start(struct bnt_guest *guest)
 }
 
 /* Whether the driver may deflate when the OS is out of memory (BD-11). */
-bool bnti_virtio_serves_oom(const struct bnt_guest *guest)
+bool bnti_virtio_can_deflate_on_oom(const struct bnt_guest *guest)
 {
     return (guest->features & BNT_BALLOON_F_DEFLATE_ON_OOM) != 0;
 }

@@ -57,7 +57,7 @@ bnt_status bnti_vmware_poll_start(struct bnt_guest *guest)
     guest->verdicts = true;
     guest->resets = true;
     guest->must_tell_host = true;
-    bnti_guest_pace_start(guest);
+    bnti_guest_pace_init_rates(guest);
     bnti_guest_set_state(guest, BNT_GUEST_RUNNING);
     begin_release_after_reset(guest);
     return BNT_OK;
@@ -78,12 +78,12 @@ static void continue_tick(struct bnt_guest *guest)
 {
     guest->vmware.tick_goes_on = false;
     bnti_vmware_set_doorbell(guest);
-    bnti_guest_tick_count_down_slow(guest);
+    bnti_guest_count_down_slow_ticks(guest);
     if (bnti_vmware_get_target(guest) && !guest->vmware.reset_seen) {
-        bnti_guest_tick_begin(guest);
+        bnti_guest_begin_tick(guest);
         guest->vmware.poll_due_ns = bnti_guest_add_time(guest->now_ns, guest->pace.period_ns);
     } else {
-        bnti_guest_tick_skip(guest);
+        bnti_guest_skip_tick(guest);
     }
     begin_release_after_reset(guest);
 }
@@ -138,7 +138,7 @@ void bnti_vmware_poll_tick(struct bnt_guest *guest)
         bnti_guest_note_work(guest);
         guest->vmware.rung = true;
     }
-    bnti_vmware_clear_credit(guest);
+    bnti_vmware_clear_call_credit(guest);
     if (guest->state != BNT_GUEST_RUNNING) {
         return;
     }
@@ -164,7 +164,7 @@ void bnti_vmware_end_release(struct bnt_guest *guest)
         return;
     }
     bnti_guest_note_target_missed(guest);
-    bnti_guest_pace_restart(guest);
+    bnti_guest_pace_restart_ticks(guest);
     guest->vmware.reset_seen = guest->vmware.reset_seen || !started;
     bnti_guest_write_actual(guest, true);
     bnti_guest_set_state(guest, BNT_GUEST_RUNNING);
@@ -184,6 +184,6 @@ void bnti_vmware_check_answer(struct bnt_guest *guest, const struct bnti_guest_a
     bnti_guest_count_verdicts(guest, answer->verdict_count, &seen, &seen);
     begin_release_after_reset(guest);
     if (answer->failed || guest->vmware.reset_seen) {
-        bnti_guest_pace_note_failure(guest);
+        bnti_guest_pace_note_failed_request(guest);
     }
 }

@@ -7,7 +7,7 @@
 #include "lib/guest/front.h"
 
 /* Whether the host still has locked pages of this guest. After a RESET it has none. */
-static bool has_host_listed_pages(const struct bnt_guest *guest)
+static bool has_host_locked_pages(const struct bnt_guest *guest)
 {
     return guest->state != BNT_GUEST_RELEASING && !guest->vmware.reset_seen &&
            bnti_guest_count_ballooned_pfns(guest) > 0;
@@ -17,7 +17,7 @@ static bool has_host_listed_pages(const struct bnt_guest *guest)
 static bool send_start_of_detach(struct bnt_guest *guest)
 {
     const bool old = bnti_guest_has_vmware_quirk(guest, BNT_GUEST_VMWARE_QUIRK_PROTOCOL_2010);
-    const bool lists = has_host_listed_pages(guest);
+    const bool lists = has_host_locked_pages(guest);
     const int32_t status = bnti_vmware_call_host(guest, BNT_VMWARE_CMD_START,
                                                  old ? BNT_VMWARE_PROTOCOL_2010 : 0, 0, NULL);
     if (status == BNT_VMWARE_SUCCESS || status == BNT_VMWARE_SUCCESS_WITH_CAPABILITIES || !lists) {
@@ -41,19 +41,19 @@ void bnti_vmware_send_first_start_of_detach(struct bnt_guest *guest)
 }
 
 /* Unlocks the pages of one request. Returns false if no page was unlocked or none is left. */
-static bool unlock_batch(struct bnt_guest *guest)
+static bool unlock_pages_of_one_request(struct bnt_guest *guest)
 {
     const struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_DEFLATE];
     const uint64_t before = bnti_guest_count_ballooned_pfns(guest);
-    if (!has_host_listed_pages(guest)) {
+    if (!has_host_locked_pages(guest)) {
         return false;
     }
-    bnti_guest_record_fill_request(guest, BNTI_GUEST_DEFLATE, before, BNTI_GUEST_PAGES);
+    bnti_guest_fill_request_from_record(guest, BNTI_GUEST_DEFLATE, before, BNTI_GUEST_PAGES);
     if (request->page_count == 0) {
         return false; /* the host refused all remaining pages */
     }
     bnti_guest_submit_request(guest, BNTI_GUEST_DEFLATE);
-    bnti_guest_take_ready_answer(guest);
+    bnti_guest_apply_ready_answer(guest);
     return bnti_guest_count_ballooned_pfns(guest) < before;
 }
 
@@ -88,9 +88,9 @@ bool bnti_vmware_must_detach_wait(struct bnt_guest *guest)
             guest->reset_due_ns = guest->now_ns;
             return true;
         }
-        guest->vmware.stop_owed = unlock_batch(guest);
+        guest->vmware.stop_owed = unlock_pages_of_one_request(guest);
     }
-    if (guest->vmware.stop_unlocks && has_host_listed_pages(guest)) {
+    if (guest->vmware.stop_unlocks && has_host_locked_pages(guest)) {
         const uint64_t pfns = bnti_guest_count_ballooned_pfns(guest);
         guest->count.totals.forced_pfns += pfns;
         bnti_guest_emit_event(guest, BNT_GUEST_EVENT_FORCED, pfns, guest->vmware.stop_starts);

@@ -14,13 +14,13 @@ static const struct bnti_guest_wire virtio = {
     .news = bnti_virtio_check_answer,
     .release_end = bnti_virtio_end_release,
     .submit = bnti_virtio_submit_request,
-    .take = bnti_virtio_take_used,
+    .take = bnti_virtio_pop_used_buffers,
     .actual_write = bnti_virtio_write_actual,
-    .request_pages = bnti_virtio_request_pages_max,
-    .pfn_max = bnti_virtio_pfn_max,
+    .request_pages = bnti_virtio_get_request_pages_max,
+    .pfn_max = bnti_virtio_get_pfn_max,
     .spend = bnti_virtio_spend_budget,
     .has_huge = bnti_virtio_has_huge_pages,
-    .serves_oom = bnti_virtio_serves_oom,
+    .serves_oom = bnti_virtio_can_deflate_on_oom,
 };
 
 static const struct bnti_guest_wire vmware = {
@@ -36,13 +36,13 @@ static const struct bnti_guest_wire vmware = {
     .news = bnti_vmware_check_answer,
     .release_end = bnti_vmware_end_release,
     .submit = bnti_vmware_submit_request,
-    .take = bnti_vmware_take_used,
+    .take = bnti_vmware_apply_stored_answer,
     .actual_write = bnti_vmware_write_actual,
-    .request_pages = bnti_vmware_request_pages_max,
-    .pfn_max = bnti_vmware_pfn_max,
+    .request_pages = bnti_vmware_get_request_pages_max,
+    .pfn_max = bnti_vmware_get_pfn_max,
     .spend = bnti_vmware_spend_budget,
     .has_huge = bnti_vmware_has_huge_pages,
-    .serves_oom = bnti_vmware_serves_oom,
+    .serves_oom = bnti_vmware_can_deflate_on_oom,
 };
 
 const struct bnti_guest_wire *bnti_guest_choose_wire(const struct bnt_guest_config *config)

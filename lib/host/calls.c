@@ -33,9 +33,9 @@ static void end_session(struct bnt_host *host)
     if (host->vmware.started) {
         const uint64_t pfns = bnti_host_release_all_pages(host);
         bnti_host_target_end_by_reset(host);
-        bnti_host_event_emit(host, BNT_HOST_EVENT_DEVICE_RESET, pfns, 0);
+        bnti_host_emit_event(host, BNT_HOST_EVENT_DEVICE_RESET, pfns, 0);
     }
-    bnti_host_vmware_stop(host);
+    bnti_host_vmware_end_session(host);
     bnti_host_target_set_limit(host, 0);
 }
 
@@ -47,16 +47,16 @@ static uint64_t find_common_capabilities(const struct bnt_host *host, uint64_t a
     return (offered & asked & BNT_VMWARE_CAPS_ALL) | BNT_VMWARE_CAP_BASIC;
 }
 
-static int32_t serve_start(struct bnt_host *host, const struct vmware_command *command,
-                           uint64_t arg1, uint64_t arg2)
+static int32_t serve_start_call(struct bnt_host *host, const struct vmware_command *command,
+                                uint64_t arg1, uint64_t arg2)
 {
     const uint64_t common = find_common_capabilities(host, arg1);
 
     (void)command;
     (void)arg2;
     end_session(host);
-    bnti_host_vmware_start(host, common);
-    bnti_host_event_emit(host, BNT_HOST_EVENT_DRIVER_OK, common, 0);
+    bnti_host_vmware_start_session(host, common);
+    bnti_host_emit_event(host, BNT_HOST_EVENT_DRIVER_OK, common, 0);
     if (host->epoch_ack != host->epoch) {
         bnti_host_acknowledge_epoch(host, host->epoch);
     }
@@ -66,8 +66,8 @@ static int32_t serve_start(struct bnt_host *host, const struct vmware_command *c
                                           : BNT_VMWARE_SUCCESS_WITH_CAPABILITIES;
 }
 
-static int32_t serve_guest_id(struct bnt_host *host, const struct vmware_command *command,
-                              uint64_t arg1, uint64_t arg2)
+static int32_t serve_guest_id_call(struct bnt_host *host, const struct vmware_command *command,
+                                   uint64_t arg1, uint64_t arg2)
 {
     (void)command;
     (void)arg2;
@@ -75,16 +75,16 @@ static int32_t serve_guest_id(struct bnt_host *host, const struct vmware_command
     return BNT_VMWARE_SUCCESS;
 }
 
-static int32_t serve_doorbell(struct bnt_host *host, const struct vmware_command *command,
-                              uint64_t arg1, uint64_t arg2)
+static int32_t serve_doorbell_call(struct bnt_host *host, const struct vmware_command *command,
+                                   uint64_t arg1, uint64_t arg2)
 {
     (void)command;
     bnti_host_vmware_set_doorbell(host, arg1, arg2);
     return BNT_VMWARE_SUCCESS;
 }
 
-static int32_t serve_target(struct bnt_host *host, const struct vmware_command *command,
-                            uint64_t arg1, uint64_t arg2)
+static int32_t serve_get_target_call(struct bnt_host *host, const struct vmware_command *command,
+                                     uint64_t arg1, uint64_t arg2)
 {
     (void)command;
     (void)arg2;
@@ -146,8 +146,8 @@ static bool does_pfn_fit(const struct bnt_host *host, uint64_t pfn)
     return pfn >= host->pfn_base && pfn - host->pfn_base <= BNT_PFN_MAX;
 }
 
-static int32_t serve_page(struct bnt_host *host, const struct vmware_command *command,
-                          uint64_t arg1, uint64_t arg2)
+static int32_t serve_single_page_call(struct bnt_host *host, const struct vmware_command *command,
+                                      uint64_t arg1, uint64_t arg2)
 {
     (void)arg2;
     /* The argument is a register of 32 bits. */
@@ -157,7 +157,7 @@ static int32_t serve_page(struct bnt_host *host, const struct vmware_command *co
     }
     host->pfns[0] = (uint32_t)(arg1 - host->pfn_base);
     serve_pfns(host, command, 1);
-    return (int32_t)bnt_vmware_status_of((bnt_verdict)host->response[0]);
+    return (int32_t)bnt_vmware_get_status_for_verdict((bnt_verdict)host->response[0]);
 }
 
 /** Collects the PFNs of a batch that fit into host->pfns, with their positions. The other entries
@@ -169,10 +169,10 @@ static uint32_t collect_batch_pfns(struct bnt_host *host, const struct vmware_co
     uint32_t judged = 0;
 
     for (uint32_t i = 0; i < n; i++) {
-        const uint64_t pfn = bnt_vmware_entry_pfn(entries[i]);
+        const uint64_t pfn = bnt_vmware_get_entry_pfn(entries[i]);
         if (!does_pfn_fit(host, pfn)) {
             host->count.wire.verdicts[BNT_VERDICT_INVALID] += command->unit_pfns;
-            entries[i] = bnt_vmware_entry_set(pfn, BNT_VMWARE_PPN_INVALID);
+            entries[i] = bnt_vmware_make_entry(pfn, BNT_VMWARE_PPN_INVALID);
             continue;
         }
         host->pfns[judged] = (uint32_t)(pfn - host->pfn_base);
@@ -182,8 +182,8 @@ static uint32_t collect_batch_pfns(struct bnt_host *host, const struct vmware_co
     return judged;
 }
 
-static int32_t serve_batch(struct bnt_host *host, const struct vmware_command *command,
-                           uint64_t arg1, uint64_t arg2)
+static int32_t serve_batch_call(struct bnt_host *host, const struct vmware_command *command,
+                                uint64_t arg1, uint64_t arg2)
 {
     struct bnt_vmware_entry *entries = host->vmware.entries;
     const uint64_t gpa = arg1 << BNT_PFN_SHIFT;
@@ -204,8 +204,8 @@ static int32_t serve_batch(struct bnt_host *host, const struct vmware_command *c
     }
     for (uint32_t i = 0; i < judged; i++) {
         const bnt_verdict verdict = (bnt_verdict)host->response[i];
-        entries[host->vmware.position[i]] = bnt_vmware_entry_set(
-            host->pfn_base + host->pfns[i], (uint32_t)bnt_vmware_status_of(verdict));
+        entries[host->vmware.position[i]] = bnt_vmware_make_entry(
+            host->pfn_base + host->pfns[i], (uint32_t)bnt_vmware_get_status_for_verdict(verdict));
     }
     /* The pages were already moved. A guest that removed its batch page meanwhile only loses the
      * answer. */
@@ -218,21 +218,21 @@ static int32_t serve_batch(struct bnt_host *host, const struct vmware_command *c
 /* ---- Calls ---- */
 
 static const struct vmware_command commands[BNT_VMWARE_CMD_COUNT] = {
-    [BNT_VMWARE_CMD_START] = {serve_start, 0, false, 0},
-    [BNT_VMWARE_CMD_GET_TARGET] = {serve_target, 0, false, 0},
-    [BNT_VMWARE_CMD_LOCK] = {serve_page, 0, true, 1},
-    [BNT_VMWARE_CMD_UNLOCK] = {serve_page, 0, false, 1},
-    [BNT_VMWARE_CMD_GUEST_ID] = {serve_guest_id, 0, false, 0},
-    [BNT_VMWARE_CMD_BATCHED_LOCK] = {serve_batch, BNT_VMWARE_CAP_BATCHED, true, 1},
-    [BNT_VMWARE_CMD_BATCHED_UNLOCK] = {serve_batch, BNT_VMWARE_CAP_BATCHED, false, 1},
-    [BNT_VMWARE_CMD_BATCHED_2M_LOCK] = {serve_batch,
+    [BNT_VMWARE_CMD_START] = {serve_start_call, 0, false, 0},
+    [BNT_VMWARE_CMD_GET_TARGET] = {serve_get_target_call, 0, false, 0},
+    [BNT_VMWARE_CMD_LOCK] = {serve_single_page_call, 0, true, 1},
+    [BNT_VMWARE_CMD_UNLOCK] = {serve_single_page_call, 0, false, 1},
+    [BNT_VMWARE_CMD_GUEST_ID] = {serve_guest_id_call, 0, false, 0},
+    [BNT_VMWARE_CMD_BATCHED_LOCK] = {serve_batch_call, BNT_VMWARE_CAP_BATCHED, true, 1},
+    [BNT_VMWARE_CMD_BATCHED_UNLOCK] = {serve_batch_call, BNT_VMWARE_CAP_BATCHED, false, 1},
+    [BNT_VMWARE_CMD_BATCHED_2M_LOCK] = {serve_batch_call,
                                         BNT_VMWARE_CAP_BATCHED | BNT_VMWARE_CAP_BATCHED_2M, true,
                                         BNT_HOST_HUGE_PFNS},
-    [BNT_VMWARE_CMD_BATCHED_2M_UNLOCK] = {serve_batch,
+    [BNT_VMWARE_CMD_BATCHED_2M_UNLOCK] = {serve_batch_call,
                                           BNT_VMWARE_CAP_BATCHED | BNT_VMWARE_CAP_BATCHED_2M, false,
                                           BNT_HOST_HUGE_PFNS},
-    [BNT_VMWARE_CMD_VMCI_DOORBELL_SET] = {serve_doorbell, BNT_VMWARE_CAP_SIGNALLED_WAKEUP, false,
-                                          0},
+    [BNT_VMWARE_CMD_VMCI_DOORBELL_SET] = {serve_doorbell_call, BNT_VMWARE_CAP_SIGNALLED_WAKEUP,
+                                          false, 0},
 };
 
 static int32_t serve_call(struct bnt_host *host, uint32_t number, uint64_t arg1, uint64_t arg2)
@@ -247,7 +247,7 @@ static int32_t serve_call(struct bnt_host *host, uint32_t number, uint64_t arg1,
     if (bnti_host_vmware_find_scripted(host, number, &status)) {
         return status;
     }
-    if (bnt_vmware_command_checked(number) && !host->vmware.started) {
+    if (bnt_vmware_can_command_return_reset(number) && !host->vmware.started) {
         return BNT_VMWARE_RESET;
     }
     if ((command->needs & ~host->vmware.capabilities) != 0) {
@@ -263,13 +263,14 @@ static uint64_t get_call_result(const struct bnt_host *host, uint32_t number, in
     if (status == BNT_VMWARE_SUCCESS_WITH_CAPABILITIES) {
         return host->vmware.capabilities;
     }
-    return status == BNT_VMWARE_SUCCESS && bnt_vmware_command_targets(number)
+    return status == BNT_VMWARE_SUCCESS && bnt_vmware_does_command_return_target(number)
                ? host->target.num_pages
                : 0;
 }
 
-bnt_status bnt_host_vmware_call(struct bnt_host *host, uint64_t now_ns, uint32_t command,
-                                uint64_t arg1, uint64_t arg2, int32_t *status, uint64_t *result)
+bnt_status bnt_host_serve_vmware_call(struct bnt_host *host, uint64_t now_ns, uint32_t command,
+                                      uint64_t arg1, uint64_t arg2, int32_t *status,
+                                      uint64_t *result)
 {
     bnti_host_busy before;
 
@@ -283,12 +284,12 @@ bnt_status bnt_host_vmware_call(struct bnt_host *host, uint64_t now_ns, uint32_t
     *status = serve_call(host, command, arg1, arg2);
     *result = get_call_result(host, command, *status);
     host->count.vmware.calls++;
-    host->count.vmware.calls_failed += !bnt_vmware_succeeded(command, *status);
+    host->count.vmware.calls_failed += !bnt_vmware_has_call_succeeded(command, *status);
     bnti_host_leave_call(host, before);
     return BNT_OK;
 }
 
-bnt_status bnt_host_touched(struct bnt_host *host, uint64_t now_ns, uint64_t pfn)
+bnt_status bnt_host_handle_page_touch(struct bnt_host *host, uint64_t now_ns, uint64_t pfn)
 {
     bnti_host_busy before;
 
@@ -299,9 +300,9 @@ bnt_status bnt_host_touched(struct bnt_host *host, uint64_t now_ns, uint64_t pfn
         return BNT_E_REENTRANT;
     }
     bnti_host_set_clock(host, now_ns);
-    if (bnt_host_page_get(host, pfn) != BNT_HOST_PAGE_GUEST) {
+    if (bnt_host_page_state_get(host, pfn) != BNT_HOST_PAGE_GUEST) {
         host->count.vmware.touches++;
-        bnti_host_event_emit(host, BNT_HOST_EVENT_TOUCHED, pfn, 0);
+        bnti_host_emit_event(host, BNT_HOST_EVENT_TOUCHED, pfn, 0);
         bnti_host_reset_balloon(host);
     }
     bnti_host_leave_call(host, before);

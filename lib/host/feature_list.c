@@ -21,7 +21,7 @@ void bnti_host_set_roles(struct bnt_host *host)
     }
 }
 
-void bnti_host_features_init(struct bnt_host *host)
+void bnti_host_init_features(struct bnt_host *host)
 {
     for (uint32_t id = 0; id < BNTI_HOST_FEATURES; id++) {
         if (bnti_host_features[id]->init != NULL) {
@@ -39,7 +39,7 @@ void bnti_host_features_clear(struct bnt_host *host)
     }
 }
 
-void bnti_host_features_resume(struct bnt_host *host)
+void bnti_host_resume_features(struct bnt_host *host)
 {
     for (uint32_t id = 0; id < BNTI_HOST_FEATURES; id++) {
         if (bnti_host_features[id]->resume != NULL) {
@@ -60,7 +60,7 @@ uint64_t bnti_host_features_deadline(struct bnt_host *host)
     return next;
 }
 
-void bnti_host_features_config_read(const struct bnt_host *host, uint8_t *space)
+void bnti_host_fill_features_config(const struct bnt_host *host, uint8_t *space)
 {
     for (uint32_t id = 0; id < BNTI_HOST_FEATURES; id++) {
         if (bnti_host_features[id]->config_read != NULL) {
@@ -69,7 +69,7 @@ void bnti_host_features_config_read(const struct bnt_host *host, uint8_t *space)
     }
 }
 
-void bnti_host_features_config_write(struct bnt_host *host, uint32_t at, uint8_t value)
+void bnti_host_write_features_config_byte(struct bnt_host *host, uint32_t at, uint8_t value)
 {
     for (uint32_t id = 0; id < BNTI_HOST_FEATURES; id++) {
         if (bnti_host_features[id]->config_write != NULL) {
@@ -78,7 +78,8 @@ void bnti_host_features_config_write(struct bnt_host *host, uint32_t at, uint8_t
     }
 }
 
-void bnti_host_features_pack(struct bnti_pack *pack, struct bnt_host *host, bnti_host_saved place)
+void bnti_host_save_or_load_features(struct bnti_pack *pack, struct bnt_host *host,
+                                     bnti_host_saved place)
 {
     for (uint32_t id = 0; id < BNTI_HOST_FEATURES && !pack->failed; id++) {
         if (bnti_host_features[id]->saved == place) {

@@ -55,7 +55,7 @@ static struct host_layout compute_layout(const struct bnt_host_config *config)
     return layout;
 }
 
-bnt_status bnt_host_footprint(const struct bnt_host_config *config, size_t *bytes)
+bnt_status bnt_host_compute_footprint(const struct bnt_host_config *config, size_t *bytes)
 {
     struct bnt_host_config taken;
     const bnt_status status = bnti_host_validate_config(&taken, config);
@@ -154,14 +154,14 @@ static bnt_status fill_host(struct bnt_host *host, const struct bnt_host_ops *op
     host->pfn_base = choose_pfn_base(&host->config);
     host->wire = bnti_host_choose_wire(&host->config);
     host->epoch = host->wire->has_epochs(&host->config) ? 1 : 0;
-    host->feature_rules = bnt_balloon_rules(&host->config.features.binding);
+    host->feature_rules = bnt_balloon_build_feature_rules(&host->config.features.binding);
     bnti_host_count_memory(host);
     if (host->memory_pfns == 0) {
         return BNT_E_ARGUMENT;
     }
-    return bnt_dev_status_init_as(&host->dev, host->config.features.interface,
-                                  host->config.features.offered, host->feature_rules.rules,
-                                  host->feature_rules.count);
+    return bnt_dev_status_init_with_interface(&host->dev, host->config.features.interface,
+                                              host->config.features.offered,
+                                              host->feature_rules.rules, host->feature_rules.count);
 }
 
 bnt_status bnt_host_init(void *storage, size_t bytes, const struct bnt_host_config *config,
@@ -191,7 +191,7 @@ bnt_status bnt_host_init(void *storage, size_t bytes, const struct bnt_host_conf
     lay_out_host(made, storage);
     bnti_host_set_roles(made);
     bnti_host_number_queues(made);
-    bnti_host_features_init(made);
+    bnti_host_init_features(made);
     *host = made;
     return BNT_OK;
 }
@@ -230,11 +230,11 @@ void bnt_host_fini(struct bnt_host *host)
 /** Whether another step would find work: a kicked queue, or an interrupt that became due. */
 static bool has_work_left(const struct bnt_host *host)
 {
-    bool left = bnti_host_has_interrupts_due(host) && !bnt_dev_suspended(&host->dev);
+    bool left = bnti_host_has_interrupts_due(host) && !bnt_dev_is_suspended(&host->dev);
 
     for (uint32_t role = 0; role < BNT_BALLOON_QUEUE_COUNT; role++) {
         const struct bnti_host_queue *queue = &host->queues[role];
-        left = left || (queue->kicked && queue->exists && bnt_dev_live(&host->dev) &&
+        left = left || (queue->kicked && queue->exists && bnt_dev_is_live(&host->dev) &&
                         (host->provided || queue->vq.size != 0));
     }
     return left;
@@ -277,9 +277,9 @@ bnt_status bnt_host_step(struct bnt_host *host, uint64_t now_ns, uint32_t budget
     bnti_host_set_clock(host, now_ns);
     serve_queues(host, &left);
     bnti_host_suspend_if_due(host);
-    next = bnti_host_target_deadline(host);
+    next = bnti_host_poll_target_timeouts(host);
     next = bnti_host_min(next, bnti_host_features_deadline(host));
-    next = bnti_host_min(next, bnti_host_actual_deadline(host));
+    next = bnti_host_min(next, bnti_host_poll_actual_events(host));
     bnti_host_leave_call(host, before);
     next = has_work_left(host) ? host->now_ns : next;
     if (next <= host->now_ns && host->work == work && left == given) {

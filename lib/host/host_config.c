@@ -30,7 +30,7 @@ static uint64_t list_served_features(const struct bnt_balloon_binding *binding)
     for (uint32_t id = 0; id < BNTI_HOST_FEATURES; id++) {
         served |= bnti_host_features[id]->serves;
     }
-    return bnt_balloon_feature_masks(served, binding);
+    return bnt_balloon_combine_feature_masks(served, binding);
 }
 
 static void set_config_defaults(struct bnt_host_config *config)
@@ -106,16 +106,17 @@ bnt_status bnti_host_validate_config(struct bnt_host_config *config,
         (uint32_t)config->queues.layout >= BNT_QUEUE_LAYOUT_PROBE ||
         (uint32_t)config->features.interface > BNT_INTERFACE_LEGACY ||
         (uint32_t)config->features.guest_order > BNT_BYTE_ORDER_BIG ||
-        !bnt_balloon_binding_valid(&config->features.binding)) {
+        !bnt_balloon_is_binding_valid(&config->features.binding)) {
         return BNT_E_ARGUMENT;
     }
-    const struct bnt_balloon_rule_set rules = bnt_balloon_rules(&config->features.binding);
+    const struct bnt_balloon_rule_set rules =
+        bnt_balloon_build_feature_rules(&config->features.binding);
     const uint64_t served = list_served_features(&config->features.binding) | BNTI_HOST_VIRTIO_BITS;
-    if (bnt_balloon_features_exclusive(config->features.offered, &config->features.binding)) {
+    if (bnt_balloon_has_exclusive_features(config->features.offered, &config->features.binding)) {
         return BNT_E_EXCLUSIVE;
     }
     if ((config->features.offered & ~served) != 0 ||
-        bnt_features_broken(config->features.offered, rules.rules, rules.count) != 0) {
+        bnt_features_find_invalid(config->features.offered, rules.rules, rules.count) != 0) {
         return BNT_E_FEATURES;
     }
     return BNT_OK;

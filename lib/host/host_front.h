@@ -26,22 +26,23 @@ const struct bnti_host_wire *bnti_host_choose_wire(const struct bnt_host_config 
 /** Sets the functions that serve each queue. */
 void bnti_host_set_roles(struct bnt_host *host);
 /** Each of these calls the function of that kind of every feature. */
-void bnti_host_features_init(struct bnt_host *host);
+void bnti_host_init_features(struct bnt_host *host);
 void bnti_host_features_clear(struct bnt_host *host);
-void bnti_host_features_resume(struct bnt_host *host);
+void bnti_host_resume_features(struct bnt_host *host);
 uint64_t bnti_host_features_deadline(struct bnt_host *host);
-void bnti_host_features_config_read(const struct bnt_host *host, uint8_t *space);
-void bnti_host_features_config_write(struct bnt_host *host, uint32_t at, uint8_t value);
-void bnti_host_features_pack(struct bnti_pack *pack, struct bnt_host *host, bnti_host_saved place);
+void bnti_host_fill_features_config(const struct bnt_host *host, uint8_t *space);
+void bnti_host_write_features_config_byte(struct bnt_host *host, uint32_t at, uint8_t value);
+void bnti_host_save_or_load_features(struct bnti_pack *pack, struct bnt_host *host,
+                                     bnti_host_saved place);
 void bnti_host_features_fill_info(const struct bnt_host *host, struct bnt_host_info *info);
 
 /* host_suspend.c */
-void bnti_host_suspend(struct bnt_host *host);
+void bnti_host_suspend_device(struct bnt_host *host);
 /** Removes SUSPEND from a status that a driver writes while a buffer is being served. */
 void bnti_host_defer_suspend(struct bnt_host *host, uint8_t *value);
 /** Suspends the device when that buffer is completed. */
 void bnti_host_suspend_if_due(struct bnt_host *host);
-void bnti_host_resume(struct bnt_host *host);
+void bnti_host_resume_device(struct bnt_host *host);
 
 /* host_reset.c */
 void bnti_host_reset_device(struct bnt_host *host);

@@ -40,7 +40,7 @@ const char *bnt_host_hint_state_name(uint32_t state)
     return state < sizeof names / sizeof names[0] ? names[state] : "unknown";
 }
 
-bnt_host_page bnt_host_page_get(const struct bnt_host *host, uint64_t pfn)
+bnt_host_page bnt_host_page_state_get(const struct bnt_host *host, uint64_t pfn)
 {
     const uint64_t at = bnti_host_get_ledger_position(host, pfn);
 
@@ -83,7 +83,7 @@ bnt_status bnt_host_info_get(const struct bnt_host *host, struct bnt_host_info *
     return BNT_OK;
 }
 
-const struct bnt_diag *bnt_host_diag(const struct bnt_host *host)
+const struct bnt_diag *bnt_host_diag_get(const struct bnt_host *host)
 {
     return &host->diag;
 }

@@ -15,9 +15,9 @@ void bnti_host_reset_device(struct bnt_host *host)
     for (uint32_t role = 0; role < BNT_BALLOON_QUEUE_COUNT; role++) {
         bnti_host_clear_queue(host, (bnt_balloon_queue)role);
     }
-    bnti_host_job_abandon(host);
+    bnti_host_abandon_job(host);
     bnti_host_number_queues(host);
-    bnti_host_target_resume(host);
+    bnti_host_announce_deferred_target(host);
     bnti_host_mark_config_interrupt(host, false);
     host->reset_due = false;
     bnti_host_actual_clear(host);
@@ -26,7 +26,7 @@ void bnti_host_reset_device(struct bnt_host *host)
     memset(host->limit_bytes, 0, sizeof host->limit_bytes);
     bnti_host_features_clear(host);
     bnti_host_target_end_by_reset(host);
-    bnti_host_event_emit(host, BNT_HOST_EVENT_DEVICE_RESET, pfns, 0);
+    bnti_host_emit_event(host, BNT_HOST_EVENT_DEVICE_RESET, pfns, 0);
     bnti_host_target_set_limit(host, 0);
 }
 
@@ -45,7 +45,7 @@ void bnti_host_acknowledge_epoch(struct bnt_host *host, uint32_t epoch)
 {
     host->epoch_ack = epoch;
     if (epoch == host->epoch) {
-        bnti_host_event_emit(host, BNT_HOST_EVENT_RESET_DONE, epoch, 0);
+        bnti_host_emit_event(host, BNT_HOST_EVENT_RESET_DONE, epoch, 0);
     }
 }
 
@@ -55,7 +55,7 @@ void bnti_host_reset_balloon(struct bnt_host *host)
 
     advance_epoch(host);
     bnti_host_target_end_by_reset(host);
-    bnti_host_event_emit(host, BNT_HOST_EVENT_RESET, host->epoch, pfns);
+    bnti_host_emit_event(host, BNT_HOST_EVENT_RESET, host->epoch, pfns);
 }
 
 /** The next step answers all queued requests with RESET, kicked or not. */
@@ -74,7 +74,7 @@ void bnti_host_resume_reset(struct bnt_host *host)
     }
 }
 
-bnt_status bnt_host_reset(struct bnt_host *host, uint64_t now_ns)
+bnt_status bnt_host_reset_balloon(struct bnt_host *host, uint64_t now_ns)
 {
     bnti_host_busy before;
 
@@ -87,7 +87,7 @@ bnt_status bnt_host_reset(struct bnt_host *host, uint64_t now_ns)
         return status;
     }
     bnti_host_set_clock(host, now_ns);
-    if (bnt_dev_suspended(&host->dev)) {
+    if (bnt_dev_is_suspended(&host->dev)) {
         host->reset_due = true; /* configuration must not change until the resume (VG-39) */
     } else {
         begin_balloon_reset(host);

@@ -28,28 +28,28 @@ void bnti_host_suspend_if_due(struct bnt_host *host)
     if (bnt_dev_status_write(&host->dev, host->dev.status | BNT_DEVICE_STATUS_SUSPEND, &action,
                              NULL) == BNT_OK &&
         action == BNT_DEV_ACTION_SUSPEND) {
-        bnti_host_suspend(host);
+        bnti_host_suspend_device(host);
     }
 }
 
-void bnti_host_suspend(struct bnt_host *host)
+void bnti_host_suspend_device(struct bnt_host *host)
 {
     /* All buffers except the held statistics buffer are returned by now (VG-41). Interrupts that
      * are due stay marked. */
-    bnti_host_event_emit(host, BNT_HOST_EVENT_SUSPENDED, 0, 0);
+    bnti_host_emit_event(host, BNT_HOST_EVENT_SUSPENDED, 0, 0);
 }
 
-void bnti_host_resume(struct bnt_host *host)
+void bnti_host_resume_device(struct bnt_host *host)
 {
-    bnti_host_event_emit(host, BNT_HOST_EVENT_RESUMED, 0, 0);
-    if (!bnt_dev_live(&host->dev)) {
+    bnti_host_emit_event(host, BNT_HOST_EVENT_RESUMED, 0, 0);
+    if (!bnt_dev_is_live(&host->dev)) {
         bnti_host_mark_config_interrupt(host,
                                         true); /* NEEDS_RESET was set while suspended (VG-39) */
         return;
     }
-    bnti_host_target_resume(host);
+    bnti_host_announce_deferred_target(host);
     bnti_host_resume_reset(host);
-    bnti_host_features_resume(host);
+    bnti_host_resume_features(host);
     bnti_host_kick_all_queues(host);
 }
 
@@ -61,12 +61,12 @@ static void reset_queue(struct bnt_host *host, bnt_balloon_queue role)
 
     bnti_host_clear_queue(host, role);
     if (host->job.active && host->job.role == role) {
-        bnti_host_job_end(host);
+        bnti_host_end_job(host);
     }
     if (row->queue_forget != NULL) {
         row->queue_forget(host);
     }
-    bnti_host_event_emit(host, BNT_HOST_EVENT_QUEUE_RESET, host->queues[role].index, 0);
+    bnti_host_emit_event(host, BNT_HOST_EVENT_QUEUE_RESET, host->queues[role].index, 0);
     bnti_host_suspend_if_due(host);
 }
 
@@ -75,7 +75,7 @@ static bnt_status try_reset_queue(struct bnt_host *host, uint64_t now_ns, uint16
     const bnt_balloon_queue role = bnti_host_find_queue_role(host, queue);
     bnti_host_busy before;
 
-    if (bnt_dev_suspended(&host->dev)) {
+    if (bnt_dev_is_suspended(&host->dev)) {
         return BNT_E_STATE;
     }
     if (role == BNT_BALLOON_QUEUE_COUNT) {

@@ -36,9 +36,9 @@ uint8_t bnt_host_status_read(const struct bnt_host *host)
 static void check_queue_layout(struct bnt_host *host, uint8_t status)
 {
     const uint8_t before = BNT_DEVICE_STATUS_FEATURES_OK | BNT_DEVICE_STATUS_DRIVER_OK;
-    const struct bnt_balloon_queues dense =
-        bnt_balloon_queues_number(BNT_QUEUE_LAYOUT_DENSE_NEGOTIATED, host->config.features.offered,
-                                  host->dev.accepted, &host->config.features.binding);
+    const struct bnt_balloon_queues dense = bnt_balloon_assign_queue_indices(
+        BNT_QUEUE_LAYOUT_DENSE_NEGOTIATED, host->config.features.offered, host->dev.accepted,
+        &host->config.features.binding);
 
     for (uint32_t role = 0; role < BNT_BALLOON_QUEUE_COUNT; role++) {
         if ((status & before) == BNT_DEVICE_STATUS_FEATURES_OK &&
@@ -73,20 +73,20 @@ bnt_status bnt_host_status_write(struct bnt_host *host, uint64_t now_ns, uint8_t
         bnti_host_number_queues(host);
         /* The driver may have added buffers and kicked before DRIVER_OK. */
         bnti_host_kick_all_queues(host);
-        bnti_host_event_emit(host, BNT_HOST_EVENT_DRIVER_OK, host->dev.accepted, 0);
+        bnti_host_emit_event(host, BNT_HOST_EVENT_DRIVER_OK, host->dev.accepted, 0);
     } else if (action == BNT_DEV_ACTION_FAILED) {
         check_queue_layout(host, old);
-        bnti_host_job_abandon(host); /* the driver gave up and reads no answer */
+        bnti_host_abandon_job(host); /* the driver gave up and reads no answer */
     } else if (action == BNT_DEV_ACTION_SUSPEND) {
-        bnti_host_suspend(host);
+        bnti_host_suspend_device(host);
     } else if (action == BNT_DEV_ACTION_RESUME) {
-        bnti_host_resume(host);
+        bnti_host_resume_device(host);
     }
     bnti_host_leave_call(host, before);
     return status;
 }
 
-uint32_t bnt_host_config_generation(const struct bnt_host *host)
+uint32_t bnt_host_config_generation_read(const struct bnt_host *host)
 {
     return host->generation;
 }
@@ -103,7 +103,7 @@ void bnt_host_config_read(struct bnt_host *host, uint32_t offset, void *dst, uin
     if (!host->wire->has_calls) {
         bnti_host_put_field(space, BNT_BALLOON_CONFIG_GUEST_LIMIT, (uint32_t)host->limit_pfns);
     }
-    bnti_host_features_config_read(host, space);
+    bnti_host_fill_features_config(host, space);
     memset(dst, 0, bytes);
     if (offset < sizeof space) {
         const uint32_t room = (uint32_t)sizeof space - offset;
@@ -130,7 +130,7 @@ static void write_config_byte(struct bnt_host *host, uint32_t at, uint8_t value)
             bnti_host_target_set_limit(host, bnti_host_get_field(host->limit_bytes));
         }
     } else {
-        bnti_host_features_config_write(host, at, value);
+        bnti_host_write_features_config_byte(host, at, value);
     }
 }
 
@@ -151,7 +151,7 @@ void bnt_host_config_write(struct bnt_host *host, uint64_t now_ns, uint32_t offs
     const uint8_t *from = src;
     bnti_host_busy before;
 
-    if (!is_config_writable(host) || bnt_dev_suspended(&host->dev) ||
+    if (!is_config_writable(host) || bnt_dev_is_suspended(&host->dev) ||
         offset >= BNT_BALLOON_CONFIG_BYTES ||
         !bnti_host_enter_call(host, BNTI_HOST_WORKING, &before)) {
         return;
@@ -163,7 +163,7 @@ void bnt_host_config_write(struct bnt_host *host, uint64_t now_ns, uint32_t offs
     bnti_host_leave_call(host, before);
 }
 
-uint16_t bnt_host_queue_size_max(const struct bnt_host *host, uint16_t queue)
+uint16_t bnt_host_queue_size_max_get(const struct bnt_host *host, uint16_t queue)
 {
     const bool exists = bnti_host_find_queue_role(host, queue) != BNT_BALLOON_QUEUE_COUNT;
     uint16_t size = exists ? host->config.queues.size_max : 0;
@@ -187,8 +187,8 @@ bnt_status bnt_host_queue_enable(struct bnt_host *host, uint16_t queue, uint16_t
     if (host->provided) {
         return BNT_E_UNSUPPORTED;
     }
-    if ((!bnt_dev_negotiated(&host->dev) && !bnt_dev_legacy_begin(&host->dev)) ||
-        bnt_dev_suspended(&host->dev)) {
+    if ((!bnt_dev_negotiated(&host->dev) && !bnt_dev_switch_to_legacy(&host->dev)) ||
+        bnt_dev_is_suspended(&host->dev)) {
         return BNT_E_STATE;
     }
     if (found == NULL || size > host->config.queues.size_max || found->vq.size != 0) {
@@ -211,7 +211,7 @@ bnt_status bnt_host_queue_enable(struct bnt_host *host, uint16_t queue, uint16_t
     return status;
 }
 
-bool bnt_host_queue_enabled(const struct bnt_host *host, uint16_t queue)
+bool bnt_host_is_queue_enabled(const struct bnt_host *host, uint16_t queue)
 {
     const bnt_balloon_queue role = bnti_host_find_queue_role(host, queue);
 

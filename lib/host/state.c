@@ -31,19 +31,19 @@ static void pack_identity(struct bnti_pack *pack, struct bnt_host *host)
     uint32_t host_page_order = host->config.memory.host_page_order;
     uint32_t wire = (uint32_t)host->config.wire;
 
-    bnti_pack_u32(pack, &magic);
-    bnti_pack_u32(pack, &version);
-    bnti_pack_u64(pack, &first_pfn);
-    bnti_pack_u64(pack, &pfns);
-    bnti_pack_u32(pack, &page_order);
-    bnti_pack_u32(pack, &host_page_order);
-    bnti_pack_u32(pack, &wire);
-    bnti_pack_require(pack, !(magic != STATE_MAGIC || version != STATE_VERSION ||
-                              first_pfn != host->config.memory.first_pfn ||
-                              pfns != host->config.memory.pfns ||
-                              page_order != host->config.memory.page_order ||
-                              host_page_order != host->config.memory.host_page_order ||
-                              wire != (uint32_t)host->config.wire));
+    bnti_save_or_load_u32(pack, &magic);
+    bnti_save_or_load_u32(pack, &version);
+    bnti_save_or_load_u64(pack, &first_pfn);
+    bnti_save_or_load_u64(pack, &pfns);
+    bnti_save_or_load_u32(pack, &page_order);
+    bnti_save_or_load_u32(pack, &host_page_order);
+    bnti_save_or_load_u32(pack, &wire);
+    bnti_pack_fail_load_unless(pack, !(magic != STATE_MAGIC || version != STATE_VERSION ||
+                                       first_pfn != host->config.memory.first_pfn ||
+                                       pfns != host->config.memory.pfns ||
+                                       page_order != host->config.memory.page_order ||
+                                       host_page_order != host->config.memory.host_page_order ||
+                                       wire != (uint32_t)host->config.wire));
 }
 
 /** Repeats the driver's status writes up to `status`, so that the state machine validates them. */
@@ -78,15 +78,15 @@ static void pack_status(struct bnti_pack *pack, struct bnt_host *host)
     uint64_t accepted = host->dev.accepted;
     bool legacy = host->dev.legacy;
 
-    bnti_pack_u8(pack, &status);
-    bnti_pack_u64(pack, &accepted);
-    bnti_pack_bool(pack, &legacy);
+    bnti_save_or_load_u8(pack, &status);
+    bnti_save_or_load_u64(pack, &accepted);
+    bnti_save_or_load_bool(pack, &legacy);
     if (bnti_pack_is_loading(pack) && !pack->failed) {
         pack->failed = !replay_status(&host->dev, status, accepted);
         if (legacy) {
-            bnti_pack_require(pack, bnt_dev_legacy_begin(&host->dev));
+            bnti_pack_fail_load_unless(pack, bnt_dev_switch_to_legacy(&host->dev));
         }
-        bnti_pack_require(pack, host->dev.legacy == legacy);
+        bnti_pack_fail_load_unless(pack, host->dev.legacy == legacy);
         if (bnt_dev_negotiated(&host->dev)) {
             bnti_host_number_queues(host);
         }
@@ -95,18 +95,18 @@ static void pack_status(struct bnti_pack *pack, struct bnt_host *host)
 
 static void pack_registers(struct bnti_pack *pack, struct bnt_host *host)
 {
-    bnti_pack_bool(pack, &host->config_due);
-    bnti_pack_bool(pack, &host->reset_due);
-    bnti_pack_u32(pack, &host->generation);
-    bnti_pack_u32(pack, &host->epoch);
-    bnti_pack_u32(pack, &host->epoch_ack);
-    bnti_pack_u32(pack, &host->actual);
-    bnti_pack_u32(pack, &host->poison_val);
-    bnti_pack_bytes(pack, host->actual_bytes, sizeof host->actual_bytes);
-    bnti_pack_bytes(pack, host->poison_bytes, sizeof host->poison_bytes);
-    bnti_pack_bytes(pack, host->ack_bytes, sizeof host->ack_bytes);
-    bnti_pack_bytes(pack, host->limit_bytes, sizeof host->limit_bytes);
-    bnti_pack_require(pack, (host->epoch != 0) == host->wire->has_epochs(&host->config));
+    bnti_save_or_load_bool(pack, &host->config_due);
+    bnti_save_or_load_bool(pack, &host->reset_due);
+    bnti_save_or_load_u32(pack, &host->generation);
+    bnti_save_or_load_u32(pack, &host->epoch);
+    bnti_save_or_load_u32(pack, &host->epoch_ack);
+    bnti_save_or_load_u32(pack, &host->actual);
+    bnti_save_or_load_u32(pack, &host->poison_val);
+    bnti_save_or_load_bytes(pack, host->actual_bytes, sizeof host->actual_bytes);
+    bnti_save_or_load_bytes(pack, host->poison_bytes, sizeof host->poison_bytes);
+    bnti_save_or_load_bytes(pack, host->ack_bytes, sizeof host->ack_bytes);
+    bnti_save_or_load_bytes(pack, host->limit_bytes, sizeof host->limit_bytes);
+    bnti_pack_fail_load_unless(pack, (host->epoch != 0) == host->wire->has_epochs(&host->config));
 }
 
 static void pack_counters(struct bnti_pack *pack, struct bnt_host *host)
@@ -125,10 +125,10 @@ static void pack_counters(struct bnti_pack *pack, struct bnt_host *host)
     };
 
     for (uint32_t i = 0; i < sizeof counters / sizeof counters[0]; i++) {
-        bnti_pack_u64(pack, counters[i]);
+        bnti_save_or_load_u64(pack, counters[i]);
     }
     for (uint32_t verdict = 0; verdict < BNT_VERDICT_COUNT; verdict++) {
-        bnti_pack_u64(pack, &count->wire.verdicts[verdict]);
+        bnti_save_or_load_u64(pack, &count->wire.verdicts[verdict]);
     }
 }
 
@@ -139,7 +139,7 @@ static void pack_held_buffers(struct bnti_pack *pack, struct bnt_host *host)
     const bool broken = (host->dev.status & BNT_DEVICE_STATUS_NEEDS_RESET) != 0;
 
     for (uint32_t role = 0; role < BNT_BALLOON_QUEUE_COUNT; role++) {
-        bnti_pack_require(pack, broken || !host->queues[role].vq.broken);
+        bnti_pack_fail_load_unless(pack, broken || !host->queues[role].vq.broken);
     }
     if (host->provided || broken) {
         return;
@@ -148,7 +148,8 @@ static void pack_held_buffers(struct bnti_pack *pack, struct bnt_host *host)
         const struct bnti_host_role_row *row = host->roles[role];
         uint16_t head = 0;
         if (row != NULL && row->keeps != NULL && row->keeps(host, &head)) {
-            bnti_pack_require(pack, bnti_vq_dev_is_in_flight(&host->queues[role].vq, head));
+            bnti_pack_fail_load_unless(pack,
+                                       bnti_vq_dev_is_in_flight(&host->queues[role].vq, head));
         }
     }
 }
@@ -161,15 +162,15 @@ static const struct {
     {pack_identity, BNTI_HOST_SAVED_NOT},
     {pack_status, BNTI_HOST_SAVED_NOT},
     {pack_registers, BNTI_HOST_SAVED_NOT},
-    {bnti_host_queues_pack, BNTI_HOST_SAVED_NOT},
-    {bnti_host_ledger_pack, BNTI_HOST_SAVED_NOT},
-    {bnti_host_backing_pack, BNTI_HOST_SAVED_NOT},
-    {bnti_host_target_pack, BNTI_HOST_SAVED_NOT},
-    {bnti_host_actual_pack, BNTI_HOST_SAVED_AFTER_ACTUAL},
+    {bnti_host_save_or_load_queues, BNTI_HOST_SAVED_NOT},
+    {bnti_host_save_or_load_ledger, BNTI_HOST_SAVED_NOT},
+    {bnti_host_save_or_load_backing, BNTI_HOST_SAVED_NOT},
+    {bnti_host_save_or_load_target, BNTI_HOST_SAVED_NOT},
+    {bnti_host_save_or_load_actual, BNTI_HOST_SAVED_AFTER_ACTUAL},
     {pack_counters, BNTI_HOST_SAVED_NOT},
-    {bnti_host_rules_pack, BNTI_HOST_SAVED_AFTER_RULES},
-    {bnti_host_vmware_pack, BNTI_HOST_SAVED_AFTER_VMWARE},
-    {bnti_host_job_pack, BNTI_HOST_SAVED_NOT},
+    {bnti_host_save_or_load_rules, BNTI_HOST_SAVED_AFTER_RULES},
+    {bnti_host_save_or_load_vmware, BNTI_HOST_SAVED_AFTER_VMWARE},
+    {bnti_host_save_or_load_job, BNTI_HOST_SAVED_NOT},
     {pack_held_buffers, BNTI_HOST_SAVED_NOT},
 };
 
@@ -178,14 +179,14 @@ static void pack_state(struct bnti_pack *pack, struct bnt_host *host)
     for (uint32_t i = 0; i < sizeof sections / sizeof sections[0] && !pack->failed; i++) {
         sections[i].pack(pack, host);
         if (sections[i].features != BNTI_HOST_SAVED_NOT) {
-            bnti_host_features_pack(pack, host, sections[i].features);
+            bnti_host_save_or_load_features(pack, host, sections[i].features);
         }
     }
 }
 
 /* ---- The calls ---- */
 
-size_t bnt_host_state_size(struct bnt_host *host)
+size_t bnt_host_state_size_get(struct bnt_host *host)
 {
     struct bnti_pack pack = {.now_ns = host->now_ns};
 
@@ -199,7 +200,7 @@ size_t bnt_host_state_size(struct bnt_host *host)
 
 bnt_status bnt_host_save(struct bnt_host *host, uint64_t now_ns, void *state, size_t bytes)
 {
-    const size_t size = bnt_host_state_size(host);
+    const size_t size = bnt_host_state_size_get(host);
 
     if (host->busy != BNTI_HOST_IDLE) {
         return BNT_E_REENTRANT;

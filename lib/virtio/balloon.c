@@ -26,7 +26,7 @@ const char *bnt_verdict_name(uint8_t verdict)
     return verdict < BNT_VERDICT_COUNT ? names[verdict] : "unknown";
 }
 
-const struct bnt_balloon_row *bnt_balloon_feature_row(uint32_t feature)
+const struct bnt_balloon_row *bnt_balloon_find_feature_row(uint32_t feature)
 {
     static const struct bnt_balloon_row rows[] = {
 #define BNT_X(name, member, bit, text, needs, excludes, queues, config_first, config_bytes, \
@@ -39,7 +39,7 @@ const struct bnt_balloon_row *bnt_balloon_feature_row(uint32_t feature)
     return feature < BNT_BALLOON_FEATURE_COUNT ? &rows[feature] : NULL;
 }
 
-uint64_t bnt_balloon_feature_mask(uint32_t feature, const struct bnt_balloon_binding *binding)
+uint64_t bnt_balloon_get_feature_mask(uint32_t feature, const struct bnt_balloon_binding *binding)
 {
     switch (feature) {
 #define BNT_S(name, member, bit, ...) \
@@ -56,12 +56,12 @@ uint64_t bnt_balloon_feature_mask(uint32_t feature, const struct bnt_balloon_bin
     }
 }
 
-uint64_t bnt_balloon_feature_masks(uint32_t set, const struct bnt_balloon_binding *binding)
+uint64_t bnt_balloon_combine_feature_masks(uint32_t set, const struct bnt_balloon_binding *binding)
 {
     uint64_t masks = 0;
 
     for (uint32_t feature = 0; feature < BNT_BALLOON_FEATURE_COUNT; feature++) {
-        masks |= (set >> feature & 1) != 0 ? bnt_balloon_feature_mask(feature, binding) : 0;
+        masks |= (set >> feature & 1) != 0 ? bnt_balloon_get_feature_mask(feature, binding) : 0;
     }
     return masks;
 }
@@ -76,32 +76,35 @@ static const uint32_t bound_features = 0
 /** The mask of a feature that a binding binds to a bit; 0 for features of the standard. */
 static uint64_t get_bound_mask(uint32_t feature, const struct bnt_balloon_binding *binding)
 {
-    return (bound_features >> feature & 1) != 0 ? bnt_balloon_feature_mask(feature, binding) : 0;
+    return (bound_features >> feature & 1) != 0 ? bnt_balloon_get_feature_mask(feature, binding)
+                                                : 0;
 }
 
-struct bnt_balloon_rule_set bnt_balloon_rules(const struct bnt_balloon_binding *binding)
+struct bnt_balloon_rule_set bnt_balloon_build_feature_rules(
+    const struct bnt_balloon_binding *binding)
 {
     struct bnt_balloon_rule_set rules = {.count = 0};
 
     for (uint32_t feature = 0; feature < BNT_BALLOON_FEATURE_COUNT; feature++) {
-        const uint32_t needs = bnt_balloon_feature_row(feature)->needs;
+        const uint32_t needs = bnt_balloon_find_feature_row(feature)->needs;
         const uint64_t mask = get_bound_mask(feature, binding);
         if (mask != 0) {
             rules.rules[rules.count].feature = mask;
             rules.rules[rules.count].needs =
-                BNT_F_VERSION_1 | bnt_balloon_feature_masks(needs, binding);
+                BNT_F_VERSION_1 | bnt_balloon_combine_feature_masks(needs, binding);
             rules.count++;
         }
     }
     return rules;
 }
 
-bool bnt_balloon_features_exclusive(uint64_t features, const struct bnt_balloon_binding *binding)
+bool bnt_balloon_has_exclusive_features(uint64_t features,
+                                        const struct bnt_balloon_binding *binding)
 {
     for (uint32_t feature = 0; feature < BNT_BALLOON_FEATURE_COUNT; feature++) {
-        const uint32_t excludes = bnt_balloon_feature_row(feature)->excludes;
-        if ((features & bnt_balloon_feature_mask(feature, binding)) != 0 &&
-            (features & bnt_balloon_feature_masks(excludes, binding)) != 0) {
+        const uint32_t excludes = bnt_balloon_find_feature_row(feature)->excludes;
+        if ((features & bnt_balloon_get_feature_mask(feature, binding)) != 0 &&
+            (features & bnt_balloon_combine_feature_masks(excludes, binding)) != 0) {
             return true;
         }
     }
@@ -117,17 +120,17 @@ static bool is_binding_mask_valid(uint64_t mask)
 /** Whether all features that a feature needs are bound (BX-2, BX-22). */
 static bool are_needs_bound(uint32_t feature, const struct bnt_balloon_binding *binding)
 {
-    const uint32_t needs = bnt_balloon_feature_row(feature)->needs;
+    const uint32_t needs = bnt_balloon_find_feature_row(feature)->needs;
 
     for (uint32_t other = 0; other < BNT_BALLOON_FEATURE_COUNT; other++) {
-        if ((needs >> other & 1) != 0 && bnt_balloon_feature_mask(other, binding) == 0) {
+        if ((needs >> other & 1) != 0 && bnt_balloon_get_feature_mask(other, binding) == 0) {
             return false;
         }
     }
     return true;
 }
 
-bool bnt_balloon_binding_valid(const struct bnt_balloon_binding *binding)
+bool bnt_balloon_is_binding_valid(const struct bnt_balloon_binding *binding)
 {
     uint64_t taken = 0;
 

@@ -20,32 +20,32 @@ const char *bnt_queue_layout_name(uint32_t layout)
     return layout < sizeof names / sizeof names[0] ? names[layout] : "unknown";
 }
 
-uint64_t bnt_balloon_queue_feature(uint32_t role, const struct bnt_balloon_binding *binding)
+uint64_t bnt_balloon_get_feature_of_queue(uint32_t role, const struct bnt_balloon_binding *binding)
 {
     if (role == BNT_BALLOON_QUEUE_INFLATE || role == BNT_BALLOON_QUEUE_DEFLATE) {
         return 0;
     }
     for (uint32_t feature = 0; feature < BNT_BALLOON_FEATURE_COUNT; feature++) {
-        const uint64_t mask = bnt_balloon_feature_mask(feature, binding);
+        const uint64_t mask = bnt_balloon_get_feature_mask(feature, binding);
         if (mask != 0 && role < BNT_BALLOON_QUEUE_COUNT &&
-            (bnt_balloon_feature_row(feature)->queues >> role & 1) != 0) {
+            (bnt_balloon_find_feature_row(feature)->queues >> role & 1) != 0) {
             return mask;
         }
     }
     return UINT64_MAX;
 }
 
-bool bnt_balloon_queue_present(uint32_t role, uint64_t features,
-                               const struct bnt_balloon_binding *binding)
+bool bnt_balloon_has_queue(uint32_t role, uint64_t features,
+                           const struct bnt_balloon_binding *binding)
 {
-    const uint64_t feature = bnt_balloon_queue_feature(role, binding);
+    const uint64_t feature = bnt_balloon_get_feature_of_queue(role, binding);
 
     return (features & feature) == feature;
 }
 
-struct bnt_balloon_queues bnt_balloon_queues_number(bnt_queue_layout layout, uint64_t offered,
-                                                    uint64_t negotiated,
-                                                    const struct bnt_balloon_binding *binding)
+struct bnt_balloon_queues bnt_balloon_assign_queue_indices(
+    bnt_queue_layout layout, uint64_t offered, uint64_t negotiated,
+    const struct bnt_balloon_binding *binding)
 {
     const bool fixed = layout == BNT_QUEUE_LAYOUT_FIXED || layout == BNT_QUEUE_LAYOUT_DEFAULT;
     const bool by_negotiated = layout == BNT_QUEUE_LAYOUT_DENSE_NEGOTIATED;
@@ -55,7 +55,7 @@ struct bnt_balloon_queues bnt_balloon_queues_number(bnt_queue_layout layout, uin
 
     for (uint32_t role = 0; role < BNT_BALLOON_QUEUE_COUNT; role++) {
         queues.index[role] = BNT_BALLOON_QUEUE_NONE;
-        if (bnt_balloon_queue_present(role, features, binding)) {
+        if (bnt_balloon_has_queue(role, features, binding)) {
             queues.index[role] = fixed ? (uint16_t)role : next;
             next++;
         }

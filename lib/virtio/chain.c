@@ -52,10 +52,10 @@ static bnt_status read_walk_desc(struct chain_walk *walk, struct chain_desc *des
     walk->told->gpa = gpa;
     if (status == BNT_OK) {
         const bool big = walk->vq->big_endian;
-        desc->gpa = bnt_guest64_get(wire.gpa, big);
-        desc->bytes = bnt_guest32_get(wire.bytes, big);
-        desc->flags = bnt_guest16_get(wire.flags, big);
-        desc->next = bnt_guest16_get(wire.next, big);
+        desc->gpa = bnt_guest64_to_cpu(wire.gpa, big);
+        desc->bytes = bnt_guest32_to_cpu(wire.bytes, big);
+        desc->flags = bnt_guest16_to_cpu(wire.flags, big);
+        desc->next = bnt_guest16_to_cpu(wire.next, big);
     }
     return status;
 }
@@ -129,7 +129,7 @@ static bnt_status add_walk_segment(struct chain_walk *walk, const struct chain_d
 }
 
 /** Handles the current descriptor and moves to the next one. Returns E_AGAIN if there is one. */
-static bnt_status take_walk_step(struct chain_walk *walk)
+static bnt_status make_random_walk_step(struct chain_walk *walk)
 {
     struct chain_desc desc = {0};
     bnt_status status = read_walk_desc(walk, &desc);
@@ -185,7 +185,7 @@ bnt_status bnti_chain_walk_split(const struct bnt_vq_dev *vq, const struct bnt_m
     /* The loop is bounded: each step adds one of at most `size` descriptors, or enters the only
      * indirect table, or ends the walk. */
     do {
-        status = take_walk_step(&walk);
+        status = make_random_walk_step(&walk);
     } while (status == BNT_E_AGAIN);
     return status;
 }
@@ -205,16 +205,16 @@ static bnt_status take_packed_desc(struct chain_walk *walk, const struct chain_d
 static bnt_status load_packed_desc(struct chain_walk *walk, uint32_t index, uint32_t bytes,
                                    struct chain_desc *desc)
 {
-    struct bnt_vq_packed_desc wire = {.flags = bnt_le16_set(desc->flags)};
+    struct bnt_vq_packed_desc wire = {.flags = bnt_cpu_to_le16(desc->flags)};
     const uint64_t gpa = walk->table_gpa + sizeof wire * (uint64_t)index;
     const bnt_status status = bnt_mem_read(walk->mem, gpa, &wire, bytes);
 
     walk->told->desc = index;
     walk->told->gpa = gpa;
-    desc->gpa = bnt_le64_get(wire.gpa);
-    desc->bytes = bnt_le32_get(wire.bytes);
-    desc->flags = bnt_le16_get(wire.flags);
-    desc->next = bnt_le16_get(wire.id);
+    desc->gpa = bnt_le64_to_cpu(wire.gpa);
+    desc->bytes = bnt_le32_to_cpu(wire.bytes);
+    desc->flags = bnt_le16_to_cpu(wire.flags);
+    desc->next = bnt_le16_to_cpu(wire.id);
     return status;
 }
 
@@ -252,7 +252,7 @@ static bnt_status read_packed_ring_desc(struct chain_walk *walk, uint32_t positi
     return status;
 }
 
-bnt_status bnti_chain_walk_packed(const struct bnt_vq_dev *vq, const struct bnt_mem *mem,
+bnt_status bnti_read_packed_chain(const struct bnt_vq_dev *vq, const struct bnt_mem *mem,
                                   uint16_t first_flags, struct bnt_vq_chain *chain, uint16_t *descs,
                                   struct bnt_diag *told)
 {

@@ -20,7 +20,7 @@ BNT_MUST_USE bnt_status bnti_chain_walk_split(const struct bnt_vq_dev *vq,
  * descriptor, which is available. The head of the chain is its buffer id; `descs` is the number of
  * its ring descriptors.
  */
-BNT_MUST_USE bnt_status bnti_chain_walk_packed(const struct bnt_vq_dev *vq,
+BNT_MUST_USE bnt_status bnti_read_packed_chain(const struct bnt_vq_dev *vq,
                                                const struct bnt_mem *mem, uint16_t first_flags,
                                                struct bnt_vq_chain *chain, uint16_t *descs,
                                                struct bnt_diag *told);

@@ -52,15 +52,16 @@ static bool is_offer_valid(bnt_interface interface, uint64_t offered)
     return false;
 }
 
-bnt_status bnt_dev_status_init_as(struct bnt_dev_status *dev, bnt_interface interface,
-                                  uint64_t offered, const struct bnt_feature_rule *rules,
-                                  uint32_t rule_count)
+bnt_status bnt_dev_status_init_with_interface(struct bnt_dev_status *dev, bnt_interface interface,
+                                              uint64_t offered,
+                                              const struct bnt_feature_rule *rules,
+                                              uint32_t rule_count)
 {
     if (dev == NULL || (rules == NULL && rule_count > 0)) {
         return BNT_E_ARGUMENT;
     }
     if (!is_offer_valid(interface, offered) ||
-        bnt_features_broken(offered, rules, rule_count) != 0) {
+        bnt_features_find_invalid(offered, rules, rule_count) != 0) {
         return BNT_E_FEATURES;
     }
     memset(dev, 0, sizeof *dev);
@@ -74,10 +75,11 @@ bnt_status bnt_dev_status_init_as(struct bnt_dev_status *dev, bnt_interface inte
 bnt_status bnt_dev_status_init(struct bnt_dev_status *dev, uint64_t offered,
                                const struct bnt_feature_rule *rules, uint32_t rule_count)
 {
-    return bnt_dev_status_init_as(dev, BNT_INTERFACE_MODERN, offered, rules, rule_count);
+    return bnt_dev_status_init_with_interface(dev, BNT_INTERFACE_MODERN, offered, rules,
+                                              rule_count);
 }
 
-bool bnt_dev_legacy_begin(struct bnt_dev_status *dev)
+bool bnt_dev_switch_to_legacy(struct bnt_dev_status *dev)
 {
     const uint64_t offered = dev->offered & BNT_F_LEGACY_MASK;
 
@@ -110,7 +112,7 @@ bnt_status bnt_dev_features_write(struct bnt_dev_status *dev, uint64_t features)
 static bool find_feature_fault(const struct bnt_dev_status *dev, struct bnt_diag *told)
 {
     const uint64_t unoffered = dev->accepted & ~dev->offered;
-    const uint64_t broken = bnt_features_broken(dev->accepted, dev->rules, dev->rule_count);
+    const uint64_t broken = bnt_features_find_invalid(dev->accepted, dev->rules, dev->rule_count);
 
     told->expected = dev->offered;
     if (unoffered != 0) {
@@ -167,7 +169,7 @@ static bnt_dev_action choose_dev_action(unsigned status, unsigned set)
 /** Whether the driver may set SUSPEND now (VG-38). */
 static bool may_dev_suspend(const struct bnt_dev_status *dev)
 {
-    return bnt_dev_live(dev) && !dev->legacy && (dev->accepted & BNT_F_SUSPEND) != 0;
+    return bnt_dev_is_live(dev) && !dev->legacy && (dev->accepted & BNT_F_SUSPEND) != 0;
 }
 
 /** Suspends or resumes the device if `value` asks for it. */
@@ -176,7 +178,7 @@ static bnt_dev_action suspend_or_resume_dev(struct bnt_dev_status *dev, unsigned
     const unsigned suspend = BNT_DEVICE_STATUS_SUSPEND;
     const unsigned live = BNT_DEVICE_STATUS_DRIVER_OK;
 
-    if (bnt_dev_suspended(dev)) {
+    if (bnt_dev_is_suspended(dev)) {
         if ((value & live) == 0) {
             return BNT_DEV_ACTION_NONE;
         }
@@ -222,7 +224,7 @@ bnt_status bnt_dev_status_write(struct bnt_dev_status *dev, uint8_t value, bnt_d
     }
     if ((set & (BNT_DEVICE_STATUS_DRIVER_OK | BNT_DEVICE_STATUS_FEATURES_OK)) ==
         BNT_DEVICE_STATUS_DRIVER_OK) {
-        (void)bnt_dev_legacy_begin(dev);
+        (void)bnt_dev_switch_to_legacy(dev);
     }
     if (is_status_misordered(status, wanted, dev->legacy, &told)) {
         told.fault = BNT_FAULT_STATUS_ORDER;
@@ -239,7 +241,7 @@ bnt_status bnt_dev_status_write(struct bnt_dev_status *dev, uint8_t value, bnt_d
     return BNT_OK;
 }
 
-bool bnt_dev_needs_reset(struct bnt_dev_status *dev)
+bool bnt_dev_set_needs_reset(struct bnt_dev_status *dev)
 {
     const unsigned status = dev->status;
 
@@ -248,12 +250,12 @@ bool bnt_dev_needs_reset(struct bnt_dev_status *dev)
            (status & BNT_DEVICE_STATUS_NEEDS_RESET) == 0;
 }
 
-bool bnt_dev_suspended(const struct bnt_dev_status *dev)
+bool bnt_dev_is_suspended(const struct bnt_dev_status *dev)
 {
     return (dev->status & BNT_DEVICE_STATUS_SUSPEND) != 0;
 }
 
-bool bnt_dev_live(const struct bnt_dev_status *dev)
+bool bnt_dev_is_live(const struct bnt_dev_status *dev)
 {
     const unsigned ends = BNT_DEVICE_STATUS_NEEDS_RESET | BNT_DEVICE_STATUS_FAILED;
 

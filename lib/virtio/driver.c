@@ -17,8 +17,8 @@ static void add_drv_status(struct bnt_drv_status *drv, const struct bnt_drv_tran
     transport->status_write(opaque, drv->status);
 }
 
-void bnt_drv_reset(struct bnt_drv_status *drv, const struct bnt_drv_transport *transport,
-                   void *opaque)
+void bnt_drv_begin_reset(struct bnt_drv_status *drv, const struct bnt_drv_transport *transport,
+                         void *opaque)
 {
     drv->state = BNT_DRV_RESETTING;
     drv->status = 0;
@@ -28,7 +28,7 @@ void bnt_drv_reset(struct bnt_drv_status *drv, const struct bnt_drv_transport *t
     transport->status_write(opaque, 0);
 }
 
-bnt_status bnt_drv_reset_done(struct bnt_drv_status *drv, const struct bnt_drv_transport *transport,
+bnt_status bnt_drv_poll_reset(struct bnt_drv_status *drv, const struct bnt_drv_transport *transport,
                               void *opaque)
 {
     if (drv->state == BNT_DRV_DOWN) {
@@ -44,8 +44,8 @@ bnt_status bnt_drv_reset_done(struct bnt_drv_status *drv, const struct bnt_drv_t
     return BNT_OK;
 }
 
-void bnt_drv_fail(struct bnt_drv_status *drv, const struct bnt_drv_transport *transport,
-                  void *opaque)
+void bnt_drv_set_failed(struct bnt_drv_status *drv, const struct bnt_drv_transport *transport,
+                        void *opaque)
 {
     drv->state = BNT_DRV_FAILED;
     add_drv_status(drv, transport, opaque, BNT_DEVICE_STATUS_FAILED);
@@ -88,11 +88,12 @@ static bool is_legacy_needed(bnt_interface interface, uint64_t offered)
            (interface == BNT_INTERFACE_TRANSITIONAL && (offered & BNT_F_VERSION_1) == 0);
 }
 
-bnt_status bnt_drv_negotiate_as(struct bnt_drv_status *drv,
-                                const struct bnt_drv_transport *transport, void *opaque,
-                                bnt_interface interface, uint64_t wanted, uint64_t required,
-                                uint64_t legacy_never, const struct bnt_feature_rule *rules,
-                                uint32_t rule_count, struct bnt_diag *diag)
+bnt_status bnt_drv_negotiate_with_interface(struct bnt_drv_status *drv,
+                                            const struct bnt_drv_transport *transport, void *opaque,
+                                            bnt_interface interface, uint64_t wanted,
+                                            uint64_t required, uint64_t legacy_never,
+                                            const struct bnt_feature_rule *rules,
+                                            uint32_t rule_count, struct bnt_diag *diag)
 {
     struct bnt_diag told = {.status = BNT_E_FEATURES};
     uint64_t missing;
@@ -134,7 +135,7 @@ bnt_status bnt_drv_negotiate_as(struct bnt_drv_status *drv,
         told.found = found;
     }
     if (told.fault != BNT_FAULT_NONE) {
-        bnt_drv_fail(drv, transport, opaque);
+        bnt_drv_set_failed(drv, transport, opaque);
         return bnti_write_diag(diag, &told);
     }
     drv->state = BNT_DRV_NEGOTIATED;
@@ -146,27 +147,27 @@ bnt_status bnt_drv_negotiate(struct bnt_drv_status *drv, const struct bnt_drv_tr
                              const struct bnt_feature_rule *rules, uint32_t rule_count,
                              struct bnt_diag *diag)
 {
-    return bnt_drv_negotiate_as(drv, transport, opaque, BNT_INTERFACE_MODERN, wanted, required, 0,
-                                rules, rule_count, diag);
+    return bnt_drv_negotiate_with_interface(drv, transport, opaque, BNT_INTERFACE_MODERN, wanted,
+                                            required, 0, rules, rule_count, diag);
 }
 
-bnt_status bnt_drv_ready(struct bnt_drv_status *drv, const struct bnt_drv_transport *transport,
-                         void *opaque)
+bnt_status bnt_drv_set_driver_ok(struct bnt_drv_status *drv,
+                                 const struct bnt_drv_transport *transport, void *opaque)
 {
     if (drv->state != BNT_DRV_NEGOTIATED) {
         return BNT_E_STATE;
     }
     add_drv_status(drv, transport, opaque, BNT_DEVICE_STATUS_DRIVER_OK);
     if (drv->legacy && (transport->status_read(opaque) & BNT_DEVICE_STATUS_DRIVER_OK) == 0) {
-        bnt_drv_fail(drv, transport, opaque);
+        bnt_drv_set_failed(drv, transport, opaque);
         return BNT_E_FEATURES;
     }
     drv->state = BNT_DRV_RUNNING;
     return BNT_OK;
 }
 
-bnt_status bnt_drv_suspend(struct bnt_drv_status *drv, const struct bnt_drv_transport *transport,
-                           void *opaque)
+bnt_status bnt_drv_begin_suspend(struct bnt_drv_status *drv,
+                                 const struct bnt_drv_transport *transport, void *opaque)
 {
     if (drv->state != BNT_DRV_RUNNING) {
         return BNT_E_STATE;
@@ -179,8 +180,8 @@ bnt_status bnt_drv_suspend(struct bnt_drv_status *drv, const struct bnt_drv_tran
     return BNT_OK;
 }
 
-bnt_status bnt_drv_resume(struct bnt_drv_status *drv, const struct bnt_drv_transport *transport,
-                          void *opaque)
+bnt_status bnt_drv_begin_resume(struct bnt_drv_status *drv,
+                                const struct bnt_drv_transport *transport, void *opaque)
 {
     if (drv->state != BNT_DRV_SUSPENDED) {
         return BNT_E_STATE;
@@ -190,8 +191,8 @@ bnt_status bnt_drv_resume(struct bnt_drv_status *drv, const struct bnt_drv_trans
     return BNT_OK;
 }
 
-bnt_status bnt_drv_suspend_done(struct bnt_drv_status *drv,
-                                const struct bnt_drv_transport *transport, void *opaque)
+bnt_status bnt_drv_poll_suspend_or_resume(struct bnt_drv_status *drv,
+                                          const struct bnt_drv_transport *transport, void *opaque)
 {
     const unsigned both = BNT_DEVICE_STATUS_SUSPEND | BNT_DEVICE_STATUS_DRIVER_OK;
     const bool suspends = drv->state == BNT_DRV_SUSPENDING;

@@ -17,8 +17,8 @@ const char *bnt_interface_name(uint32_t interface)
     return interface < sizeof names / sizeof names[0] ? names[interface] : "unknown";
 }
 
-uint64_t bnt_features_broken(uint64_t features, const struct bnt_feature_rule *rules,
-                             uint32_t rule_count)
+uint64_t bnt_features_find_invalid(uint64_t features, const struct bnt_feature_rule *rules,
+                                   uint32_t rule_count)
 {
     for (uint32_t i = 0; i < rule_count; i++) {
         const uint64_t present = features & rules[i].feature;
@@ -33,13 +33,13 @@ uint64_t bnt_features_choose(uint64_t offered, uint64_t wanted,
                              const struct bnt_feature_rule *rules, uint32_t rule_count)
 {
     uint64_t features = offered & wanted;
-    uint64_t broken = bnt_features_broken(features, rules, rule_count);
+    uint64_t broken = bnt_features_find_invalid(features, rules, rule_count);
 
     /* Each round removes at least one of 64 bits. Removing a feature may remove features that need
      * it in the next round. */
     while (broken != 0) {
         features &= ~broken;
-        broken = bnt_features_broken(features, rules, rule_count);
+        broken = bnt_features_find_invalid(features, rules, rule_count);
     }
     return features;
 }

@@ -25,23 +25,23 @@ static struct bnt_vq_parts compute_split_layout(uint16_t size, uint32_t used_ali
     return layout;
 }
 
-struct bnt_vq_parts bnt_vq_layout(uint16_t size)
+struct bnt_vq_parts bnt_vq_compute_layout(uint16_t size)
 {
     return compute_split_layout(size, BNTI_USED_ALIGN);
 }
 
-struct bnt_vq_parts bnt_vq_layout_legacy(uint16_t size)
+struct bnt_vq_parts bnt_vq_compute_legacy_layout(uint16_t size)
 {
     return compute_split_layout(size, BNTI_LEGACY_ALIGN);
 }
 
-struct bnt_vq_parts bnt_vq_layout_of(uint16_t size, uint64_t features)
+struct bnt_vq_parts bnt_vq_compute_layout_for_features(uint16_t size, uint64_t features)
 {
     const uint32_t event = (uint32_t)sizeof(struct bnt_vq_packed_event);
     struct bnt_vq_parts layout = {0};
 
     if ((features & BNT_F_RING_PACKED) == 0) {
-        return bnt_vq_layout(size);
+        return bnt_vq_compute_layout(size);
     }
     if (bnti_is_ring_size_valid(size, features)) {
         layout.avail = (uint32_t)sizeof(struct bnt_vq_packed_desc) * size;

@@ -36,7 +36,7 @@ static bnt_status check_packed_avail(struct bnt_vq_dev *vq, const struct bnt_mem
     /* Orders the load of the flags before the loads of the rest of the descriptors. Its other
      * half is the release barrier in publish_packed. Without it the device can read a descriptor
      * that is not written yet. */
-    bnti_fence_acquire();
+    bnti_issue_acquire_fence();
     return bnti_packed_flags_match(*flags, bnti_packed_avail_flags(vq->avail_next, vq->size))
                ? BNT_OK
                : BNT_E_AGAIN;
@@ -54,7 +54,7 @@ static bnt_status write_device_event(struct bnt_vq_dev *vq, const struct bnt_mem
         /* Orders the store of the offset before the store of the mode. Its other half is the
          * acquire barrier in publish_packed. Without it the driver can read the offset of an
          * earlier wish: the kick is lost. */
-        bnti_fence_release();
+        bnti_issue_release_fence();
     }
     if (status == BNT_OK && vq->event_flags != flags) {
         status = bnti_vq_dev_store16(vq, mem, vq->used_gpa + EVENT_FLAGS, flags, diag);
@@ -63,7 +63,7 @@ static bnt_status write_device_event(struct bnt_vq_dev *vq, const struct bnt_mem
     /* Orders the store of the device event structure before the next load of the flags. Its
      * other half is the full barrier in publish_packed. Without it the driver can miss that the
      * device wants a kick while the device misses the buffer: the kick is lost. */
-    bnti_fence_full();
+    bnti_issue_full_fence();
     return status;
 }
 
@@ -84,7 +84,7 @@ static bnt_status take_packed_chain(struct bnt_vq_dev *vq, const struct bnt_mem 
     if (status != BNT_OK) {
         return status;
     }
-    told.status = bnti_chain_walk_packed(vq, mem, flags, chain, descs, &told);
+    told.status = bnti_read_packed_chain(vq, mem, flags, chain, descs, &told);
     if (told.status == BNT_OK && bnti_vq_dev_find_in_flight(vq, chain->head) < vq->inflight_count) {
         told.status = BNT_E_RING;
         told.fault = BNT_FAULT_BUFFER_ID_TWICE;
@@ -107,11 +107,11 @@ static bnt_status write_packed_used(struct bnt_vq_dev *vq, const struct bnt_mem 
     const struct {
         bnt_le32 bytes;
         bnt_le16 id;
-    } told = {bnt_le32_set(used->len), bnt_le16_set(used->head)};
+    } told = {bnt_cpu_to_le32(used->len), bnt_cpu_to_le16(used->head)};
     const unsigned flags = bnti_packed_used_flags(vq->used_next, vq->size) |
                            (used->len > 0 && !vq->used_unflagged ? BNT_VQ_DESC_F_WRITE : 0u);
-    bnt_status status = bnti_vq_dev_store(vq, mem, gpa + offsetof(struct bnt_vq_packed_desc, bytes),
-                                          &told, sizeof told, diag);
+    bnt_status status = bnti_vq_dev_store_bytes(
+        vq, mem, gpa + offsetof(struct bnt_vq_packed_desc, bytes), &told, sizeof told, diag);
 
     _Static_assert(sizeof told == offsetof(struct bnt_vq_packed_desc, flags) -
                                       offsetof(struct bnt_vq_packed_desc, bytes),
@@ -122,7 +122,7 @@ static bnt_status write_packed_used(struct bnt_vq_dev *vq, const struct bnt_mem 
     /* Orders the stores of buffer, length and id before the store of the used flags. Its other
      * half is the acquire barrier in read_packed_used. Without it the driver can read an id that
      * is not written yet. */
-    bnti_fence_release();
+    bnti_issue_release_fence();
     status = bnti_vq_dev_store16(vq, mem, gpa + offsetof(struct bnt_vq_packed_desc, flags),
                                  (uint16_t)flags, diag);
     if (status != BNT_OK) {
@@ -152,14 +152,14 @@ static bnt_status is_packed_interrupt_due(struct bnt_vq_dev *vq, const struct bn
     /* Orders the store of the used flags before the load of the driver event structure. Its
      * other half is the full barrier in write_driver_event. Without it the device can miss that the
      * driver wants an interrupt while the driver misses the used buffer: the interrupt is lost. */
-    bnti_fence_full();
+    bnti_issue_full_fence();
     status = bnti_vq_dev_load16(vq, mem, vq->avail_gpa + EVENT_FLAGS, &flags, diag);
     flags &= EVENT_MODE;
     if (status == BNT_OK && flags == BNT_VQ_PACKED_EVENT_DESC && bnti_vq_dev_has_event_idx(vq)) {
         /* Orders the load of the mode before the load of the offset. Its other half is the
          * release barrier in write_driver_event. Without it the device can read the offset of an
          * earlier wish: the interrupt is lost. */
-        bnti_fence_acquire();
+        bnti_issue_acquire_fence();
         status = bnti_vq_dev_load16(vq, mem, vq->avail_gpa + EVENT_OFF_WRAP, &event, diag);
         *due = status == BNT_OK &&
                bnti_packed_is_event_passed(event, vq->used_next, vq->used_since, vq->size);

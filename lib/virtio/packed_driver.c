@@ -27,8 +27,9 @@ static uint32_t get_packed_desc_offset(const struct bnt_vq_drv *vq, uint32_t pos
 static void store_packed_body(const struct bnt_vq_drv *vq, uint32_t offset,
                               const struct bnt_vq_seg *seg, uint16_t id)
 {
-    const struct bnt_vq_packed_desc desc = {
-        .gpa = bnt_le64_set(seg->gpa), .bytes = bnt_le32_set(seg->bytes), .id = bnt_le16_set(id)};
+    const struct bnt_vq_packed_desc desc = {.gpa = bnt_cpu_to_le64(seg->gpa),
+                                            .bytes = bnt_cpu_to_le32(seg->bytes),
+                                            .id = bnt_cpu_to_le16(id)};
 
     memcpy(bnti_vq_drv_get_address(vq, offset), &desc, DRV_DESC_FLAGS);
 }
@@ -97,19 +98,19 @@ static bool publish_packed(struct bnt_vq_drv *vq)
     /* Orders the stores of all descriptors before the store of the flags of the first. Its other
      * half is the acquire barrier in check_packed_avail. Without it the device can read a
      * descriptor that is not written yet. */
-    bnti_fence_release();
+    bnti_issue_release_fence();
     bnti_vq_drv_store16(vq, get_packed_desc_offset(vq, told) + DRV_DESC_FLAGS, vq->withheld_flags);
     vq->avail_published = vq->avail_next;
     /* Orders the store of the flags before the load of the device event structure. Its other
      * half is the full barrier in write_device_event. Without it the driver can miss that the
      * device wants a kick while the device misses the buffer: the kick is lost. */
-    bnti_fence_full();
+    bnti_issue_full_fence();
     wish = bnti_vq_drv_load16(vq, vq->layout.used + DRV_EVENT_FLAGS) & DRV_EVENT_MODE;
     if (wish == BNT_VQ_PACKED_EVENT_DESC && bnti_vq_drv_has_event_idx(vq)) {
         /* Orders the load of the mode before the load of the offset. Its other half is the
          * release barrier in write_device_event. Without it the driver can read the offset of an
          * earlier wish: the kick is lost. */
-        bnti_fence_acquire();
+        bnti_issue_acquire_fence();
         return bnti_packed_is_event_passed(
             bnti_vq_drv_load16(vq, vq->layout.used + DRV_EVENT_OFF_WRAP), next, since, size);
     }
@@ -127,7 +128,7 @@ static void write_driver_event(struct bnt_vq_drv *vq, uint16_t flags)
         /* Orders the store of the offset before the store of the mode. Its other half is the
          * acquire barrier in is_packed_interrupt_due. Without it the device can read the offset of
          * an earlier wish: the interrupt is lost. */
-        bnti_fence_release();
+        bnti_issue_release_fence();
     }
     if (vq->event_flags != flags) {
         bnti_vq_drv_store16(vq, vq->layout.avail + DRV_EVENT_FLAGS, flags);
@@ -137,7 +138,7 @@ static void write_driver_event(struct bnt_vq_drv *vq, uint16_t flags)
      * other half is the full barrier in is_packed_interrupt_due. Without it the device can miss
      * that the driver wants an interrupt while the driver misses the used buffer: the interrupt
      * is lost. */
-    bnti_fence_full();
+    bnti_issue_full_fence();
 }
 
 static bool is_packed_used(const struct bnt_vq_drv *vq, uint32_t position, uint16_t *flags)
@@ -164,7 +165,7 @@ static bnt_status read_packed_used(struct bnt_vq_drv *vq, struct bnti_vq_entry *
     /* Orders the load of the used flags before the loads of id, length and buffer. Its other
      * half is the release barrier in write_packed_used. Without it the driver can read an id that
      * is not written yet. */
-    bnti_fence_acquire();
+    bnti_issue_acquire_fence();
     entry->id = bnti_vq_drv_load16(vq, at + DRV_DESC_ID);
     /* Without WRITE the length is reserved (VIRTIO 1.3, 2.8.5). But QEMU 7.2 never sets WRITE, so
      * the length is used, up to the number of writable bytes. */

@@ -33,12 +33,12 @@ bnt_status bnti_vq_dev_load16(struct bnt_vq_dev *vq, const struct bnt_mem *mem, 
     struct bnt_diag told = {.gpa = gpa};
 
     told.status = bnt_mem_read(mem, gpa, &wire, sizeof wire);
-    *value = bnt_guest16_get(wire, vq->big_endian);
+    *value = bnt_guest16_to_cpu(wire, vq->big_endian);
     return told.status == BNT_OK ? BNT_OK : bnti_vq_dev_mark_broken(vq, &told, diag);
 }
 
-bnt_status bnti_vq_dev_store(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint64_t gpa,
-                             const void *src, uint32_t bytes, struct bnt_diag *diag)
+bnt_status bnti_vq_dev_store_bytes(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint64_t gpa,
+                                   const void *src, uint32_t bytes, struct bnt_diag *diag)
 {
     struct bnt_diag told = {.gpa = gpa};
 
@@ -49,9 +49,9 @@ bnt_status bnti_vq_dev_store(struct bnt_vq_dev *vq, const struct bnt_mem *mem, u
 bnt_status bnti_vq_dev_store16(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint64_t gpa,
                                uint16_t value, struct bnt_diag *diag)
 {
-    const bnt_le16 wire = bnt_guest16_set(value, vq->big_endian);
+    const bnt_le16 wire = bnt_cpu_to_guest16(value, vq->big_endian);
 
-    return bnti_vq_dev_store(vq, mem, gpa, &wire, sizeof wire, diag);
+    return bnti_vq_dev_store_bytes(vq, mem, gpa, &wire, sizeof wire, diag);
 }
 
 /** The checks at the beginning of every call on a queue. */
@@ -278,8 +278,8 @@ bnt_status bnt_vq_dev_push(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uin
     return get_vq_dev_ops(vq)->use(vq, mem, &used, diag);
 }
 
-bnt_status bnt_vq_dev_interrupt_due(struct bnt_vq_dev *vq, const struct bnt_mem *mem, bool *due,
-                                    struct bnt_diag *diag)
+bnt_status bnt_vq_dev_check_interrupt_due(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
+                                          bool *due, struct bnt_diag *diag)
 {
     *due = false;
     if (vq->size == 0) {
@@ -291,8 +291,8 @@ bnt_status bnt_vq_dev_interrupt_due(struct bnt_vq_dev *vq, const struct bnt_mem 
     return status == BNT_OK && !*due ? check_vq_dev_usable(vq) : status;
 }
 
-bnt_status bnt_vq_dev_notified(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint16_t next,
-                               struct bnt_diag *diag)
+bnt_status bnt_vq_dev_check_notify_data(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
+                                        uint16_t next, struct bnt_diag *diag)
 {
     struct bnt_diag told = {
         .status = BNT_E_MESSAGE, .fault = BNT_FAULT_NOTIFY_DATA, .queue = vq->queue, .found = next};
@@ -308,8 +308,8 @@ bnt_status bnt_vq_dev_notified(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
     return bnti_write_diag(diag, &told);
 }
 
-bnt_status bnt_vq_dev_kicks_set(struct bnt_vq_dev *vq, const struct bnt_mem *mem, bool wanted,
-                                struct bnt_diag *diag)
+bnt_status bnt_vq_dev_set_kicks_wanted(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
+                                       bool wanted, struct bnt_diag *diag)
 {
     const bnt_status status = check_vq_dev_usable(vq);
 

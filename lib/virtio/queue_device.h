@@ -43,8 +43,8 @@ bnt_status bnti_vq_dev_mark_broken(struct bnt_vq_dev *vq, struct bnt_diag *told,
 
 bnt_status bnti_vq_dev_load16(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint64_t gpa,
                               uint16_t *value, struct bnt_diag *diag);
-bnt_status bnti_vq_dev_store(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint64_t gpa,
-                             const void *src, uint32_t bytes, struct bnt_diag *diag);
+bnt_status bnti_vq_dev_store_bytes(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint64_t gpa,
+                                   const void *src, uint32_t bytes, struct bnt_diag *diag);
 bnt_status bnti_vq_dev_store16(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint64_t gpa,
                                uint16_t value, struct bnt_diag *diag);
 

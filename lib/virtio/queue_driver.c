@@ -53,29 +53,31 @@ static uint32_t compute_vq_drv_bytes(const struct bnt_vq_parts *layout, uint16_t
     return indirect_max == 0 ? layout->bytes : (uint32_t)bytes;
 }
 
-uint32_t bnt_vq_drv_ring_bytes_of(uint16_t queue_size, uint16_t indirect_max, uint64_t features)
+uint32_t bnt_vq_drv_compute_ring_bytes_for_features(uint16_t queue_size, uint16_t indirect_max,
+                                                    uint64_t features)
 {
-    const struct bnt_vq_parts layout = bnt_vq_layout_of(queue_size, features);
+    const struct bnt_vq_parts layout = bnt_vq_compute_layout_for_features(queue_size, features);
 
     return compute_vq_drv_bytes(&layout, queue_size, indirect_max);
 }
 
-uint32_t bnt_vq_drv_ring_bytes(uint16_t queue_size, uint16_t indirect_max)
+uint32_t bnt_vq_drv_compute_ring_bytes(uint16_t queue_size, uint16_t indirect_max)
 {
-    return bnt_vq_drv_ring_bytes_of(queue_size, indirect_max, 0);
+    return bnt_vq_drv_compute_ring_bytes_for_features(queue_size, indirect_max, 0);
 }
 
-uint32_t bnt_vq_drv_ring_bytes_legacy(uint16_t queue_size, uint16_t indirect_max)
+uint32_t bnt_vq_drv_compute_legacy_ring_bytes(uint16_t queue_size, uint16_t indirect_max)
 {
-    const struct bnt_vq_parts layout = bnt_vq_layout_legacy(queue_size);
+    const struct bnt_vq_parts layout = bnt_vq_compute_legacy_layout(queue_size);
 
     return compute_vq_drv_bytes(&layout, queue_size, indirect_max);
 }
 
 static struct bnt_vq_parts compute_vq_drv_layout(const struct bnt_vq_drv_config *config)
 {
-    return config->legacy ? bnt_vq_layout_legacy(config->queue_size)
-                          : bnt_vq_layout_of(config->queue_size, config->features);
+    return config->legacy
+               ? bnt_vq_compute_legacy_layout(config->queue_size)
+               : bnt_vq_compute_layout_for_features(config->queue_size, config->features);
 }
 
 static bnt_status check_vq_drv_config(const struct bnt_vq_drv_config *config)
@@ -272,7 +274,7 @@ bool bnt_vq_drv_publish(struct bnt_vq_drv *vq)
     return get_vq_drv_ops(vq)->publish(vq);
 }
 
-uint16_t bnt_vq_drv_notify_data(const struct bnt_vq_drv *vq)
+uint16_t bnt_vq_drv_get_notify_data(const struct bnt_vq_drv *vq)
 {
     return is_vq_drv_packed(vq)
                ? bnti_packed_event_of_position(vq->avail_published, vq->config.queue_size)
@@ -398,7 +400,7 @@ bnt_status bnt_vq_drv_pop(struct bnt_vq_drv *vq, uint16_t *head, uint32_t *len,
     return BNT_OK;
 }
 
-bool bnt_vq_drv_watch(const struct bnt_vq_drv *vq, struct bnt_vq_watch *watch)
+bool bnt_vq_drv_begin_watch(const struct bnt_vq_drv *vq, struct bnt_vq_watch *watch)
 {
     if (vq->broken || vq->batch_left > 0) {
         return false;
@@ -414,7 +416,7 @@ static bool has_watch_changed(const struct bnt_vq_watch *watch)
     return bnti_vq_drv_load_raw16(watch->at) != watch->held;
 }
 
-bool bnt_vq_drv_watch_hit(const struct bnt_vq_watch *watches, uint32_t count)
+bool bnt_vq_drv_has_any_watch_changed(const struct bnt_vq_watch *watches, uint32_t count)
 {
     /* Two at a time, because an idle driver does nothing else. */
     for (; count >= 2; count -= 2) {
@@ -426,7 +428,7 @@ bool bnt_vq_drv_watch_hit(const struct bnt_vq_watch *watches, uint32_t count)
     return count > 0 && has_watch_changed(watches);
 }
 
-void bnt_vq_drv_interrupts_set(struct bnt_vq_drv *vq, bool wanted)
+void bnt_vq_drv_set_interrupts_wanted(struct bnt_vq_drv *vq, bool wanted)
 {
     if (!vq->broken) {
         vq->interrupts_wanted = wanted;

@@ -89,7 +89,7 @@ static inline uint16_t bnti_vq_drv_convert16(const struct bnt_vq_drv *vq, uint16
     bnt_le16 wire;
 
     memcpy(&wire, &raw, sizeof wire);
-    return bnt_guest16_get(wire, vq->config.big_endian);
+    return bnt_guest16_to_cpu(wire, vq->config.big_endian);
 }
 
 static inline uint16_t bnti_vq_drv_load16(const struct bnt_vq_drv *vq, uint32_t offset)
@@ -104,13 +104,13 @@ static inline uint32_t bnti_vq_drv_load32(const struct bnt_vq_drv *vq, uint32_t 
     bnt_le32 wire;
 
     memcpy(&wire, &raw, sizeof wire);
-    return bnt_guest32_get(wire, vq->config.big_endian);
+    return bnt_guest32_to_cpu(wire, vq->config.big_endian);
 }
 
 static inline void bnti_vq_drv_store16(const struct bnt_vq_drv *vq, uint32_t offset, uint16_t value)
 {
     ring_u16 *at = (ring_u16 *)(void *)bnti_vq_drv_get_address(vq, offset);
-    const bnt_le16 wire = bnt_guest16_set(value, vq->config.big_endian);
+    const bnt_le16 wire = bnt_cpu_to_guest16(value, vq->config.big_endian);
     uint16_t raw;
 
     memcpy(&raw, &wire, sizeof raw);

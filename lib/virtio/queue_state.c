@@ -13,32 +13,32 @@
 
 static void pack_in_flight(struct bnti_pack *pack, struct bnt_vq_dev_inflight *out)
 {
-    bnti_pack_u32(pack, &out->writable_bytes);
-    bnti_pack_u32(pack, &out->len);
-    bnti_pack_u16(pack, &out->head);
-    bnti_pack_u16(pack, &out->descs);
-    bnti_pack_bool(pack, &out->done);
+    bnti_save_or_load_u32(pack, &out->writable_bytes);
+    bnti_save_or_load_u32(pack, &out->len);
+    bnti_save_or_load_u16(pack, &out->head);
+    bnti_save_or_load_u16(pack, &out->descs);
+    bnti_save_or_load_bool(pack, &out->done);
 }
 
 static void pack_positions(struct bnti_pack *pack, struct bnt_vq_dev *vq)
 {
-    bnti_pack_u16(pack, &vq->avail_next);
-    bnti_pack_u16(pack, &vq->avail_known);
-    bnti_pack_u16(pack, &vq->used_next);
-    bnti_pack_u16(pack, &vq->used_signalled);
-    bnti_pack_u16(pack, &vq->event_flags);
-    bnti_pack_u32(pack, &vq->used_since);
-    bnti_pack_u32(pack, &vq->descs_inflight);
-    bnti_pack_u32(pack, &vq->inflight_count);
+    bnti_save_or_load_u16(pack, &vq->avail_next);
+    bnti_save_or_load_u16(pack, &vq->avail_known);
+    bnti_save_or_load_u16(pack, &vq->used_next);
+    bnti_save_or_load_u16(pack, &vq->used_signalled);
+    bnti_save_or_load_u16(pack, &vq->event_flags);
+    bnti_save_or_load_u32(pack, &vq->used_since);
+    bnti_save_or_load_u32(pack, &vq->descs_inflight);
+    bnti_save_or_load_u32(pack, &vq->inflight_count);
     if (vq->inflight_count > BNT_VQ_DEV_INFLIGHT_MAX) {
-        bnti_pack_require(pack, false);
+        bnti_pack_fail_load_unless(pack, false);
         vq->inflight_count = 0;
     }
     for (uint32_t i = 0; i < vq->inflight_count; i++) {
         pack_in_flight(pack, &vq->inflight[i]);
     }
-    bnti_pack_bool(pack, &vq->kicks_wanted);
-    bnti_pack_bool(pack, &vq->broken);
+    bnti_save_or_load_bool(pack, &vq->kicks_wanted);
+    bnti_save_or_load_bool(pack, &vq->broken);
 }
 
 /** Whether an id is in flight twice. A split ring does not check this. */
@@ -132,18 +132,18 @@ bool bnti_vq_dev_is_in_flight(const struct bnt_vq_dev *vq, uint16_t head)
                      : vq->avail_next != vq->used_next && head < vq->size;
 }
 
-void bnti_vq_dev_pack(struct bnti_pack *pack, struct bnt_vq_dev *vq, const struct bnt_mem *mem,
-                      uint32_t queue, uint64_t features)
+void bnti_vq_dev_save_or_load(struct bnti_pack *pack, struct bnt_vq_dev *vq,
+                              const struct bnt_mem *mem, uint32_t queue, uint64_t features)
 {
     struct bnt_vq_dev found = *vq;
 
-    bnti_pack_u16(pack, &found.size);
+    bnti_save_or_load_u16(pack, &found.size);
     if (found.size == 0) {
         return;
     }
-    bnti_pack_u64(pack, &found.desc_gpa);
-    bnti_pack_u64(pack, &found.avail_gpa);
-    bnti_pack_u64(pack, &found.used_gpa);
+    bnti_save_or_load_u64(pack, &found.desc_gpa);
+    bnti_save_or_load_u64(pack, &found.avail_gpa);
+    bnti_save_or_load_u64(pack, &found.used_gpa);
     if (bnti_pack_is_loading(pack) &&
         bnt_vq_dev_init(vq, mem, queue, found.size, found.desc_gpa, found.avail_gpa, found.used_gpa,
                         features, NULL) != BNT_OK) {
@@ -151,5 +151,5 @@ void bnti_vq_dev_pack(struct bnti_pack *pack, struct bnt_vq_dev *vq, const struc
         return;
     }
     pack_positions(pack, vq);
-    bnti_pack_require(pack, are_positions_valid(vq));
+    bnti_pack_fail_load_unless(pack, are_positions_valid(vq));
 }

@@ -30,7 +30,7 @@ static inline uint16_t bnti_index_distance(uint16_t index, uint16_t behind)
     return (uint16_t)((uint32_t)index - behind);
 }
 
-static inline uint16_t bnti_index_add(uint16_t index, unsigned step)
+static inline uint16_t bnti_add_to_index(uint16_t index, unsigned step)
 {
     return (uint16_t)(index + step);
 }
@@ -127,16 +127,17 @@ static inline bool bnti_packed_is_event_passed(uint16_t event, uint32_t next, ui
 #endif
 
 /** Orders the load of an index or of flags before the loads of the announced entries. Pairs with
- * the peer's bnti_fence_release. Without this barrier an entry may be read before it is written. */
-static inline void bnti_fence_acquire(void)
+ * the peer's bnti_issue_release_fence. Without this barrier an entry may be read before it is
+ * written. */
+static inline void bnti_issue_acquire_fence(void)
 {
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
 }
 
 /** Orders the stores of entries before the store of the index or flags that announces them. Its
- * other half is the peer's bnti_fence_acquire; without it the peer may read an entry before it is
- * written. */
-static inline void bnti_fence_release(void)
+ * other half is the peer's bnti_issue_acquire_fence; without it the peer may read an entry before
+ * it is written. */
+static inline void bnti_issue_release_fence(void)
 {
     __atomic_thread_fence(__ATOMIC_RELEASE);
 }
@@ -146,7 +147,7 @@ static inline void bnti_fence_release(void)
  * other side stores its event and then loads the index. With the barrier on both sides at least one
  * side sees the other's store. Without it both may miss it and wait for ever (VS-16).
  */
-static inline void bnti_fence_full(void)
+static inline void bnti_issue_full_fence(void)
 {
     BNTI_FENCE_FULL();
 }

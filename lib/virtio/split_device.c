@@ -33,7 +33,7 @@ static bnt_status read_avail_index(struct bnt_vq_dev *vq, const struct bnt_mem *
     /* Orders the load of avail.idx before the loads of ring entries and descriptors. Its other
      * half is the release barrier in publish_split. Without it the device can walk a chain that
      * is not written yet. */
-    bnti_fence_acquire();
+    bnti_issue_acquire_fence();
     return BNT_OK;
 }
 
@@ -47,7 +47,7 @@ static bnt_status request_kick(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
     /* Orders the store of avail_event before the next load of avail.idx. Its other half is the
      * full barrier in publish_split. Without it the driver can miss that the device wants a kick
      * while the device misses the buffer: the kick is lost. */
-    bnti_fence_full();
+    bnti_issue_full_fence();
     return status;
 }
 
@@ -98,7 +98,7 @@ static bnt_status take_split_chain(struct bnt_vq_dev *vq, const struct bnt_mem *
     if (told.status != BNT_OK) {
         return bnti_vq_dev_mark_broken(vq, &told, diag);
     }
-    vq->avail_next = bnti_index_add(vq->avail_next, 1);
+    vq->avail_next = bnti_add_to_index(vq->avail_next, 1);
     return BNT_OK;
 }
 
@@ -106,12 +106,12 @@ static bnt_status take_split_chain(struct bnt_vq_dev *vq, const struct bnt_mem *
 static bnt_status write_split_used(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
                                    const struct bnti_vq_used *used, struct bnt_diag *diag)
 {
-    const struct bnt_vq_used_elem elem = {bnt_guest32_set(used->head, vq->big_endian),
-                                          bnt_guest32_set(used->len, vq->big_endian)};
+    const struct bnt_vq_used_elem elem = {bnt_cpu_to_guest32(used->head, vq->big_endian),
+                                          bnt_cpu_to_guest32(used->len, vq->big_endian)};
     const uint64_t gpa =
         vq->used_gpa + BNTI_RING_ENTRIES + sizeof elem * (vq->used_next & (vq->size - 1u));
     const uint32_t undecided = bnti_index_distance(vq->used_next, vq->used_signalled);
-    const bnt_status status = bnti_vq_dev_store(vq, mem, gpa, &elem, sizeof elem, diag);
+    const bnt_status status = bnti_vq_dev_store_bytes(vq, mem, gpa, &elem, sizeof elem, diag);
 
     if (status != BNT_OK) {
         return status;
@@ -119,12 +119,12 @@ static bnt_status write_split_used(struct bnt_vq_dev *vq, const struct bnt_mem *
     /* Orders the stores of the buffer and of the used entry before the store of used.idx. Its
      * other half is the acquire barrier in read_split_used. Without it the driver can read a used
      * entry that is not written yet. */
-    bnti_fence_release();
-    vq->used_next = bnti_index_add(vq->used_next, used->buffers);
+    bnti_issue_release_fence();
+    vq->used_next = bnti_add_to_index(vq->used_next, used->buffers);
     if (undecided + used->buffers > UINT16_MAX) {
         /* After 65536 buffers without a check of the event, the oldest ones can no longer be
          * distinguished. */
-        vq->used_signalled = bnti_index_add(vq->used_next, 1);
+        vq->used_signalled = bnti_add_to_index(vq->used_next, 1);
     }
     return bnti_vq_dev_store16(vq, mem, vq->used_gpa + BNTI_RING_INDEX, vq->used_next, diag);
 }
@@ -156,7 +156,7 @@ static bnt_status is_split_interrupt_due(struct bnt_vq_dev *vq, const struct bnt
      * other halves are the full barriers in request_interrupt and set_split_interrupts.
      * Without it the device can miss that the driver wants an interrupt while the driver misses
      * the used buffer: the interrupt is lost. */
-    bnti_fence_full();
+    bnti_issue_full_fence();
     status = bnti_vq_dev_load16(
         vq, mem, vq->avail_gpa + (event_idx ? BNTI_USED_EVENT(vq->size) : BNTI_RING_FLAGS), &wish,
         diag);
@@ -188,7 +188,7 @@ static bnt_status set_split_kicks(struct bnt_vq_dev *vq, const struct bnt_mem *m
     /* Orders the store of the used flags before the next load of avail.idx. Its other half is
      * the full barrier in publish_split. Without it the driver can miss that the device wants a
      * kick while the device misses the buffer: the kick is lost. */
-    bnti_fence_full();
+    bnti_issue_full_fence();
     return status;
 }
 

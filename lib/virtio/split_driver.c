@@ -10,10 +10,10 @@ static void store_split_desc(const struct bnt_vq_drv *vq, uint32_t offset,
                              const struct bnt_vq_seg *seg, unsigned flags, uint16_t next)
 {
     const bool big = vq->config.big_endian;
-    const struct bnt_vq_desc desc = {.gpa = bnt_guest64_set(seg->gpa, big),
-                                     .bytes = bnt_guest32_set(seg->bytes, big),
-                                     .flags = bnt_guest16_set((uint16_t)flags, big),
-                                     .next = bnt_guest16_set(next, big)};
+    const struct bnt_vq_desc desc = {.gpa = bnt_cpu_to_guest64(seg->gpa, big),
+                                     .bytes = bnt_cpu_to_guest32(seg->bytes, big),
+                                     .flags = bnt_cpu_to_guest16((uint16_t)flags, big),
+                                     .next = bnt_cpu_to_guest16(next, big)};
 
     memcpy(bnti_vq_drv_get_address(vq, offset), &desc, sizeof desc);
 }
@@ -63,7 +63,7 @@ static void fill_split(struct bnt_vq_drv *vq, const struct bnti_vq_request *requ
         fill_split_direct(vq, request->head, request->segs, request->readable, request->count);
     }
     bnti_vq_drv_store16(vq, vq->layout.avail + BNTI_RING_ENTRIES + 2u * slot, request->head);
-    vq->avail_next = bnti_index_add(vq->avail_next, 1);
+    vq->avail_next = bnti_add_to_index(vq->avail_next, 1);
 }
 
 static bool publish_split(struct bnt_vq_drv *vq)
@@ -74,14 +74,14 @@ static bool publish_split(struct bnt_vq_drv *vq)
     /* Orders the stores of descriptors and ring entries before the store of avail.idx. Its other
      * half is the acquire barrier in read_avail_index. Without it the device can walk a chain
      * that is not written yet. */
-    bnti_fence_release();
+    bnti_issue_release_fence();
     bnti_vq_drv_store16(vq, vq->layout.avail + BNTI_RING_INDEX, next);
     vq->avail_published = next;
     /* Orders the store of avail.idx before the load of avail_event or of the used flags. Its
      * other halves are the full barriers in request_kick and set_split_kicks. Without it the
      * driver can miss that the device wants a kick while the device misses the buffer: the kick
      * is lost. */
-    bnti_fence_full();
+    bnti_issue_full_fence();
     if (bnti_vq_drv_has_event_idx(vq)) {
         const uint32_t event = vq->layout.used + BNTI_AVAIL_EVENT(vq->config.queue_size);
         return bnti_is_event_passed(bnti_vq_drv_load16(vq, event), told, next);
@@ -98,7 +98,7 @@ static void request_interrupt(const struct bnt_vq_drv *vq)
     /* Orders the store of used_event before the next load of used.idx. Its other half is the
      * full barrier in is_split_interrupt_due. Without it the device can miss that the driver wants
      * an interrupt while the driver misses the used buffer: the interrupt is lost. */
-    bnti_fence_full();
+    bnti_issue_full_fence();
 }
 
 /** Reads the next entry of the used ring, if there is one. */
@@ -120,7 +120,7 @@ static bnt_status read_split_used(struct bnt_vq_drv *vq, struct bnti_vq_entry *e
     /* Orders the load of used.idx before the loads of the used entry and of the buffer. Its
      * other half is the release barrier in write_split_used. Without it the driver can read a used
      * entry that is not written yet. */
-    bnti_fence_acquire();
+    bnti_issue_acquire_fence();
     if (moved == 0) {
         return BNT_E_AGAIN;
     }
@@ -144,7 +144,7 @@ static bool is_split_batch_impossible(const struct bnt_vq_drv *vq, uint16_t head
 static void advance_split_used(struct bnt_vq_drv *vq, uint16_t descs)
 {
     (void)descs;
-    vq->used_next = bnti_index_add(vq->used_next, 1);
+    vq->used_next = bnti_add_to_index(vq->used_next, 1);
 }
 
 static void set_split_interrupts(struct bnt_vq_drv *vq, bool wanted)
@@ -156,7 +156,7 @@ static void set_split_interrupts(struct bnt_vq_drv *vq, bool wanted)
          * is the full barrier in is_split_interrupt_due. Without it the device can miss that the
          * driver wants an interrupt while the driver misses the used buffer: the interrupt is
          * lost. */
-        bnti_fence_full();
+        bnti_issue_full_fence();
     } else if (wanted) {
         request_interrupt(vq);
     }

@@ -81,31 +81,31 @@ const char *bnt_vmware_cap_name(uint32_t cap)
     }
 }
 
-bool bnt_vmware_command_checked(uint32_t command)
+bool bnt_vmware_can_command_return_reset(uint32_t command)
 {
     const struct command_row *row = find_command_row(command);
     return row != NULL && row->checked;
 }
 
-bool bnt_vmware_command_targets(uint32_t command)
+bool bnt_vmware_does_command_return_target(uint32_t command)
 {
     const struct command_row *row = find_command_row(command);
     return row != NULL && row->targets;
 }
 
-bnt_verdict bnt_vmware_verdict_of(int32_t status)
+bnt_verdict bnt_vmware_get_verdict_for_status(int32_t status)
 {
     const struct status_row *row = find_status_row(status);
     return row != NULL ? row->verdict : BNT_VERDICT_BUSY;
 }
 
-bool bnt_vmware_succeeded(uint32_t command, int32_t status)
+bool bnt_vmware_has_call_succeeded(uint32_t command, int32_t status)
 {
     return status == BNT_VMWARE_SUCCESS ||
            (command == BNT_VMWARE_CMD_START && status == BNT_VMWARE_SUCCESS_WITH_CAPABILITIES);
 }
 
-bnt_vmware_status bnt_vmware_status_of(bnt_verdict verdict)
+bnt_vmware_status bnt_vmware_get_status_for_verdict(bnt_verdict verdict)
 {
     static const bnt_vmware_status statuses[] = {
         [BNT_VERDICT_NONE] = BNT_VMWARE_FAILURE,

@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 /** Exit statuses from worst to best (docs/use/command.md, "Exit status"). */
-int status_get_worse(int left, int right)
+int choose_worse_exit_status(int left, int right)
 {
     static const int order[] = {
         VERDICT_CRASH, VERDICT_NONDETERMINISM, VERDICT_FAIL,  VERDICT_LIVENESS,
@@ -25,7 +25,7 @@ bool options_find_scenarios(const struct options *options, struct path_list *lis
     bool good = true;
     for (uint32_t i = 0; i < options->path_count; i++) {
         char error[512];
-        if (!paths_add(list, options->paths[i], error, sizeof error)) {
+        if (!paths_add_scenario_files(list, options->paths[i], error, sizeof error)) {
             (void)fprintf(stderr, "ballonet %s: %s\n", options->verb, error);
             good = false;
         }

@@ -158,11 +158,11 @@ void print_shell_quoted(FILE *out, print_text print, const char *text);
 void print_shell_word(FILE *out, print_text print, const char *text);
 
 /** Prints the command that repeats this run. */
-void session_print_command(const struct session *session, FILE *out, print_text print);
+void session_print_repeat_command(const struct session *session, FILE *out, print_text print);
 
 /** Prints the last lines of a run: the reason unless the run passed, and `PASS NAME seed=N events=N
  * time=DURATION hash=16HEX`. */
-void session_print_line(const struct session *session, FILE *out, const char *prefix);
+void session_print_result_line(const struct session *session, FILE *out, const char *prefix);
 
 /** Prints a run as one JSON object on a line. */
 void session_print_json(const struct session *session, FILE *out);
@@ -171,6 +171,6 @@ void session_print_json(const struct session *session, FILE *out);
 void session_print_result(const struct session *session, bool json);
 
 /** Returns the worse of two exit statuses, in the order 5, 4, 1, 3, 6, 7. */
-int status_get_worse(int left, int right);
+int choose_worse_exit_status(int left, int right);
 
 #endif

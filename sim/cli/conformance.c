@@ -37,7 +37,8 @@ static struct subject *find_subject(struct conformance_report *report, clause_pa
     return subject;
 }
 
-const struct subject *report_find_ours(const struct conformance_report *report, clause_party party)
+const struct subject *report_find_own_subject(const struct conformance_report *report,
+                                              clause_party party)
 {
     for (uint32_t i = 0; i < report->subject_count; i++) {
         if (report->subjects[i].ours && report->subjects[i].party == party) {
@@ -49,8 +50,8 @@ const struct subject *report_find_ours(const struct conformance_report *report, 
 
 /* ---- Adding up ---- */
 
-static void add_tally(struct clause_sum *sum, const struct clause_tally *tally,
-                      const struct session *session, uint32_t vm)
+static void add_clause_tally_to_sum(struct clause_sum *sum, const struct clause_tally *tally,
+                                    const struct session *session, uint32_t vm)
 {
     const bool passed = session->result.verdict == VERDICT_PASS;
     sum->exercised += passed ? tally->exercised : 0;
@@ -66,7 +67,7 @@ static void add_tally(struct clause_sum *sum, const struct clause_tally *tally,
     sum->violated += tally->violated;
 }
 
-static void add_session(struct conformance_report *report, const struct session *session)
+static void add_session_to_report(struct conformance_report *report, const struct session *session)
 {
     const struct conformance *seen = world_get_conformance(session->world);
     for (uint32_t vm = 0; vm < session->scenario->vm_count; vm++) {
@@ -74,22 +75,23 @@ static void add_session(struct conformance_report *report, const struct session 
             const clause_party party = (clause_party)(side / 2);
             const bool scripted = side % 2 == 1;
             char name[SUBJECT_NAME_MAX];
-            world_name_subject(session->world, vm, party, scripted, name, sizeof name);
+            world_make_subject_name(session->world, vm, party, scripted, name, sizeof name);
             struct subject *subject = find_subject(report, party, name);
             for (int id = 0; subject != NULL && id < CLAUSE_COUNT; id++) {
                 const struct clause_tally *tally =
                     conformance_get_tally(seen, vm, party, scripted, (clause_id)id);
-                add_tally(&subject->sums[id], tally, session, vm);
+                add_clause_tally_to_sum(&subject->sums[id], tally, session, vm);
                 subject->sums[id].declared |=
                     subject->declares &&
-                    world_is_breach_declared(session->world, vm, party, (clause_id)id);
+                    world_is_violation_declared(session->world, vm, party, (clause_id)id);
             }
         }
     }
 }
 
 /** Adds the counts of a run to the counts of earlier runs. */
-static void add_run_report(struct conformance_report *report, const struct conformance_report *run)
+static void merge_run_report(struct conformance_report *report,
+                             const struct conformance_report *run)
 {
     report->runs += run->runs;
     report->failed += run->failed;
@@ -146,26 +148,26 @@ static int run_scenario(void *opaque, uint64_t index, struct world_watch *watch,
         report->runs = 1;
         report->failed = status != VERDICT_PASS;
         if (session.world != NULL) {
-            add_session(report, &session);
+            add_session_to_report(report, &session);
             if (status != VERDICT_PASS) {
-                session_print_line(&session, stderr, "");
+                session_print_result_line(&session, stderr, "");
             }
         }
     }
-    return status_get_worse(status, (int)session_close(&session));
+    return choose_worse_exit_status(status, (int)session_close(&session));
 }
 
 static bool add_finished_run(void *opaque, const struct isolate_result *result)
 {
     struct runs *runs = opaque;
     if (result->end == ISOLATE_RETURNED) {
-        add_run_report(runs->report, result->data);
+        merge_run_report(runs->report, result->data);
         return true;
     }
     const struct session_config config = make_run_config(runs, result->index, NULL);
     struct session session;
-    session_make_lost(&session, &config, result);
-    session_print_line(&session, stderr, "");
+    session_record_lost_worker(&session, &config, result);
+    session_print_result_line(&session, stderr, "");
     runs->report->runs++;
     runs->report->failed++;
     return true;
@@ -178,7 +180,7 @@ static unsigned find_exercising_parties(const struct conformance_report *report,
 {
     unsigned who = 0;
     for (int party = 0; party < CLAUSE_PARTIES; party++) {
-        const struct subject *subject = report_find_ours(report, (clause_party)party);
+        const struct subject *subject = report_find_own_subject(report, (clause_party)party);
         if (subject != NULL && subject->sums[id].exercised > 0) {
             who |= 1u << party;
         }
@@ -186,10 +188,10 @@ static unsigned find_exercising_parties(const struct conformance_report *report,
     return who & clause_get_row(id)->who;
 }
 
-static const char *find_violation(const struct conformance_report *report, clause_id id)
+static const char *find_violation_text(const struct conformance_report *report, clause_id id)
 {
     for (int party = 0; party < CLAUSE_PARTIES; party++) {
-        const struct subject *subject = report_find_ours(report, (clause_party)party);
+        const struct subject *subject = report_find_own_subject(report, (clause_party)party);
         if (subject != NULL && subject->sums[id].violated > 0) {
             return subject->sums[id].place;
         }
@@ -202,7 +204,7 @@ clause_status report_get_clause_status(const struct conformance_report *report, 
 {
     const struct clause *row = clause_get_row(id);
     const unsigned who = find_exercising_parties(report, id);
-    const char *violation = find_violation(report, id);
+    const char *violation = find_violation_text(report, id);
     reason[0] = '\0';
     if (violation != NULL) {
         (void)snprintf(reason, reason_bytes, "%s", violation);
@@ -245,7 +247,7 @@ bool report_has_unused_quirk(const struct subject *subject, clause_id id)
 
 /** Whether a personality has an undeclared quirk, or a declared quirk that does not occur in the
  * whole suite. */
-static bool has_wrong_quirks(const struct conformance_report *report, bool whole)
+static bool has_undeclared_or_unused_quirk(const struct conformance_report *report, bool whole)
 {
     for (uint32_t i = 0; i < report->subject_count; i++) {
         for (int id = 0; id < CLAUSE_COUNT; id++) {
@@ -261,7 +263,7 @@ static bool has_wrong_quirks(const struct conformance_report *report, bool whole
 static bool has_own_violation(const struct conformance_report *report)
 {
     for (int id = 0; id < CLAUSE_COUNT; id++) {
-        if (find_violation(report, (clause_id)id) != NULL) {
+        if (find_violation_text(report, (clause_id)id) != NULL) {
             return true;
         }
     }
@@ -290,8 +292,8 @@ static int run_all_scenarios(const struct options *options, bool whole,
     } else {
         report_print_text(report);
     }
-    const bool wrong = has_own_violation(report) || has_wrong_quirks(report, whole);
-    return wrong ? status_get_worse(status, VERDICT_FAIL) : status;
+    const bool wrong = has_own_violation(report) || has_undeclared_or_unused_quirk(report, whole);
+    return wrong ? choose_worse_exit_status(status, VERDICT_FAIL) : status;
 }
 
 int run_verb_conformance(const struct options *options)

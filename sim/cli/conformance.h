@@ -55,7 +55,8 @@ clause_status report_get_clause_status(const struct conformance_report *report, 
                                        char *reason, size_t reason_bytes);
 const char *clause_status_get_name(clause_status status);
 /** Finds the subject of our driver or device; NULL if no run had it. */
-const struct subject *report_find_ours(const struct conformance_report *report, clause_party party);
+const struct subject *report_find_own_subject(const struct conformance_report *report,
+                                              clause_party party);
 
 /** Whether a personality violated the clause without declaring it, and whether it declares the
  * clause but never violated it. */

@@ -16,13 +16,13 @@ static const char *get_party_name(clause_party party)
 }
 
 /** For our driver and device, counts how often the literal reading applied and was violated. */
-static void sum_literal_reading(const struct conformance_report *report, clause_id id,
-                                uint64_t *seen, uint64_t *broken)
+static void count_literal_reading_results(const struct conformance_report *report, clause_id id,
+                                          uint64_t *seen, uint64_t *broken)
 {
     *seen = 0;
     *broken = 0;
     for (int party = 0; party < CLAUSE_PARTIES; party++) {
-        const struct subject *subject = report_find_ours(report, (clause_party)party);
+        const struct subject *subject = report_find_own_subject(report, (clause_party)party);
         if (subject != NULL) {
             *seen += subject->sums[id].literal_exercised;
             *broken += subject->sums[id].literal_violated;
@@ -30,15 +30,16 @@ static void sum_literal_reading(const struct conformance_report *report, clause_
     }
 }
 
-static const char *get_literal_status(const struct conformance_report *report, clause_id id)
+static const char *get_literal_reading_status(const struct conformance_report *report, clause_id id)
 {
     uint64_t seen = 0;
     uint64_t broken = 0;
-    sum_literal_reading(report, id, &seen, &broken);
+    count_literal_reading_results(report, id, &seen, &broken);
     return broken > 0 ? "violated" : seen > 0 ? "covered" : "not-exercised";
 }
 
-static void count_statuses(const struct conformance_report *report, uint32_t counts[STATUS_COUNT])
+static void count_clauses_by_status(const struct conformance_report *report,
+                                    uint32_t counts[STATUS_COUNT])
 {
     char reason[REASON_MAX];
     for (int id = 0; id < CLAUSE_COUNT; id++) {
@@ -59,7 +60,7 @@ static void count_subject_clauses(const struct subject *subject, uint32_t *seen,
 
 /* ---- Text ---- */
 
-static void print_text_row(const struct conformance_report *report, clause_id id)
+static void print_clause_text_row(const struct conformance_report *report, clause_id id)
 {
     const struct clause *row = clause_get_row(id);
     char reason[REASON_MAX];
@@ -72,7 +73,7 @@ static void print_text_row(const struct conformance_report *report, clause_id id
     const char *literal = clause_get_literal_text(id);
     if (literal != NULL) {
         (void)printf("%43s%s; status: %s\n", "read literally: ", literal,
-                     get_literal_status(report, id));
+                     get_literal_reading_status(report, id));
     }
 }
 
@@ -106,12 +107,12 @@ static void print_text_subjects(const struct conformance_report *report)
 void report_print_text(const struct conformance_report *report)
 {
     for (int id = 0; id < CLAUSE_COUNT; id++) {
-        print_text_row(report, (clause_id)id);
+        print_clause_text_row(report, (clause_id)id);
     }
     (void)putchar('\n');
     print_text_subjects(report);
     uint32_t counts[STATUS_COUNT] = {0};
-    count_statuses(report, counts);
+    count_clauses_by_status(report, counts);
     (void)printf(
         "%" PRIu32 " runs, %" PRIu32 " did not pass; %d clauses: %" PRIu32 " covered, %" PRIu32
         " violated, %" PRIu32 " not exercised, %" PRIu32 " not applicable\n",
@@ -121,7 +122,7 @@ void report_print_text(const struct conformance_report *report)
 
 /* ---- JSON ---- */
 
-static void print_json_pair(const char *key, const char *text)
+static void print_json_member(const char *key, const char *text)
 {
     (void)printf("\"%s\":\"", key);
     print_json_text(stdout, text);
@@ -139,46 +140,46 @@ static void print_json_subjects(const struct conformance_report *report, clause_
             continue;
         }
         (void)printf("%s{", separator);
-        print_json_pair("name", subject->name);
+        print_json_member("name", subject->name);
         (void)putchar(',');
-        print_json_pair("party", get_party_name(subject->party));
+        print_json_member("party", get_party_name(subject->party));
         (void)printf(",\"declared\":%s,\"undeclared\":%s,\"unbroken\":%s",
                      sum->declared ? "true" : "false",
                      report_has_undeclared_violation(subject, id) ? "true" : "false",
                      report_has_unused_quirk(subject, id) ? "true" : "false");
         (void)printf(",\"exercised\":%" PRIu64 ",\"violated\":%" PRIu64 ",", sum->exercised,
                      sum->violated);
-        print_json_pair("place", sum->place);
+        print_json_member("place", sum->place);
         (void)putchar('}');
         separator = ",";
     }
     (void)putchar(']');
 }
 
-static void print_json_row(const struct conformance_report *report, clause_id id)
+static void print_clause_json_row(const struct conformance_report *report, clause_id id)
 {
     const struct clause *row = clause_get_row(id);
     char reason[REASON_MAX];
     const clause_status status = report_get_clause_status(report, id, reason, sizeof reason);
     (void)putchar('{');
-    print_json_pair("id", row->name);
+    print_json_member("id", row->name);
     (void)putchar(',');
-    print_json_pair("who", clause_get_party_name(row->who));
+    print_json_member("who", clause_get_party_name(row->who));
     (void)putchar(',');
-    print_json_pair("level", clause_get_level_name(row->level));
+    print_json_member("level", clause_get_level_name(row->level));
     (void)putchar(',');
-    print_json_pair("text", row->text);
+    print_json_member("text", row->text);
     (void)putchar(',');
-    print_json_pair("status", clause_status_get_name(status));
+    print_json_member("status", clause_status_get_name(status));
     (void)putchar(',');
-    print_json_pair("reason", reason);
+    print_json_member("reason", reason);
     (void)printf(",\"watched\":%s", row->watch == CLAUSE_WATCHED ? "true" : "false");
     const char *literal = clause_get_literal_text(id);
     if (literal != NULL) {
         (void)putchar(',');
-        print_json_pair("literal", literal);
+        print_json_member("literal", literal);
         (void)putchar(',');
-        print_json_pair("literal_status", get_literal_status(report, id));
+        print_json_member("literal_status", get_literal_reading_status(report, id));
     }
     print_json_subjects(report, id);
     (void)putchar('}');
@@ -188,7 +189,7 @@ void report_print_json(const struct conformance_report *report)
 {
     for (int id = 0; id < CLAUSE_COUNT; id++) {
         (void)printf("%s", id == 0 ? "[" : ",\n ");
-        print_json_row(report, (clause_id)id);
+        print_clause_json_row(report, (clause_id)id);
     }
     (void)printf("]\n");
 }
@@ -263,7 +264,7 @@ static void print_markdown_reasons(const struct conformance_report *report)
     }
 }
 
-static void print_markdown_literal(const struct conformance_report *report)
+static void print_markdown_literal_readings(const struct conformance_report *report)
 {
     (void)printf(
         "\n## By the letter\n\n"
@@ -273,7 +274,7 @@ static void print_markdown_literal(const struct conformance_report *report)
         const char *literal = clause_get_literal_text((clause_id)id);
         if (literal != NULL) {
             (void)printf("| %s | %s | %s |\n", clause_get_row((clause_id)id)->name, literal,
-                         get_literal_status(report, (clause_id)id));
+                         get_literal_reading_status(report, (clause_id)id));
         }
     }
 }
@@ -309,6 +310,6 @@ void report_print_markdown(const struct conformance_report *report)
         print_markdown_section(report, sections[i].family, sections[i].title);
     }
     print_markdown_reasons(report);
-    print_markdown_literal(report);
+    print_markdown_literal_readings(report);
     print_markdown_subjects(report);
 }

@@ -47,7 +47,7 @@ static const char thief[] =
     "phases:\n"
     "  - {name: run, for: 1s}\n";
 
-static bool print_check_result(const char *what, bool good)
+static bool print_doctor_check_result(const char *what, bool good)
 {
     (void)printf("%s %s\n", good ? "ok    " : "BROKEN", what);
     return good;
@@ -111,13 +111,14 @@ static bool check_pinned_hash(void)
 int run_verb_doctor(const struct options *options)
 {
     (void)options;
-    bool good = print_check_result("choice streams draw their pinned values", check_pinned_draws());
-    good = print_check_result("a run has its pinned hash", check_pinned_hash()) && good;
-    good = print_check_result("an expectation that cannot hold fails",
-                              run_scenario_text(hopeless).verdict == VERDICT_FAIL) &&
+    bool good =
+        print_doctor_check_result("choice streams draw their pinned values", check_pinned_draws());
+    good = print_doctor_check_result("a run has its pinned hash", check_pinned_hash()) && good;
+    good = print_doctor_check_result("an expectation that cannot hold fails",
+                                     run_scenario_text(hopeless).verdict == VERDICT_FAIL) &&
            good;
-    good = print_check_result("a guest that uses a ballooned page is caught",
-                              run_scenario_text(thief).verdict == VERDICT_FAIL) &&
+    good = print_doctor_check_result("a guest that uses a ballooned page is caught",
+                                     run_scenario_text(thief).verdict == VERDICT_FAIL) &&
            good;
     return good ? VERDICT_PASS : VERDICT_FAIL;
 }

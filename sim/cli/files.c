@@ -117,7 +117,7 @@ struct seen_folders {
 };
 
 /** Notes a folder; returns whether it was found for the first time. */
-static bool note_new_folder(struct seen_folders *seen, DIR *folder)
+static bool record_folder_if_new(struct seen_folders *seen, DIR *folder)
 {
     struct stat info;
     if (fstat(dirfd(folder), &info) != 0) {
@@ -147,8 +147,8 @@ static bool queue_linked_folders(struct path_list *folders, struct path_list *li
 }
 
 /** The folders that are still unread are kept in a list, so that there is no recursion. */
-static bool walk_folders(struct path_list *folders, struct path_list *links,
-                         struct path_list *found, struct seen_folders *seen)
+static bool find_scenarios_in_folders(struct path_list *folders, struct path_list *links,
+                                      struct path_list *found, struct seen_folders *seen)
 {
     for (size_t i = 0; i < folders->count || links->count > 0; i++) {
         if (i == folders->count && !queue_linked_folders(folders, links)) {
@@ -158,7 +158,7 @@ static bool walk_folders(struct path_list *folders, struct path_list *links,
         if (folder == NULL) {
             continue;
         }
-        if (!note_new_folder(seen, folder)) {
+        if (!record_folder_if_new(seen, folder)) {
             (void)closedir(folder);
             continue;
         }
@@ -187,7 +187,8 @@ static bool walk_folders(struct path_list *folders, struct path_list *links,
     return true;
 }
 
-bool paths_add(struct path_list *list, const char *path, char *error, size_t error_bytes)
+bool paths_add_scenario_files(struct path_list *list, const char *path, char *error,
+                              size_t error_bytes)
 {
     struct stat info;
     if (stat(path, &info) != 0) {
@@ -205,7 +206,8 @@ bool paths_add(struct path_list *list, const char *path, char *error, size_t err
     const size_t before = list->count;
     struct seen_folders *seen = arena_alloc_zeroed(list->arena, sizeof *seen);
     struct path_list links = {.arena = list->arena};
-    const bool walked = append_path(&folders, path) && walk_folders(&folders, &links, list, seen);
+    const bool walked =
+        append_path(&folders, path) && find_scenarios_in_folders(&folders, &links, list, seen);
     paths_free(&links);
     arena_free(list->arena, seen, sizeof *seen);
     paths_free(&folders);

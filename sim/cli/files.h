@@ -35,7 +35,8 @@ struct path_list {
 
 /** Adds a file, or every *.yaml below a folder. Returns false and a sentence if there is no
  * scenario. */
-bool paths_add(struct path_list *list, const char *path, char *error, size_t error_bytes);
+bool paths_add_scenario_files(struct path_list *list, const char *path, char *error,
+                              size_t error_bytes);
 void paths_free(struct path_list *list);
 
 #endif

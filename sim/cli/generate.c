@@ -18,7 +18,7 @@ int run_verb_generate(const struct options *options)
     }
     const uint64_t first = options->has_seed ? options->seed : 1;
     if (status == VERDICT_PASS) {
-        struct explore_text text = explore_generate(arena, first, profile, NULL);
+        struct explore_text text = explore_generate_scenario(arena, first, profile, NULL);
         (void)fwrite(text.text, 1, text.bytes, stdout);
         explore_text_free(arena, &text);
     }

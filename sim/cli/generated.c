@@ -68,7 +68,8 @@ static void print_repeat_command(const struct campaign *campaign, uint64_t seed,
 }
 
 /** Finds the kind of a failure, or adds it; NULL if there are too many kinds. */
-static struct kind *find_kind(struct campaign *campaign, const struct generated_record *record)
+static struct kind *find_failure_kind(struct campaign *campaign,
+                                      const struct generated_record *record)
 {
     for (uint32_t i = 0; i < campaign->kind_count; i++) {
         if (strcmp(campaign->kinds[i].signature, record->signature) == 0) {
@@ -105,11 +106,11 @@ static bool fails_with_same_signature(void *opaque, const char *text, size_t byt
 
 /* ---- The folder of `--output` ---- */
 
-static void note_output_failure(struct campaign *campaign, const char *name)
+static void record_output_failure(struct campaign *campaign, const char *name)
 {
     (void)fprintf(stderr, "ballonet: %s/%s cannot be written: %s\n", campaign->options->output,
                   name, strerror(errno));
-    campaign->status = status_get_worse(campaign->status, VERDICT_TRACE);
+    campaign->status = choose_worse_exit_status(campaign->status, VERDICT_TRACE);
 }
 
 static FILE *open_output_file(struct campaign *campaign, const char *name)
@@ -120,7 +121,7 @@ static FILE *open_output_file(struct campaign *campaign, const char *name)
     const int n = snprintf(path, sizeof path, "%s/%s", campaign->options->output, name);
     FILE *file = n > 0 && (size_t)n < sizeof path ? fopen(path, "w") : NULL;
     if (file == NULL) {
-        note_output_failure(campaign, name);
+        record_output_failure(campaign, name);
     }
     return file;
 }
@@ -129,7 +130,7 @@ static void close_output_file(struct campaign *campaign, FILE *file, const char 
 {
     const bool bad = ferror(file) != 0;
     if (fclose(file) != 0 || bad) {
-        note_output_failure(campaign, name);
+        record_output_failure(campaign, name);
     }
 }
 
@@ -148,7 +149,7 @@ static void write_failed_scenario(struct campaign *campaign, const struct explor
     close_output_file(campaign, file, name);
 }
 
-static void print_indented(const char *text)
+static void print_indented_text(const char *text)
 {
     for (const char *at = text; *at != '\0';) {
         const int length = (int)strcspn(at, "\n");
@@ -169,9 +170,9 @@ static void print_shrunken_scenario(struct campaign *campaign,
         return;
     }
     struct explore_text small =
-        explore_shrink(campaign->arena, text.text, text.bytes, SHRINK_TRIES, &judge);
+        explore_shrink_scenario(campaign->arena, text.text, text.bytes, SHRINK_TRIES, &judge);
     (void)printf("  the smallest failing scenario after %" PRIu32 " runs:\n", shrinking.runs);
-    print_indented(small.text);
+    print_indented_text(small.text);
     if (campaign->options->output != NULL) {
         write_failed_scenario(campaign, &small, record);
     }
@@ -183,10 +184,10 @@ static void print_shrunken_scenario(struct campaign *campaign,
 
 static void print_failure(struct campaign *campaign, const struct generated_record *record)
 {
-    struct kind *kind = find_kind(campaign, record);
+    struct kind *kind = find_failure_kind(campaign, record);
     const bool anew = kind == NULL || kind->count == 0;
     campaign->failed++;
-    campaign->status = status_get_worse(campaign->status, record->verdict);
+    campaign->status = choose_worse_exit_status(campaign->status, record->verdict);
     if (kind != NULL) {
         kind->count++;
     }
@@ -208,7 +209,7 @@ static void print_failure(struct campaign *campaign, const struct generated_reco
     (void)fflush(stdout);
 }
 
-static void count_record(struct campaign *campaign, const struct generated_record *record)
+static void count_generated_result(struct campaign *campaign, const struct generated_record *record)
 {
     campaign->events += record->events;
     campaign->loads += record->loads;
@@ -226,7 +227,7 @@ static void report_finished_seeds(struct campaign *campaign)
            !(campaign->stopping && campaign->options->first)) {
         const uint64_t slot = campaign->next_reported++ % WINDOW;
         campaign->there[slot] = false;
-        count_record(campaign, &campaign->window[slot]);
+        count_generated_result(campaign, &campaign->window[slot]);
     }
 }
 

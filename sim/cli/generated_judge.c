@@ -11,7 +11,8 @@
 #define OTHER_FILL 0x5A
 
 /** Makes the signature from the text of a failure, without numbers and names of VMs. */
-static void make_signature(struct generated_record *record, const char *kind, const char *text)
+static void make_failure_signature(struct generated_record *record, const char *kind,
+                                   const char *text)
 {
     const char *at = text;
     if (strncmp(at, "vm", 2) == 0 && strchr(at, ':') != NULL) {
@@ -57,7 +58,7 @@ void record_set_failure(struct generated_record *record, run_verdict verdict, co
 {
     record->verdict = (int32_t)verdict;
     (void)snprintf(record->text, sizeof record->text, "%.*s", (int)sizeof record->text - 1, text);
-    make_signature(record, get_failure_kind(verdict), text);
+    make_failure_signature(record, get_failure_kind(verdict), text);
 }
 
 static void set_clause_failure(struct generated_record *record, clause_party party, clause_id id,
@@ -78,7 +79,8 @@ static void check_clauses(const struct session *session, struct generated_record
     for (uint32_t vm = 0; vm < session->scenario->vm_count; vm++) {
         for (int party = 0; party < CLAUSE_PARTIES; party++) {
             char name[128];
-            world_name_subject(session->world, vm, (clause_party)party, false, name, sizeof name);
+            world_make_subject_name(session->world, vm, (clause_party)party, false, name,
+                                    sizeof name);
             for (int id = 0; strcmp(name, WORLD_SUBJECT_OURS) == 0 && id < CLAUSE_COUNT; id++) {
                 const struct clause_tally *tally =
                     conformance_get_tally(seen, vm, (clause_party)party, false, (clause_id)id);
@@ -90,8 +92,8 @@ static void check_clauses(const struct session *session, struct generated_record
     }
 }
 
-static run_verdict run_once(const char *text, size_t bytes, uint8_t fill,
-                            struct generated_record *record)
+static run_verdict run_scenario_text_once(const char *text, size_t bytes, uint8_t fill,
+                                          struct generated_record *record)
 {
     const struct session_config config = {
         .path = "generated", .text = text, .text_bytes = bytes, .fill = fill};
@@ -117,10 +119,10 @@ static run_verdict run_once(const char *text, size_t bytes, uint8_t fill,
 void record_check_scenario(const char *text, size_t bytes, struct generated_record *record)
 {
     struct generated_record second = {.seed = record->seed};
-    if (run_once(text, bytes, SESSION_FILL, record) != VERDICT_PASS) {
+    if (run_scenario_text_once(text, bytes, SESSION_FILL, record) != VERDICT_PASS) {
         return;
     }
-    (void)run_once(text, bytes, OTHER_FILL, &second);
+    (void)run_scenario_text_once(text, bytes, OTHER_FILL, &second);
     if (second.verdict != record->verdict || second.hash_word != record->hash_word) {
         record_set_failure(record, VERDICT_NONDETERMINISM, "the second run has another hash");
     }

@@ -46,7 +46,7 @@ static uint64_t get_cpu_ns(pid_t pid)
 
 /** Whether a scenario takes too much CPU time in a process. CPU time does not depend on how busy
  * the machine is. */
-static bool takes_too_long(pid_t pid, uint64_t since_ns, uint64_t since_cpu_ns)
+static bool is_scenario_overdue(pid_t pid, uint64_t since_ns, uint64_t since_cpu_ns)
 {
     const uint64_t cpu_ns = get_cpu_ns(pid);
     return (cpu_ns > since_cpu_ns && cpu_ns - since_cpu_ns > RUN_TIMEOUT_NS) ||
@@ -55,7 +55,7 @@ static bool takes_too_long(pid_t pid, uint64_t since_ns, uint64_t since_cpu_ns)
 
 /* ---- Pipes ---- */
 
-static bool write_all(int file, const void *bytes, size_t count)
+static bool write_all_bytes(int file, const void *bytes, size_t count)
 {
     const char *at = bytes;
     while (count > 0) {
@@ -72,7 +72,7 @@ static bool write_all(int file, const void *bytes, size_t count)
     return true;
 }
 
-static size_t read_all(int file, void *bytes, size_t count)
+static size_t read_all_bytes(int file, void *bytes, size_t count)
 {
     char *at = bytes;
     size_t left = count;
@@ -141,7 +141,7 @@ static void find_crash_line(int file, char *line, size_t bytes)
 }
 
 /** Records that a process ended without a result. */
-static void record_death(struct generated_record *record, int state, bool late, int errors)
+static void record_worker_death(struct generated_record *record, int state, bool late, int errors)
 {
     char line[300];
     char text[400];
@@ -162,18 +162,19 @@ static void record_death(struct generated_record *record, int state, bool late, 
 
 /* ---- Workers ---- */
 
-static void run_seed(uint64_t seed, const struct explore_profile *profile, int results, int errors)
+static void run_scenario_of_seed(uint64_t seed, const struct explore_profile *profile, int results,
+                                 int errors)
 {
     struct generated_record record = {.seed = seed};
     struct arena *arena = arena_open(SESSION_FILL);
     clear_error_file(errors);
-    struct explore_text text = explore_generate(arena, seed, profile, &record.loads);
+    struct explore_text text = explore_generate_scenario(arena, seed, profile, &record.loads);
     record_check_scenario(text.text, text.bytes, &record);
     explore_text_free(arena, &text);
     if (arena_close(arena) != 0 && record.verdict == VERDICT_PASS) {
         record_set_failure(&record, VERDICT_FAIL, "the generator did not free all its memory");
     }
-    if (!write_all(results, &record, sizeof record)) {
+    if (!write_all_bytes(results, &record, sizeof record)) {
         _exit(VERDICT_CRASH);
     }
 }
@@ -182,11 +183,11 @@ static _Noreturn void run_worker(int orders, int results, int errors,
                                  const struct explore_profile *profile)
 {
     uint64_t order[2];
-    isolate_enter_child();
+    isolate_init_in_child();
     redirect_errors(errors);
-    while (read_all(orders, order, sizeof order) == sizeof order) {
+    while (read_all_bytes(orders, order, sizeof order) == sizeof order) {
         for (uint64_t seed = order[0]; seed - order[0] <= order[1] - order[0]; seed++) {
-            run_seed(seed, profile, results, errors);
+            run_scenario_of_seed(seed, profile, results, errors);
             if (seed == order[1]) {
                 break;
             }
@@ -226,7 +227,7 @@ bool worker_start(struct worker *worker, const struct explore_profile *profile)
     (void)fflush(NULL);
     const pid_t pid = fork();
     if (pid == 0) {
-        isolate_enter_child();
+        isolate_init_in_child();
         const int kept[] = {orders[0], results[1], errors};
         close_other_pipes(kept, sizeof kept / sizeof kept[0]);
         run_worker(orders[0], results[1], errors, profile);
@@ -249,8 +250,8 @@ void worker_send_seeds(struct worker *worker, uint64_t first, uint64_t last)
     worker->last = last;
     worker->since_ns = worker_get_time_ns();
     worker->since_cpu_ns = get_cpu_ns(worker->pid);
-    (void)write_all(worker->order, order,
-                    sizeof order); /* reading its result shows whether the worker died */
+    (void)write_all_bytes(worker->order, order,
+                          sizeof order); /* reading its result shows whether the worker died */
 }
 
 static void close_worker_pipes(struct worker *worker)
@@ -274,20 +275,20 @@ static int wait_for_process(pid_t pid)
 bool worker_receive_record(struct worker *worker, struct generated_record *record)
 {
     struct pollfd ready = {.fd = worker->result, .events = POLLIN};
-    const bool late = takes_too_long(worker->pid, worker->since_ns, worker->since_cpu_ns);
+    const bool late = is_scenario_overdue(worker->pid, worker->since_ns, worker->since_cpu_ns);
     if (poll(&ready, 1, 0) <= 0 && !late) {
         return false;
     }
     if (late && (ready.revents & POLLIN) == 0) {
         (void)kill(worker->pid, SIGKILL);
-    } else if (read_all(worker->result, record, sizeof *record) == sizeof *record) {
+    } else if (read_all_bytes(worker->result, record, sizeof *record) == sizeof *record) {
         worker->next = record->seed + 1;
         worker->since_ns = worker_get_time_ns();
         worker->since_cpu_ns = get_cpu_ns(worker->pid);
         return true;
     }
     *record = (struct generated_record){.seed = worker->next};
-    record_death(record, wait_for_process(worker->pid), late, worker->errors);
+    record_worker_death(record, wait_for_process(worker->pid), late, worker->errors);
     worker->next++;
     close_worker_pipes(worker);
     return true;
@@ -311,7 +312,7 @@ static size_t read_until_timeout(int file, pid_t pid, void *bytes, size_t count,
     size_t used = 0;
     while (used < count) {
         struct pollfd ready = {.fd = file, .events = POLLIN};
-        *late = takes_too_long(pid, start_ns, 0);
+        *late = is_scenario_overdue(pid, start_ns, 0);
         if (*late) {
             break;
         }
@@ -339,9 +340,9 @@ static bool fork_with_pipe(int *out, int *in, pid_t *pid, int errors)
     (void)fflush(NULL);
     *pid = fork();
     if (*pid == 0) {
-        isolate_enter_child();
+        isolate_init_in_child();
         (void)close(ends[0]);
-        isolate_enter_child();
+        isolate_init_in_child();
         redirect_errors(errors);
         *out = ends[1];
         return true;
@@ -370,7 +371,7 @@ void worker_check_scenario(const char *text, size_t bytes, struct generated_reco
     *record = (struct generated_record){.seed = 0};
     if (fork_with_pipe(&out, &in, &pid, errors)) {
         record_check_scenario(text, bytes, record);
-        (void)write_all(out, record, sizeof *record);
+        (void)write_all_bytes(out, record, sizeof *record);
         _exit(VERDICT_PASS);
     }
     if (pid < 0) {
@@ -382,7 +383,7 @@ void worker_check_scenario(const char *text, size_t bytes, struct generated_reco
         if (got == sizeof answer) {
             *record = answer;
         } else {
-            record_death(record, state, late, errors);
+            record_worker_death(record, state, late, errors);
         }
     }
     if (errors >= 0) {
@@ -399,8 +400,8 @@ struct explore_text worker_generate_scenario(struct arena *arena, uint64_t seed,
     bool late = false;
     struct explore_text text = {NULL, 0};
     if (fork_with_pipe(&out, &in, &pid, -1)) {
-        text = explore_generate(arena, seed, profile, NULL);
-        (void)write_all(out, text.text, text.bytes);
+        text = explore_generate_scenario(arena, seed, profile, NULL);
+        (void)write_all_bytes(out, text.text, text.bytes);
         _exit(VERDICT_PASS);
     }
     if (pid < 0) {

@@ -39,6 +39,6 @@ int guard_run_verb(const struct verb *verb, const struct options *options)
     const struct isolate_config config = {
         .count = 1, .opaque = &guarded, .work = run_verb, .done = report_crash};
     const int status = isolate_run_tasks(&config);
-    isolate_end_if_stopped();
+    isolate_exit_if_stop_signalled();
     return status;
 }

@@ -66,7 +66,7 @@ static _Noreturn void run_worker(struct pool *pool, struct task *task, int chann
 {
     const struct isolate_config *config = pool->config;
     static char line[65536];
-    stop_enter_worker(&task->shared->watch);
+    stop_init_in_worker(&task->shared->watch);
     (void)sigprocmask(SIG_SETMASK, mask, NULL);
     stop_handle_pending_signal();
     for (uint32_t i = 0; i < pool->size; i++) {
@@ -86,9 +86,9 @@ static _Noreturn void run_worker(struct pool *pool, struct task *task, int chann
     const bool written = fflush(stdout) == 0 && ferror(stdout) == 0;
     if (!written) {
         (void)fprintf(stderr, "ballonet: standard output cannot be written: %s\n", strerror(errno));
-        task->shared->status = status_get_worse(task->shared->status, VERDICT_TRACE);
+        task->shared->status = choose_worse_exit_status(task->shared->status, VERDICT_TRACE);
     }
-    isolate_end_if_stopped();
+    isolate_exit_if_stop_signalled();
     task->shared->returned = true;
     exit(0);
 }
@@ -122,7 +122,7 @@ static void task_free_resources(struct pool *pool, struct task *task)
 }
 
 /** Notes in the result why a task could not be started. */
-static void task_note_refusal(struct task *task, const char *what)
+static void task_record_start_failure(struct task *task, const char *what)
 {
     struct isolate_result *result = &task->result;
     result->end = ISOLATE_LIMIT;
@@ -139,16 +139,16 @@ static void task_start_worker(struct pool *pool, struct task *task)
     void *memory = mmap(NULL, get_shared_bytes(config), PROT_READ | PROT_WRITE,
                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) {
-        task_note_refusal(task, "memory");
+        task_record_start_failure(task, "memory");
         return;
     }
     task->shared = memory;
     if (config->capture && (task->output = tmpfile()) == NULL) {
-        task_note_refusal(task, "file");
+        task_record_start_failure(task, "file");
         return;
     }
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0) {
-        task_note_refusal(task, "socket");
+        task_record_start_failure(task, "socket");
         return;
     }
     const pid_t parent = getpid();
@@ -170,13 +170,13 @@ static void task_start_worker(struct pool *pool, struct task *task)
         task->process = process;
         task->deadline_ms =
             config->timeout_s > 0 ? get_time_ms() + config->timeout_s * UINT64_C(1000) : UINT64_MAX;
-        stop_replace_child(0, process);
+        stop_replace_child_pid(0, process);
         pool->running++;
     }
     (void)sigprocmask(SIG_SETMASK, &before, NULL);
     if (process < 0) {
         errno = failure;
-        task_note_refusal(task, "process");
+        task_record_start_failure(task, "process");
     }
 }
 
@@ -226,13 +226,13 @@ static void task_finish(struct pool *pool, struct task *task)
     do {
         waited = waitpid(task->process, &state, 0);
     } while (waited < 0 && errno == EINTR);
-    stop_replace_child(task->process, 0);
+    stop_replace_child_pid(task->process, 0);
     (void)close(task->channel);
     task->channel = -1;
     task->process = 0;
     pool->running--;
     if (waited < 0) {
-        task_note_refusal(task, "end");
+        task_record_start_failure(task, "end");
         return;
     }
     note_worker_end(task, state);
@@ -281,7 +281,7 @@ static void pool_report_finished(struct pool *pool)
             result->data = task->shared + 1;
         }
         result->output = task->output;
-        pool->status = status_get_worse(pool->status, result->status);
+        pool->status = choose_worse_exit_status(pool->status, result->status);
         if (!pool->enough && result->end != ISOLATE_STOPPED &&
             !pool->config->done(pool->config->opaque, result)) {
             pool->enough = true;
@@ -305,7 +305,7 @@ static int run_tasks_in_process(const struct isolate_config *config)
         struct isolate_result result = {.index = i, .data = shared + 1};
         result.status = config->work(config->opaque, i, &shared->watch, shared + 1);
         result.watch = shared->watch;
-        status = status_get_worse(status, result.status);
+        status = choose_worse_exit_status(status, result.status);
         more = config->done(config->opaque, &result);
     }
     free(shared);
@@ -347,12 +347,12 @@ int isolate_run_tasks(const struct isolate_config *config)
         }
     }
     free(pool.tasks);
-    return isolate_get_stop_signal() != 0 ? status_get_worse(pool.status, VERDICT_LIMIT)
+    return isolate_get_stop_signal() != 0 ? choose_worse_exit_status(pool.status, VERDICT_LIMIT)
                                           : pool.status;
 }
 
-void session_make_lost(struct session *session, const struct session_config *config,
-                       const struct isolate_result *result)
+void session_record_lost_worker(struct session *session, const struct session_config *config,
+                                const struct isolate_result *result)
 {
     session_fill_name(session, config);
     session->seed = result->watch.seed != 0 ? result->watch.seed : session->seed;

@@ -12,7 +12,7 @@
  *     static bool done(void *opaque, const struct isolate_result *result)
  *     {                                  // in the caller, once a task, in the order of their index
  *         if (result->end != ISOLATE_RETURNED) {   // else result->data is what the work left
- *             ... print result->text; session_make_lost() makes the usual line of it ...
+ *             ... print result->text; session_record_lost_worker() makes the usual line of it ...
  *         }
  *         isolate_print_output(result, stdout); // what the worker printed
  *         return true;                   // false: start no more
@@ -77,8 +77,8 @@ int isolate_run_tasks(const struct isolate_config *config);
  * Makes a session for a run whose worker died, so that it can be printed like other runs, and
  * removes the unfinished trace of the run. This session is not open and must not be closed.
  */
-void session_make_lost(struct session *session, const struct session_config *config,
-                       const struct isolate_result *result);
+void session_record_lost_worker(struct session *session, const struct session_config *config,
+                                const struct isolate_result *result);
 
 /** Prints the output of the worker. */
 void isolate_print_output(const struct isolate_result *result, FILE *out);
@@ -90,10 +90,10 @@ int isolate_get_stop_signal(void);
  * Call this in a process that was forked without isolate_run_tasks: signals and the death of its
  * parent end it at once.
  */
-void isolate_enter_child(void);
+void isolate_init_in_child(void);
 
 /** If a signal asked the command to end, ends the process by that signal. Call this after all tasks
  * are done. */
-void isolate_end_if_stopped(void);
+void isolate_exit_if_stop_signalled(void);
 
 #endif

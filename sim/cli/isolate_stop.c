@@ -81,7 +81,7 @@ int isolate_get_stop_signal(void)
     return stop_signal;
 }
 
-void isolate_end_if_stopped(void)
+void isolate_exit_if_stop_signalled(void)
 {
     const int number = stop_signal;
     if (number != 0) {
@@ -95,7 +95,7 @@ void isolate_end_if_stopped(void)
     }
 }
 
-void isolate_enter_child(void)
+void isolate_init_in_child(void)
 {
     for (size_t i = 0; i < sizeof stop_signals / sizeof stop_signals[0]; i++) {
         struct sigaction before;
@@ -109,7 +109,7 @@ void isolate_enter_child(void)
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 #endif
     if (stop_signal != 0) {
-        isolate_end_if_stopped();
+        isolate_exit_if_stop_signalled();
     }
 }
 
@@ -120,7 +120,7 @@ void stop_record_signal(int number)
     }
 }
 
-void stop_replace_child(pid_t old, pid_t process)
+void stop_replace_child_pid(pid_t old, pid_t process)
 {
     for (int i = 0; i < ISOLATE_JOBS_MAX; i++) {
         if (children[i] == old) {
@@ -132,7 +132,7 @@ void stop_replace_child(pid_t old, pid_t process)
 
 /* ---- In the worker ---- */
 
-void stop_enter_worker(struct world_watch *watch)
+void stop_init_in_worker(struct world_watch *watch)
 {
     is_worker = 1;
     for (int i = 0; i < ISOLATE_JOBS_MAX; i++) {

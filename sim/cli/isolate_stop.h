@@ -15,10 +15,10 @@ void stop_install_handlers(void);
 /** A child died of this signal. The command acts as if it had got the signal itself. */
 void stop_record_signal(int number);
 /** Replaces a child process in the list; 0 stands for no process. */
-void stop_replace_child(pid_t old, pid_t process);
+void stop_replace_child_pid(pid_t old, pid_t process);
 
 /** Makes this process a worker with the given run. Call this while signals are blocked. */
-void stop_enter_worker(struct world_watch *watch);
+void stop_init_in_worker(struct world_watch *watch);
 /** Handles a signal that came while signals were blocked. Call this after signals are unblocked. */
 void stop_handle_pending_signal(void);
 /** Ends this process when its parent closes its end of the channel, or dies. */

@@ -117,8 +117,8 @@ static bool parse_number(const char *text, uint64_t *value)
     return errno == 0 && end != text && *end == '\0' && text[0] != '-';
 }
 
-static int report_misuse(const char *verb, const char *what, const char *argument,
-                         const char *remedy)
+static int report_usage_error(const char *verb, const char *what, const char *argument,
+                              const char *remedy)
 {
     (void)fprintf(stderr, "ballonet %s: %s%s%s: %s\n", verb, what, argument[0] != '\0' ? " " : "",
                   argument, remedy);
@@ -129,8 +129,8 @@ static int parse_option_seeds(struct options *options, const char *value)
 {
     uint64_t number = 0;
     if (!parse_number(value, &number) || number == 0 || number > 1000000) {
-        return report_misuse(options->verb, "--seeds", value,
-                             "a number from 1 to 1000000 is needed");
+        return report_usage_error(options->verb, "--seeds", value,
+                                  "a number from 1 to 1000000 is needed");
     }
     options->seeds = (uint32_t)number;
     return 0;
@@ -139,8 +139,8 @@ static int parse_option_seeds(struct options *options, const char *value)
 static int parse_option_seed(struct options *options, const char *value)
 {
     if (!parse_number(value, &options->seed)) {
-        return report_misuse(options->verb, "--seed", value,
-                             "a number from 0 to 2^64 - 1 is needed");
+        return report_usage_error(options->verb, "--seed", value,
+                                  "a number from 0 to 2^64 - 1 is needed");
     }
     options->has_seed = true;
     return 0;
@@ -149,8 +149,8 @@ static int parse_option_seed(struct options *options, const char *value)
 static int parse_option_set(struct options *options, const char *value)
 {
     if (strchr(value, '=') == NULL || options->set_count == CLI_SETS_MAX) {
-        return report_misuse(options->verb, "--set", value,
-                             "KEY=VALUE is needed, at most 64 of them");
+        return report_usage_error(options->verb, "--set", value,
+                                  "KEY=VALUE is needed, at most 64 of them");
     }
     options->sets[options->set_count++].text = value;
     return 0;
@@ -174,8 +174,9 @@ static int parse_option_format(struct options *options, const char *value)
     const bool pages = strcmp(options->verb, "conformance") == 0;
     options->markdown = pages && strcmp(value, "markdown") == 0;
     if (!options->json && !options->markdown && strcmp(value, "text") != 0) {
-        return report_misuse(options->verb, "--format", value,
-                             pages ? "the format must be text, json or markdown" : "text or json");
+        return report_usage_error(options->verb, "--format", value,
+                                  pages ? "the format must be text, json or markdown"
+                                        : "text or json");
     }
     return 0;
 }
@@ -204,8 +205,8 @@ static int parse_option_generated(struct options *options, const char *value)
     if (length >= sizeof first || !parse_number(first, &options->generated_first) ||
         !parse_number(dots + 2, &options->generated_last) ||
         options->generated_first > options->generated_last) {
-        return report_misuse(options->verb, "--generated", value,
-                             "a range of seeds A..B is needed, where A is not above B");
+        return report_usage_error(options->verb, "--generated", value,
+                                  "a range of seeds A..B is needed, where A is not above B");
     }
     options->has_generated = true;
     return 0;
@@ -215,7 +216,7 @@ static int parse_option_jobs(struct options *options, const char *value)
 {
     uint64_t number = 0;
     if (!parse_number(value, &number) || number == 0 || number > 1024) {
-        return report_misuse(options->verb, "-j", value, "a number from 1 to 1024 is needed");
+        return report_usage_error(options->verb, "-j", value, "a number from 1 to 1024 is needed");
     }
     options->jobs = (uint32_t)number;
     return 0;
@@ -229,8 +230,8 @@ static int parse_option_for(struct options *options, const char *value)
     const uint64_t unit = strcmp(end, "s") == 0 ? 1 : strcmp(end, "min") == 0 ? 60 : 0;
     if (errno != 0 || end == value || value[0] == '-' || unit == 0 || number == 0 ||
         number > 1000000) {
-        return report_misuse(options->verb, "--for", value,
-                             "a time such as 60s or 15min is needed");
+        return report_usage_error(options->verb, "--for", value,
+                                  "a time such as 60s or 15min is needed");
     }
     options->for_ns = number * unit * UINT64_C(1000000000);
     return 0;
@@ -272,7 +273,7 @@ static int parse_valued_option(const struct verb *verb, struct options *options,
             return valued[i].take(options, argument + length + 1);
         }
         if (*at + 1 == argc) {
-            return report_misuse(verb->name, argument, "", "a value must follow");
+            return report_usage_error(verb->name, argument, "", "a value must follow");
         }
         return valued[i].take(options, argv[++*at]);
     }
@@ -306,42 +307,42 @@ static int parse_argument(const struct verb *verb, struct options *options, int 
         return taken;
     }
     if (argument[0] == '-' && argument[1] != '\0') {
-        return report_misuse(verb->name, "unknown option", argument, "see --help");
+        return report_usage_error(verb->name, "unknown option", argument, "see --help");
     }
     if (options->path_count == CLI_PATHS_MAX) {
-        return report_misuse(verb->name, "too many arguments", "", "name a folder instead");
+        return report_usage_error(verb->name, "too many arguments", "", "name a folder instead");
     }
     options->paths[options->path_count++] = argument;
     return 0;
 }
 
 /** Refuses arguments and options that the verb would ignore. */
-static int check_combination(const struct verb *verb, const struct options *options)
+static int check_option_combination(const struct verb *verb, const struct options *options)
 {
     static const unsigned file_options =
         OPTION_SEED | OPTION_SEEDS | OPTION_SET | OPTION_TRACE | OPTION_FORMAT | OPTION_VERBOSE;
     const char *path = options->path_count > 0 ? options->paths[0] : "";
     if (verb->usage[0] == '\0' && options->path_count > 0) {
-        return report_misuse(verb->name, "unexpected argument", path,
-                             "this verb takes no arguments");
+        return report_usage_error(verb->name, "unexpected argument", path,
+                                  "this verb takes no arguments");
     }
     if (options->has_generated && options->path_count > 0) {
-        return report_misuse(verb->name, "unexpected argument", path,
-                             "--generated and files cannot be used together");
+        return report_usage_error(verb->name, "unexpected argument", path,
+                                  "--generated and files cannot be used together");
     }
     if (options->has_generated && (options->given & file_options) != 0) {
-        return report_misuse(
+        return report_usage_error(
             verb->name, "--generated", "",
             "with --generated only -j, --for, --first, --output, --profile and --quiet are allowed");
     }
     if (!options->has_generated && (verb->allowed & OPTION_GENERATED) != 0 &&
         (options->given & (OPTION_GENERATED | OPTION_PROFILE)) != 0) {
-        return report_misuse(verb->name, "-j, --for, --first, --output, --profile", "",
-                             "these go with --generated A..B");
+        return report_usage_error(verb->name, "-j, --for, --first, --output, --profile", "",
+                                  "these go with --generated A..B");
     }
     if (options->path_count == 0 && !options->has_generated && verb->usage[0] != '\0' &&
         verb->usage[0] != '[') {
-        return report_misuse(verb->name, "nothing to do", "", verb->usage);
+        return report_usage_error(verb->name, "nothing to do", "", verb->usage);
     }
     return 0;
 }
@@ -414,7 +415,7 @@ int main(int argc, char **argv)
         print_help(verb);
         return check_written_output(0);
     }
-    const int refused = check_combination(verb, &options);
+    const int refused = check_option_combination(verb, &options);
     if (refused != 0) {
         return refused;
     }

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void print_builds(const struct trace *trace)
+static void print_build_versions(const struct trace *trace)
 {
     const char *recorded = trace_get_header(trace)->build;
     const uint32_t version = trace_get_version(trace);
@@ -25,7 +25,7 @@ static void print_builds(const struct trace *trace)
     }
 }
 
-static struct trace_trailer make_trailer(const struct world_result *result)
+static struct trace_trailer make_trace_trailer(const struct world_result *result)
 {
     return (struct trace_trailer){.events = result->events,
                                   .hash = result->hash,
@@ -86,24 +86,24 @@ static int replay_trace(struct trace *trace, const char *path, const struct opti
     int status = (int)session_open(&session, &config);
     if (status == VERDICT_PASS) {
         status = (int)session_run(&session);
-        const struct trace_trailer trailer = make_trailer(&session.result);
+        const struct trace_trailer trailer = make_trace_trailer(&session.result);
         trace_check_end(&check, &trailer);
         status = check.differs ? VERDICT_NONDETERMINISM : status;
         if (options->json) {
             print_replay_json(path, &check, &session, status);
         } else if (check.differs) {
             (void)printf("DIVERGED %s: %s\n", path, check.text);
-            print_builds(trace);
+            print_build_versions(trace);
         } else {
             (void)printf("REPRODUCED %s: %" PRIu64 " events, %" PRIu64 " choices\n", path,
                          session.result.events, trace_get_trailer(trace)->choices);
-            session_print_line(&session, stdout, "");
+            session_print_result_line(&session, stdout, "");
         }
     } else {
         status = VERDICT_TRACE; /* the scenario was valid when the trace was recorded */
     }
-    return status_get_worse(status, session_close(&session) == VERDICT_USAGE ? VERDICT_TRACE
-                                                                             : VERDICT_PASS);
+    return choose_worse_exit_status(
+        status, session_close(&session) == VERDICT_USAGE ? VERDICT_TRACE : VERDICT_PASS);
 }
 
 static int replay_file(const char *path, const struct options *options)
@@ -134,7 +134,7 @@ int run_verb_replay(const struct options *options)
 {
     int status = VERDICT_PASS;
     for (uint32_t i = 0; i < options->path_count; i++) {
-        status = status_get_worse(status, replay_file(options->paths[i], options));
+        status = choose_worse_exit_status(status, replay_file(options->paths[i], options));
     }
     return status;
 }

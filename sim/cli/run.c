@@ -18,7 +18,7 @@ static void print_run_result(const struct session *session, const struct options
         (void)printf("%s\n", session->scenario->title);
         world_print_account(session->world, stdout);
     }
-    session_print_line(session, stdout, "");
+    session_print_result_line(session, stdout, "");
 }
 
 /** The runs of the verb: each scenario under each seed. */
@@ -59,7 +59,8 @@ static int run_scenario_once(void *opaque, uint64_t index, struct world_watch *w
         }
     }
     const int closed = (int)session_close(&session);
-    return verdict == VERDICT_USAGE ? VERDICT_USAGE : status_get_worse((int)verdict, closed);
+    return verdict == VERDICT_USAGE ? VERDICT_USAGE
+                                    : choose_worse_exit_status((int)verdict, closed);
 }
 
 /** A run whose worker died is printed like any other run. */
@@ -69,14 +70,14 @@ static bool print_finished_run(void *opaque, const struct isolate_result *result
     if (result->end != ISOLATE_RETURNED) {
         const struct session_config config = make_run_config(runs, result->index, NULL);
         struct session session;
-        session_make_lost(&session, &config, result);
+        session_record_lost_worker(&session, &config, result);
         session_print_result(&session, runs->options->json);
     }
     return true;
 }
 
 /** An invalid file ends the command before anything runs; the errors of all files are reported. */
-static bool can_load_all(const struct options *options, const struct path_list *list)
+static bool can_load_all_scenarios(const struct options *options, const struct path_list *list)
 {
     bool good = true;
     for (size_t i = 0; i < list->count; i++) {
@@ -102,7 +103,7 @@ int run_verb_run(const struct options *options)
                       "ballonet run: --trace records a single run; name one scenario only\n");
         status = VERDICT_USAGE;
     }
-    if (status == VERDICT_PASS && list.count > 1 && !can_load_all(options, &list)) {
+    if (status == VERDICT_PASS && list.count > 1 && !can_load_all_scenarios(options, &list)) {
         status = VERDICT_USAGE;
     }
     if (status != VERDICT_USAGE) {

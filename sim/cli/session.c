@@ -14,7 +14,7 @@
 
 /* ---- The files that the scenario names ---- */
 
-static bool is_file_wanted(struct session *session, const char *name)
+static bool is_named_file_to_load(struct session *session, const char *name)
 {
     if (name[0] == '\0') {
         return false;
@@ -29,7 +29,7 @@ static bool is_file_wanted(struct session *session, const char *name)
 
 static bool load_named_file(struct session *session, const char *name)
 {
-    if (!is_file_wanted(session, name)) {
+    if (!is_named_file_to_load(session, name)) {
         return true;
     }
     if (session->file_count == SESSION_FILES_MAX) {
@@ -63,7 +63,7 @@ static bool load_named_files(struct session *session, struct place *place)
 }
 
 /** Takes the named files from a trace. */
-static bool take_files_from_trace(struct session *session, struct place *place)
+static bool copy_files_from_trace(struct session *session, struct place *place)
 {
     session->files = arena_alloc_zeroed(session->arena, SESSION_FILES_MAX * sizeof *session->files);
     if (session->config.files == NULL) {
@@ -75,7 +75,7 @@ static bool take_files_from_trace(struct session *session, struct place *place)
     return true;
 }
 
-static void free_files(struct session *session)
+static void free_loaded_files(struct session *session)
 {
     for (uint32_t i = 0; session->config.files == NULL && i < session->file_count; i++) {
         union {
@@ -108,7 +108,7 @@ static bool load_scenario(struct session *session, struct scenario_errors *error
     if (config->watch != NULL) {
         config->watch->seed = session->seed;
     }
-    if (take_files_from_trace(session, &place) &&
+    if (copy_files_from_trace(session, &place) &&
         world_can_start(session->scenario, session->arena, session->files, session->file_count,
                         &place, session->error, sizeof session->error)) {
         return true;
@@ -150,7 +150,7 @@ run_verdict session_open(struct session *session, const struct session_config *c
 /* ---- The trace beside the run ---- */
 
 /** Combines two observers of one run: the caller's and the trace's. */
-static void pass_stream_to_both(void *opaque, uint32_t stream, const char *name)
+static void pass_stream_to_both_observers(void *opaque, uint32_t stream, const char *name)
 {
     const struct session *session = opaque;
     for (int i = 0; i < 2; i++) {
@@ -160,7 +160,7 @@ static void pass_stream_to_both(void *opaque, uint32_t stream, const char *name)
     }
 }
 
-static void pass_choice_to_both(void *opaque, const struct choice_record *choice)
+static void pass_choice_to_both_observers(void *opaque, const struct choice_record *choice)
 {
     const struct session *session = opaque;
     for (int i = 0; i < 2; i++) {
@@ -170,7 +170,7 @@ static void pass_choice_to_both(void *opaque, const struct choice_record *choice
     }
 }
 
-static void pass_event_to_both(void *opaque, const struct engine_record *record)
+static void pass_event_to_both_observers(void *opaque, const struct engine_record *record)
 {
     const struct session *session = opaque;
     for (int i = 0; i < 2; i++) {
@@ -180,7 +180,7 @@ static void pass_event_to_both(void *opaque, const struct engine_record *record)
     }
 }
 
-static struct engine_observer get_observer(struct session *session)
+static struct engine_observer make_engine_observer(struct session *session)
 {
     if (session->writer == NULL) {
         return session->config.observer;
@@ -188,12 +188,12 @@ static struct engine_observer get_observer(struct session *session)
     session->observers[0] = session->config.observer;
     session->observers[1] = trace_writer_get_observer(session->writer);
     return (struct engine_observer){.opaque = session,
-                                    .stream = pass_stream_to_both,
-                                    .choice = pass_choice_to_both,
-                                    .event = pass_event_to_both};
+                                    .stream = pass_stream_to_both_observers,
+                                    .choice = pass_choice_to_both_observers,
+                                    .event = pass_event_to_both_observers};
 }
 
-static bool begin_trace(struct session *session)
+static bool begin_trace_recording(struct session *session)
 {
     struct trace_file files[SESSION_FILES_MAX];
     const char *sets[CLI_SETS_MAX];
@@ -220,7 +220,7 @@ static bool begin_trace(struct session *session)
 }
 
 /** If the trace could not be written, a run that passed gets status 6 (unusable). */
-static void end_trace(struct session *session)
+static void end_trace_recording(struct session *session)
 {
     struct world_result *result = &session->result;
     const struct trace_trailer trailer = {
@@ -238,7 +238,7 @@ static void end_trace(struct session *session)
 run_verdict session_run(struct session *session)
 {
     const struct session_config *config = &session->config;
-    if (config->trace != NULL && !begin_trace(session)) {
+    if (config->trace != NULL && !begin_trace_recording(session)) {
         (void)fprintf(stderr, "ballonet: %s\n", session->error);
         session->result.verdict = VERDICT_TRACE;
         return VERDICT_TRACE;
@@ -251,7 +251,7 @@ run_verdict session_run(struct session *session)
         .file_count = session->file_count,
         .oracles_off = config->oracles_off,
         .hash_off = config->hash_off,
-        .observer = get_observer(session),
+        .observer = make_engine_observer(session),
         .source = config->source,
         .log = config->log,
         .log_to = config->log_to,
@@ -271,7 +271,7 @@ run_verdict session_run(struct session *session)
         trace_writer_abandon(session->writer);
         session->writer = NULL;
     } else if (session->writer != NULL) {
-        end_trace(session);
+        end_trace_recording(session);
     }
     return session->result.verdict;
 }
@@ -281,7 +281,7 @@ run_verdict session_close(struct session *session)
     if (session->world != NULL) {
         world_destroy(session->world);
     }
-    free_files(session);
+    free_loaded_files(session);
     const bool loaded = session->scenario != NULL;
     if (loaded) {
         scenario_free(session->arena, session->scenario);
@@ -297,7 +297,7 @@ run_verdict session_close(struct session *session)
 
 /* ---- What is printed about a session ---- */
 
-void session_print_command(const struct session *session, FILE *out, print_text print)
+void session_print_repeat_command(const struct session *session, FILE *out, print_text print)
 {
     print(out, "ballonet run ");
     print_shell_word(out, print, session->config.path);
@@ -308,7 +308,7 @@ void session_print_command(const struct session *session, FILE *out, print_text 
     }
 }
 
-void session_print_line(const struct session *session, FILE *out, const char *prefix)
+void session_print_result_line(const struct session *session, FILE *out, const char *prefix)
 {
     const struct world_result *result = &session->result;
     char time[32];
@@ -316,7 +316,7 @@ void session_print_line(const struct session *session, FILE *out, const char *pr
     if (result->verdict != VERDICT_PASS) {
         (void)fprintf(out, "%s  event %" PRIu64 " at %s: %s\n%s  again: ", prefix, result->events,
                       time, result->text, prefix);
-        session_print_command(session, out, print_plain_text);
+        session_print_repeat_command(session, out, print_plain_text);
         (void)fputc('\n', out);
     }
     (void)fprintf(out, "%s%s %s seed=%" PRIu64 " events=%" PRIu64 " time=%s hash=%016" PRIx64 "\n",
@@ -340,7 +340,7 @@ void session_print_json(const struct session *session, FILE *out)
                   result->hash.time, result->hash.payload, result->hash.state, result->hash.draws);
     print_json_text(out, result->text);
     (void)fprintf(out, "\",\"command\":\"");
-    session_print_command(session, out, print_json_text);
+    session_print_repeat_command(session, out, print_json_text);
     (void)fputs("\"}\n", out);
 }
 
@@ -349,6 +349,6 @@ void session_print_result(const struct session *session, bool json)
     if (json) {
         session_print_json(session, stdout);
     } else {
-        session_print_line(session, stdout, "");
+        session_print_result_line(session, stdout, "");
     }
 }

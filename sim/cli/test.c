@@ -43,7 +43,8 @@ static struct session_config make_run_config(const struct suite *suite, uint64_t
     return config;
 }
 
-static int run_under_seed(void *opaque, uint64_t index, struct world_watch *watch, void *data)
+static int run_scenario_under_seed(void *opaque, uint64_t index, struct world_watch *watch,
+                                   void *data)
 {
     struct run_reason *reason = data;
     const struct session_config config = make_run_config(opaque, index, watch);
@@ -52,11 +53,11 @@ static int run_under_seed(void *opaque, uint64_t index, struct world_watch *watc
     if (status == VERDICT_PASS) {
         status = (int)session_run(&session);
         if (status != VERDICT_PASS && session.world != NULL) {
-            session_print_line(&session, stdout, "# ");
+            session_print_result_line(&session, stdout, "# ");
         }
     }
     reason->seed = session.seed;
-    status = status_get_worse(status, (int)session_close(&session));
+    status = choose_worse_exit_status(status, (int)session_close(&session));
     (void)snprintf(reason->text, sizeof reason->text, "%s",
                    status == VERDICT_USAGE ? "the scenario has errors" : session.result.text);
     return status;
@@ -89,8 +90,8 @@ static bool count_finished_run(void *opaque, const struct isolate_result *run)
     } else {
         const struct session_config config = make_run_config(suite, run->index, NULL);
         struct session session;
-        session_make_lost(&session, &config, run);
-        session_print_line(&session, stdout, "# ");
+        session_record_lost_worker(&session, &config, run);
+        session_print_result_line(&session, stdout, "# ");
         reason.seed = session.seed;
         (void)snprintf(reason.text, sizeof reason.text, "%s", session.result.text);
     }
@@ -98,7 +99,7 @@ static bool count_finished_run(void *opaque, const struct isolate_result *run)
         (void)snprintf(result->reason, sizeof result->reason, "seed %" PRIu64 ": %s", reason.seed,
                        reason.text);
     }
-    result->status = status_get_worse(result->status, run->status);
+    result->status = choose_worse_exit_status(result->status, run->status);
     if ((run->index + 1) % suite->seeds == 0) {
         print_tap_line(suite, at);
     }
@@ -167,8 +168,8 @@ static bool write_junit_file(const char *path, const struct test_result *results
 
 /* ---- The verb ---- */
 
-static int run_suite(const struct options *options, struct arena *arena,
-                     const struct path_list *list)
+static int run_test_suite(const struct options *options, struct arena *arena,
+                          const struct path_list *list)
 {
     struct test_result *results = arena_alloc_zeroed(arena, list->count * sizeof *results);
     struct suite suite = {.options = options,
@@ -178,7 +179,7 @@ static int run_suite(const struct options *options, struct arena *arena,
     const struct isolate_config config = {.count = (uint64_t)list->count * suite.seeds,
                                           .result_bytes = sizeof(struct run_reason),
                                           .opaque = &suite,
-                                          .work = run_under_seed,
+                                          .work = run_scenario_under_seed,
                                           .done = count_finished_run};
     (void)printf("TAP version 13\n1..%zu\n", list->count);
     int status = isolate_run_tasks(&config);
@@ -187,7 +188,7 @@ static int run_suite(const struct options *options, struct arena *arena,
         (void)printf("# %zu passed, %zu failed\n", list->count - failed, failed);
         if (options->junit != NULL &&
             !write_junit_file(options->junit, results, list->count, failed)) {
-            status = status_get_worse(status, VERDICT_TRACE);
+            status = choose_worse_exit_status(status, VERDICT_TRACE);
         }
     }
     arena_free(arena, results, list->count * sizeof *results);
@@ -202,8 +203,9 @@ int run_verb_test(const struct options *options)
     }
     struct arena *arena = arena_open(SESSION_FILL);
     struct path_list list = {.arena = arena};
-    const int status =
-        options_find_scenarios(&chosen, &list) ? run_suite(&chosen, arena, &list) : VERDICT_USAGE;
+    const int status = options_find_scenarios(&chosen, &list)
+                           ? run_test_suite(&chosen, arena, &list)
+                           : VERDICT_USAGE;
     paths_free(&list);
     (void)arena_close(arena);
     return status;

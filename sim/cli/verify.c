@@ -44,7 +44,7 @@ struct verification {
     const char *trace; /**< where the second runs write their traces */
 };
 
-static void record_event(void *opaque, const struct engine_record *record)
+static void record_event_of_first_run(void *opaque, const struct engine_record *record)
 {
     struct tape *tape = opaque;
     if (tape->count == tape->capacity) {
@@ -57,25 +57,26 @@ static void record_event(void *opaque, const struct engine_record *record)
     tape->records[tape->count++] = *record;
 }
 
-static bool are_records_equal(const struct engine_record *left, const struct engine_record *right)
+static bool are_event_records_equal(const struct engine_record *left,
+                                    const struct engine_record *right)
 {
     return left->time_ns == right->time_ns && left->number == right->number &&
            left->kind == right->kind && left->actor == right->actor && left->a == right->a &&
            left->digest == right->digest;
 }
 
-static void compare_event(void *opaque, const struct engine_record *record)
+static void compare_event_with_first_run(void *opaque, const struct engine_record *record)
 {
     struct tape *tape = opaque;
     if (!tape->differs &&
-        (tape->at >= tape->count || !are_records_equal(record, &tape->records[tape->at]))) {
+        (tape->at >= tape->count || !are_event_records_equal(record, &tape->records[tape->at]))) {
         tape->differs = true;
         tape->found = *record;
     }
     tape->at++;
 }
 
-static void print_record(const char *which, const struct engine_record *record)
+static void print_event_record(const char *which, const struct engine_record *record)
 {
     (void)printf("  %s: event %" PRIu32 " at %" PRIu64 " ns: %s of vm %" PRIu16 ", a %" PRIu64
                  ", digest %016" PRIx64 "\n",
@@ -83,22 +84,22 @@ static void print_record(const char *which, const struct engine_record *record)
                  record->actor, record->a, record->digest);
 }
 
-static void print_difference(const struct tape *tape)
+static void print_first_difference(const struct tape *tape)
 {
     if (tape->differs) {
         const size_t at = tape->found.number - 1;
         if (at < tape->count) {
-            print_record("first run ", &tape->records[at]);
+            print_event_record("first run ", &tape->records[at]);
         } else {
             (void)printf("  the first run ended before event %" PRIu32 "\n", tape->found.number);
         }
-        print_record("second run", &tape->found);
+        print_event_record("second run", &tape->found);
     } else if (tape->at < tape->count) {
-        print_record("only in the first run", &tape->records[tape->at]);
+        print_event_record("only in the first run", &tape->records[tape->at]);
     }
 }
 
-static void print_ingredients(const struct engine_hash *a, const struct engine_hash *b)
+static void print_hash_ingredients(const struct engine_hash *a, const struct engine_hash *b)
 {
     const struct {
         const char *name;
@@ -117,7 +118,7 @@ static void print_ingredients(const struct engine_hash *a, const struct engine_h
     }
 }
 
-static void print_verified(const struct verified *verified, bool same, bool json)
+static void print_verification_result(const struct verified *verified, bool same, bool json)
 {
     const struct world_result *first = &verified->first;
     if (!json) {
@@ -152,8 +153,8 @@ static struct session_config make_run_config(const struct verification *all, uin
 
 /** Makes one of the two runs; returns its verdict, or VERDICT_USAGE if the run could not be made.
  */
-static int run_one_of_two(const struct session_config *config, struct world_result *result,
-                          struct verified *verified)
+static int run_scenario_for_comparison(const struct session_config *config,
+                                       struct world_result *result, struct verified *verified)
 {
     struct session session;
     int status = (int)session_open(&session, config);
@@ -163,7 +164,7 @@ static int run_one_of_two(const struct session_config *config, struct world_resu
         verified->seed = session.seed;
         (void)snprintf(verified->name, sizeof verified->name, "%s", session.name);
     }
-    return status_get_worse(status, (int)session_close(&session));
+    return choose_worse_exit_status(status, (int)session_close(&session));
 }
 
 /** Compares two complete runs; returns the exit status. */
@@ -174,10 +175,10 @@ static int compare_both_runs(const struct options *options, const struct tape *t
                       verified->first.hash_word == verified->second.hash_word &&
                       verified->first.verdict == verified->second.verdict;
     if (!same && !options->json) {
-        print_difference(tape);
-        print_ingredients(&verified->first.hash, &verified->second.hash);
+        print_first_difference(tape);
+        print_hash_ingredients(&verified->first.hash, &verified->second.hash);
     }
-    print_verified(verified, same, options->json);
+    print_verification_result(verified, same, options->json);
     return same ? status : VERDICT_NONDETERMINISM;
 }
 
@@ -189,21 +190,22 @@ static int verify_scenario(void *opaque, uint64_t index, struct world_watch *wat
     struct verified verified = {.seed = 0};
     struct session_config config = make_run_config(all, index, watch);
     (void)data;
-    config.observer = (struct engine_observer){.opaque = &tape, .event = record_event};
-    int status = run_one_of_two(&config, &verified.first, &verified);
+    config.observer = (struct engine_observer){.opaque = &tape, .event = record_event_of_first_run};
+    int status = run_scenario_for_comparison(&config, &verified.first, &verified);
     FILE *sink = tmpfile();
     if (sink == NULL) {
         (void)fprintf(stderr,
                       "ballonet verify: cannot create a temporary file for the second run's log\n");
-        status = status_get_worse(status, VERDICT_TRACE);
+        status = choose_worse_exit_status(status, VERDICT_TRACE);
     } else if (status != VERDICT_USAGE && !watch->stop) {
         config.trace = all->trace;
         config.fill = 0x5A;
         config.log = LOG_ALL;
         config.log_to = sink;
-        config.observer = (struct engine_observer){.opaque = &tape, .event = compare_event};
-        const int second = run_one_of_two(&config, &verified.second, &verified);
-        status = status_get_worse(status, second);
+        config.observer =
+            (struct engine_observer){.opaque = &tape, .event = compare_event_with_first_run};
+        const int second = run_scenario_for_comparison(&config, &verified.second, &verified);
+        status = choose_worse_exit_status(status, second);
         if (second != VERDICT_USAGE && second != VERDICT_TRACE && !watch->stop) {
             status = compare_both_runs(all->options, &tape, &verified, status);
         } /* otherwise the run did not start, and the reason was printed */
@@ -223,7 +225,7 @@ static bool print_verified_run(void *opaque, const struct isolate_result *result
     struct session_config config = make_run_config(all, result->index, NULL);
     config.trace = all->trace;
     if (result->end != ISOLATE_RETURNED) {
-        session_make_lost(&session, &config, result);
+        session_record_lost_worker(&session, &config, result);
         session_print_result(&session, all->options->json);
     }
     return true;

@@ -27,7 +27,7 @@ static void check_request_epoch(struct watch *watch, const struct seen_buffer *b
                                 const struct bnt_balloon_response *response, uint32_t len)
 {
     const struct watch_extension *ours = &watch->extension;
-    const uint32_t epoch = bnt_le32_get(response->epoch);
+    const uint32_t epoch = bnt_le32_to_cpu(response->epoch);
     if (!has_negotiated_resets(watch)) {
         return;
     }
@@ -51,11 +51,11 @@ static bool is_deflate_verdict(uint8_t verdict)
 }
 
 /** The target, rounded up to a multiple of the driver's page. */
-static uint64_t round_target_up(const struct watch *watch,
-                                const struct bnt_balloon_response *response)
+static uint64_t round_target_up_to_driver_page(const struct watch *watch,
+                                               const struct bnt_balloon_response *response)
 {
     const uint64_t mask = (UINT64_C(1) << watch->config.page_order) - 1;
-    return (bnt_le32_get(response->num_pages) + mask) & ~mask;
+    return (bnt_le32_to_cpu(response->num_pages) + mask) & ~mask;
 }
 
 /** `before` is the number of PFNs that the device had before it answered this page. */
@@ -90,8 +90,8 @@ static void check_deflate_answer(struct watch *watch, uint8_t verdict, uint32_t 
                                  const struct seen_request *request)
 {
     struct watch_extension *ours = &watch->extension;
-    const bool must_tell = is_negotiated(watch, BNT_BALLOON_F_MUST_TELL_HOST);
-    const bool oom = is_negotiated(watch, BNT_BALLOON_F_DEFLATE_ON_OOM);
+    const bool must_tell = is_feature_negotiated(watch, BNT_BALLOON_F_MUST_TELL_HOST);
+    const bool oom = is_feature_negotiated(watch, BNT_BALLOON_F_DEFLATE_ON_OOM);
     if (!must_tell) {
         clause_require(watch, DEV, CLAUSE_BX_8, is_deflate_verdict(verdict),
                        "the device answers the deflate of PFN %" PRIu32
@@ -109,8 +109,8 @@ static void check_deflate_answer(struct watch *watch, uint8_t verdict, uint32_t 
 }
 
 /** Notes what the driver must do after this answer. */
-static void note_driver_duties(struct watch *watch, uint8_t verdict,
-                               const struct seen_request *request)
+static void record_driver_obligations(struct watch *watch, uint8_t verdict,
+                                      const struct seen_request *request)
 {
     struct watch_extension *ours = &watch->extension;
     if (verdict == BNT_VERDICT_NONE || verdict >= BNT_VERDICT_COUNT) {
@@ -144,11 +144,11 @@ static void check_request_verdicts(struct watch *watch, const struct seen_buffer
                                    const struct seen_request *request, uint32_t len)
 {
     struct bnt_balloon_response response = {0};
-    const size_t seen = seen_read_buffer(watch, buffer, true, 0, &response, sizeof response);
+    const size_t seen = watch_read_buffer_bytes(watch, buffer, true, 0, &response, sizeof response);
     if (seen < sizeof response && buffer->writable_bytes >= sizeof response) {
         return; /* the response is outside the memory that the watchers can read */
     }
-    const uint64_t target = round_target_up(watch, &response);
+    const uint64_t target = round_target_up_to_driver_page(watch, &response);
     check_request_epoch(watch, buffer, request, &response, len);
     bool known = true;
     uint64_t before = 0;
@@ -168,7 +168,7 @@ static void check_request_verdicts(struct watch *watch, const struct seen_buffer
             check_deflate_answer(watch, verdict, pfn, target, before, request);
         }
         check_locked_after_reset(watch, verdict, pfn);
-        note_driver_duties(watch, verdict, request);
+        record_driver_obligations(watch, verdict, request);
     }
     clause_require(watch, DEV, CLAUSE_BX_5, known && len == ANSWER_HEAD_BYTES + request->count,
                    "the device answers %" PRIu32 " PFNs by a response of %" PRIu32 " bytes",

@@ -24,9 +24,9 @@ void configuration_note_generation_read(struct watch *watch, uint32_t generation
 static uint64_t get_field_feature(const struct watch *watch, uint32_t offset)
 {
     for (uint32_t feature = 0; feature < BNT_BALLOON_FEATURE_COUNT; feature++) {
-        const struct bnt_balloon_row *row = bnt_balloon_feature_row(feature);
+        const struct bnt_balloon_row *row = bnt_balloon_find_feature_row(feature);
         if (offset >= row->config_first && offset - row->config_first < row->config_bytes) {
-            return bnt_balloon_feature_mask(feature, &watch->config.binding);
+            return bnt_balloon_get_feature_mask(feature, &watch->config.binding);
         }
     }
     return 0;

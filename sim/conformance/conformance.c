@@ -79,7 +79,7 @@ void conformance_init_vm(struct conformance *seen, uint32_t vm, const struct con
     reports_init(watch);
 }
 
-void conformance_mark_scripted(struct conformance *seen, uint32_t vm, unsigned who)
+void conformance_mark_party_scripted(struct conformance *seen, uint32_t vm, unsigned who)
 {
     if (seen == NULL) {
         return;
@@ -89,7 +89,7 @@ void conformance_mark_scripted(struct conformance *seen, uint32_t vm, unsigned w
     watch->scripted[CLAUSE_DEVICE] |= (who & CLAUSE_WHO_DEVICE) != 0;
 }
 
-void conformance_mark_trusted(struct conformance *seen, uint32_t vm)
+void conformance_mark_parties_unscripted(struct conformance *seen, uint32_t vm)
 {
     if (seen != NULL) {
         seen->vms[vm].scripted[CLAUSE_DRIVER] = false;

@@ -109,10 +109,10 @@ void conformance_init_vm(struct conformance *seen, uint32_t vm,
 
 /** From now on the script controls the parties in `who` (clause_who): their actions are counted
  * separately. */
-void conformance_mark_scripted(struct conformance *seen, uint32_t vm, unsigned who);
+void conformance_mark_party_scripted(struct conformance *seen, uint32_t vm, unsigned who);
 
 /** The script's faults are over: from now on no action is counted as scripted. */
-void conformance_mark_trusted(struct conformance *seen, uint32_t vm);
+void conformance_mark_parties_unscripted(struct conformance *seen, uint32_t vm);
 
 /* ---- Registers, as the driver accesses them ---- */
 

@@ -8,8 +8,8 @@
 
 /** Whether every page of a deflate has an unknown outcome. Such a deflate only settles whether the
  * device has the pages (VG-45). */
-static bool names_only_unknown_pages(struct watch *watch, const struct seen_buffer *buffer,
-                                     const struct seen_request *request)
+static bool has_only_pages_of_unknown_outcome(struct watch *watch, const struct seen_buffer *buffer,
+                                              const struct seen_request *request)
 {
     for (uint32_t i = 0; i < request->count; i++) {
         const uint32_t first = request_read_pfn(watch, buffer, request, i);
@@ -23,8 +23,8 @@ static bool names_only_unknown_pages(struct watch *watch, const struct seen_buff
     return request->count > 0;
 }
 
-void deflate_note_submitted(struct watch *watch, const struct seen_buffer *buffer,
-                            const struct seen_request *request)
+void deflate_note_submitted_request(struct watch *watch, const struct seen_buffer *buffer,
+                                    const struct seen_request *request)
 {
     const struct watch_target *target = &watch->target;
     const bool oom = (watch->features & BNT_BALLOON_F_DEFLATE_ON_OOM) != 0;
@@ -34,20 +34,21 @@ void deflate_note_submitted(struct watch *watch, const struct seen_buffer *buffe
     if (above) {
         clause_count_use(watch, DRV, CLAUSE_BD_5);
     }
-    if (!oom && target->num_pages_read && !names_only_unknown_pages(watch, buffer, request) &&
+    if (!oom && target->num_pages_read &&
+        !has_only_pages_of_unknown_outcome(watch, buffer, request) &&
         !moves_is_deflate_of_move(watch, buffer, request)) {
         clause_require(watch, DRV, CLAUSE_BD_7, above || watch->emptying,
                        "the driver deflates although the balloon has %" PRIu64
                        " PFNs and the target is %" PRIu32,
                        pages_count_ballooned(watch), target->num_pages_known);
-        clause_count_literal(watch, DRV, CLAUSE_BD_7, !at_most);
+        clause_count_literal_reading(watch, DRV, CLAUSE_BD_7, !at_most);
     }
     if (oom && !above && !watch->emptying) {
         clause_count_use(watch, DRV, CLAUSE_BD_8);
         target_note_oom_deflate(watch);
     }
     if (oom && at_most) {
-        clause_count_literal(watch, DRV, CLAUSE_BD_8, true);
+        clause_count_literal_reading(watch, DRV, CLAUSE_BD_8, true);
     }
     clause_count_use(watch, DRV, CLAUSE_BD_9);
     watch->pages.answered[false].count = 0;
@@ -61,7 +62,7 @@ void deflate_note_submitted(struct watch *watch, const struct seen_buffer *buffe
                            " before the inflate of that PFN was completed",
                            first + k);
             if (place == PAGE_BALLOON) {
-                page_set_place(watch, state, PAGE_DEFLATING);
+                page_set_page_place(watch, state, PAGE_DEFLATING);
             }
         }
     }
@@ -74,7 +75,7 @@ static bool is_released_verdict(uint8_t verdict)
 }
 
 /** If the device released only some PFNs of a page, the whole page stays ballooned (BX-7). */
-static void keep_whole_page_ballooned(struct watch *watch, uint64_t pfn)
+static void mark_whole_page_ballooned(struct watch *watch, uint64_t pfn)
 {
     const uint64_t span = UINT64_C(1) << watch->config.page_order;
     const uint64_t first = pfn & ~(span - 1);
@@ -86,7 +87,7 @@ static void keep_whole_page_ballooned(struct watch *watch, uint64_t pfn)
     for (uint64_t k = 0; stays && k < span; k++) {
         uint8_t *state = page_find_state(watch, first + k);
         if (state != NULL && (*state & PAGE_PLACE) == PAGE_TAKEN) {
-            page_set_place(watch, state, PAGE_BALLOON);
+            page_set_page_place(watch, state, PAGE_BALLOON);
             *state = (uint8_t)(*state | PAGE_UNKNOWN);
         }
     }
@@ -107,8 +108,8 @@ void deflate_note_answer(struct watch *watch, const struct seen_buffer *buffer,
             uint8_t *state = page_find_state(watch, (uint64_t)first + k);
             if (state != NULL && (*state & PAGE_PLACE) == PAGE_DEFLATING) {
                 answers_add_pfn(&pages->answered[false], first + k);
-                page_set_place(watch, state,
-                               is_released_verdict(verdict) ? PAGE_TAKEN : PAGE_BALLOON);
+                page_set_page_place(watch, state,
+                                    is_released_verdict(verdict) ? PAGE_TAKEN : PAGE_BALLOON);
                 *state = (uint8_t)(*state & ~PAGE_UNKNOWN);
                 *state =
                     (uint8_t)(*state | (verdict == BNT_VERDICT_NOT_LOCKED ? PAGE_NOT_LOCKED : 0));
@@ -116,7 +117,7 @@ void deflate_note_answer(struct watch *watch, const struct seen_buffer *buffer,
         }
     }
     for (uint32_t i = 0; request->verdicts && !request->huge && i < request->count; i++) {
-        keep_whole_page_ballooned(watch, request_read_pfn(watch, buffer, request, i));
+        mark_whole_page_ballooned(watch, request_read_pfn(watch, buffer, request, i));
     }
     target_note_balloon_change(watch, request->count > 0);
 }

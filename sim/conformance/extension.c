@@ -11,7 +11,7 @@
 
 static void check_request_layout(struct watch *watch, const struct seen_request *request)
 {
-    const bool huge = is_negotiated(watch, watch->config.binding.huge_pages);
+    const bool huge = is_feature_negotiated(watch, watch->config.binding.huge_pages);
     clause_require(watch, DRV, CLAUSE_BX_4, request->room >= ANSWER_HEAD_BYTES + request->count,
                    "the driver provides only %" PRIu32 " bytes for the response to %" PRIu32
                    " PFNs",
@@ -130,7 +130,7 @@ static void check_raised_epoch(struct watch *watch, uint32_t epoch)
     if (ours->unseen_accepted) {
         clause_count_use(watch, DRV, CLAUSE_BX_19);
     }
-    if (watch->live && (watch->pages.in[PAGE_BALLOON] > 0 || pages_count_held(watch) > 0)) {
+    if (watch->live && (watch->pages.in[PAGE_BALLOON] > 0 || pages_count_held_refused(watch) > 0)) {
         clause_count_use(watch, DRV, CLAUSE_BX_17);
     }
     ours->releasing = true;
@@ -187,7 +187,7 @@ static void check_acknowledged_epoch(struct watch *watch, uint32_t epoch)
         clause_require(watch, DRV, CLAUSE_BX_18, epoch != ours->epoch_acked,
                        "the driver acknowledges epoch %" PRIu32 " twice", epoch);
         const uint64_t left = watch->pages.in[PAGE_BALLOON] + watch->pages.in[PAGE_INFLATING] +
-                              watch->pages.in[PAGE_DEFLATING] + pages_count_held(watch);
+                              watch->pages.in[PAGE_DEFLATING] + pages_count_held_refused(watch);
         clause_require(watch, DRV, CLAUSE_BX_11, left == 0,
                        "the driver acknowledges epoch %" PRIu32 " while %" PRIu64
                        " PFNs are still ballooned",
@@ -218,7 +218,7 @@ static void observe_config_write(struct watch *watch, uint32_t offset, const voi
         }
         const uint64_t most = watch->pages.in[PAGE_BALLOON] + watch->pages.in[PAGE_INFLATING] +
                               watch->pages.in[PAGE_DEFLATING];
-        if (pages_count_held(watch) > 0) {
+        if (pages_count_held_refused(watch) > 0) {
             clause_require(watch, DRV, CLAUSE_BX_15, value <= most,
                            "the driver writes actual = %" PRIu32
                            " although the balloon has %" PRIu64 " PFNs",
@@ -236,7 +236,7 @@ static void observe_driver_ok(struct watch *watch)
         clause_require(watch, DRV, CLAUSE_BX_11, ours->acked,
                        "the driver sets DRIVER_OK before it acknowledged the epoch");
     }
-    if (is_negotiated(watch, watch->config.binding.guest_limit)) {
+    if (is_feature_negotiated(watch, watch->config.binding.guest_limit)) {
         clause_require(watch, DRV, CLAUSE_BX_28, ours->limit_written,
                        "the driver sets DRIVER_OK before it wrote guest_limit");
     }
@@ -271,13 +271,13 @@ static void observe_reset(struct watch *watch)
 /** At the end of a quiet run the driver must hold no refused page if the target is reached. */
 static void observe_run_end(struct watch *watch, bool quiet)
 {
-    if (quiet && watch->live && !watch->given_up && pages_count_held(watch) > 0 &&
+    if (quiet && watch->live && !watch->given_up && pages_count_held_refused(watch) > 0 &&
         watch->pages.in[PAGE_INFLATING] + watch->pages.in[PAGE_DEFLATING] == 0 &&
         watch->pages.in[PAGE_BALLOON] == watch->target.num_pages) {
         clause_count_violation(watch, DRV, CLAUSE_BX_12,
                                "the driver still holds %" PRIu64
                                " refused PFNs although the target is reached",
-                               pages_count_held(watch));
+                               pages_count_held_refused(watch));
     }
 }
 

@@ -48,7 +48,7 @@ void hints_free_state(struct watch *watch)
     watch->hints.pages = NULL;
 }
 
-static void forget_hints(struct watch *watch)
+static void clear_hints(struct watch *watch)
 {
     struct watch_hints *hints = &watch->hints;
     uint32_t *pages = hints->pages;
@@ -60,7 +60,7 @@ static void forget_hints(struct watch *watch)
 
 /* ---- What the device shows ---- */
 
-static bool is_id_open(const struct watch_hints *hints, uint32_t id)
+static bool is_hint_id_open(const struct watch_hints *hints, uint32_t id)
 {
     for (uint32_t i = 0; i < hints->open_count; i++) {
         if (hints->open[i] == id) {
@@ -77,7 +77,7 @@ static void observe_hint_command(struct watch *watch, uint32_t command)
         return;
     }
     if (command >= BNT_BALLOON_HINT_ID_FIRST) {
-        clause_require(watch, CLAUSE_DEVICE, CLAUSE_BV_7, !is_id_open(hints, command),
+        clause_require(watch, CLAUSE_DEVICE, CLAUSE_BV_7, !is_hint_id_open(hints, command),
                        "the device shows command id %" PRIu32
                        " again before the driver sent a STOP buffer",
                        command);
@@ -133,7 +133,7 @@ static void observe_discard(struct watch *watch, uint64_t first_pfn, uint64_t pf
 
 /* ---- What the driver reads and sends ---- */
 
-static void check_id_answered(struct watch *watch)
+static void check_hint_id_answered(struct watch *watch)
 {
     const struct watch_hints *hints = &watch->hints;
     if (hints->read >= BNT_BALLOON_HINT_ID_FIRST && hints->sent != hints->read &&
@@ -163,11 +163,12 @@ static void observe_config_read(struct watch *watch, uint32_t offset, const void
     }
     const uint8_t *at = data;
     const bnt_le32 wire = {{at[0], at[1], at[2], at[3]}};
-    const uint32_t command = bnt_le32_get(wire); /* configuration space is always little-endian */
+    const uint32_t command =
+        bnt_le32_to_cpu(wire); /* configuration space is always little-endian */
     if (command == hints->read) {
         return;
     }
-    check_id_answered(watch);
+    check_hint_id_answered(watch);
     if (hints->read == DONE) {
         check_hints_released(watch, false);
     }
@@ -175,7 +176,7 @@ static void observe_config_read(struct watch *watch, uint32_t offset, const void
     hints->read_ns = watch_get_time_ns(watch);
 }
 
-static void check_sent_command(struct watch *watch, uint32_t command)
+static void check_sent_hint_command(struct watch *watch, uint32_t command)
 {
     struct watch_hints *hints = &watch->hints;
     if (command == STOP) {
@@ -204,7 +205,7 @@ static void check_sent_command(struct watch *watch, uint32_t command)
     hints->running = true;
 }
 
-static void check_sent_block(struct watch *watch, uint64_t first_pfn, uint64_t pfns)
+static void check_sent_hint_block(struct watch *watch, uint64_t first_pfn, uint64_t pfns)
 {
     struct watch_hints *hints = &watch->hints;
     clause_require(watch, CLAUSE_DRIVER, CLAUSE_BD_25, hints->running,
@@ -238,14 +239,14 @@ static void observe_buffer_submitted(struct watch *watch, const struct seen_queu
                        "the driver sends an output buffer of %" PRIu64
                        " bytes instead of 4 on the hint queue",
                        buffer->readable_bytes);
-        if (seen_read_buffer(watch, buffer, false, 0, raw, sizeof raw) == sizeof raw) {
-            check_sent_command(watch, seen_read_u32(watch, raw));
+        if (watch_read_buffer_bytes(watch, buffer, false, 0, raw, sizeof raw) == sizeof raw) {
+            check_sent_hint_command(watch, watch_read_ring_u32(watch, raw));
         }
     }
-    const struct bnt_vq_seg *segs = seen_get_segments(buffer);
+    const struct bnt_vq_seg *segs = watch_get_buffer_segments(buffer);
     for (uint32_t i = 0; i < buffer->writable_count; i++) {
         const struct bnt_vq_seg *seg = &segs[buffer->readable_count + i];
-        check_sent_block(watch, seg->gpa >> BNT_PFN_SHIFT, seg->bytes >> BNT_PFN_SHIFT);
+        check_sent_hint_block(watch, seg->gpa >> BNT_PFN_SHIFT, seg->bytes >> BNT_PFN_SHIFT);
     }
 }
 
@@ -253,7 +254,7 @@ static void observe_buffer_submitted(struct watch *watch, const struct seen_queu
  * inflate queue first, it cannot use the hint. */
 static bool has_ballooned_page(struct watch *watch, const struct seen_buffer *buffer)
 {
-    const struct bnt_vq_seg *segs = seen_get_segments(buffer);
+    const struct bnt_vq_seg *segs = watch_get_buffer_segments(buffer);
     for (uint32_t i = 0; i < buffer->writable_count; i++) {
         const struct bnt_vq_seg *seg = &segs[buffer->readable_count + i];
         for (uint64_t at = 0; at < seg->bytes; at += BNT_PFN_BYTES) {
@@ -292,17 +293,17 @@ static void observe_buffer_used(struct watch *watch, const struct seen_queue *qu
         }
         return;
     }
-    if (seen_read_buffer(watch, buffer, false, 0, raw, sizeof raw) != sizeof raw) {
+    if (watch_read_buffer_bytes(watch, buffer, false, 0, raw, sizeof raw) != sizeof raw) {
         return;
     }
-    const uint32_t command = seen_read_u32(watch, raw);
+    const uint32_t command = watch_read_ring_u32(watch, raw);
     if (command != STOP) {
         hints->begun = command;
         return;
     }
     /* Command ids up to the last id that the driver began may be used again. */
     uint32_t kept = 0;
-    bool later = !is_id_open(hints, hints->begun);
+    bool later = !is_hint_id_open(hints, hints->begun);
     for (uint32_t i = 0; i < hints->open_count; i++) {
         if (later) {
             hints->open[kept++] = hints->open[i];
@@ -343,7 +344,7 @@ static void observe_run_end(struct watch *watch, bool quiet)
     if (!quiet || !watch->live || watch->given_up || is_device_paused(watch)) {
         return;
     }
-    check_id_answered(watch);
+    check_hint_id_answered(watch);
     check_hints_released(watch, true);
     if (watch->hints.running && watch->hints.read != watch->hints.sent) {
         clause_count_violation(watch, CLAUSE_DRIVER, CLAUSE_BD_29,
@@ -353,7 +354,7 @@ static void observe_run_end(struct watch *watch, bool quiet)
 }
 
 const struct watcher watch_hints_watcher = {
-    .reset = forget_hints,
+    .reset = clear_hints,
     .config_read = observe_config_read,
     .submitted = observe_buffer_submitted,
     .used = observe_buffer_used,

@@ -6,8 +6,8 @@
 
 #include <inttypes.h>
 
-void inflate_note_submitted(struct watch *watch, const struct seen_buffer *buffer,
-                            const struct seen_request *request)
+void inflate_note_submitted_request(struct watch *watch, const struct seen_buffer *buffer,
+                                    const struct seen_request *request)
 {
     const struct watch_target *target = &watch->target;
     if (target->num_pages_known > pages_count_ballooned(watch)) {
@@ -16,7 +16,7 @@ void inflate_note_submitted(struct watch *watch, const struct seen_buffer *buffe
     if (target->num_pages_known >= pages_count_ballooned(watch)) {
         clause_count_use(watch, DRV, CLAUSE_BD_6);
     }
-    target_note_effort(watch, false);
+    target_note_driver_effort(watch, false);
     watch->pages.answered[true].count = 0;
     for (uint32_t i = 0; i < request->count; i++) {
         const uint32_t first = request_read_pfn(watch, buffer, request, i);
@@ -29,7 +29,7 @@ void inflate_note_submitted(struct watch *watch, const struct seen_buffer *buffe
                                        first + k);
             }
             if (state != NULL && place != PAGE_BALLOON && place != PAGE_DEFLATING) {
-                page_set_place(watch, state, PAGE_INFLATING);
+                page_set_page_place(watch, state, PAGE_INFLATING);
                 const unsigned kept = *state & (PAGE_PLACE | PAGE_BEFORE);
                 *state = (uint8_t)kept;
             }
@@ -38,7 +38,7 @@ void inflate_note_submitted(struct watch *watch, const struct seen_buffer *buffe
 }
 
 /** Chooses the place of a page after this verdict on its inflate. */
-static unsigned choose_place_after_answer(uint8_t verdict)
+static unsigned choose_page_place_after_answer(uint8_t verdict)
 {
     switch (verdict) {
     case BNT_VERDICT_PINNED:
@@ -69,22 +69,23 @@ static void mark_mixed_verdicts(struct watch *watch, uint64_t pfn)
     for (uint64_t k = 0; k < span; k++) {
         uint8_t *state = page_find_state(watch, first + k);
         if (state != NULL) {
-            page_set_place(watch, state, PAGE_BALLOON);
+            page_set_page_place(watch, state, PAGE_BALLOON);
             *state = (uint8_t)(*state | PAGE_UNKNOWN);
         }
     }
 }
 
-static void settle_inflated_page(struct watch *watch, const struct seen_buffer *buffer,
-                                 const struct seen_request *request, uint32_t len, uint32_t entry)
+static void update_inflated_page_after_answer(struct watch *watch, const struct seen_buffer *buffer,
+                                              const struct seen_request *request, uint32_t len,
+                                              uint32_t entry)
 {
     const uint32_t span = UINT32_C(1) << watch->config.page_order;
     const uint8_t first = request_read_verdict(watch, buffer, request, len, entry);
     bool mixed = false;
     for (uint32_t k = 1; k < span && entry + k < request->count; k++) {
         const uint8_t other = request_read_verdict(watch, buffer, request, len, entry + k);
-        mixed = mixed || (choose_place_after_answer(other) == PAGE_BALLOON) !=
-                             (choose_place_after_answer(first) == PAGE_BALLOON);
+        mixed = mixed || (choose_page_place_after_answer(other) == PAGE_BALLOON) !=
+                             (choose_page_place_after_answer(first) == PAGE_BALLOON);
     }
     if (mixed) {
         clause_count_use(watch, DRV, CLAUSE_BX_7);
@@ -103,13 +104,13 @@ void inflate_note_answer(struct watch *watch, const struct seen_buffer *buffer,
     for (uint32_t i = 0; i < request->count; i++) {
         const uint32_t first = request_read_pfn(watch, buffer, request, i);
         const uint8_t verdict = request_read_verdict(watch, buffer, request, len, i);
-        const unsigned answer = choose_place_after_answer(verdict);
+        const unsigned answer = choose_page_place_after_answer(verdict);
         const unsigned place = answer == PAGE_HELD && request->huge ? PAGE_HELD_PART : answer;
         refused = refused || place != PAGE_BALLOON;
         for (uint32_t k = 0; k < request->span; k++) {
             uint8_t *state = page_find_state(watch, (uint64_t)first + k);
             if (state != NULL && (*state & PAGE_PLACE) == PAGE_INFLATING) {
-                page_set_place(watch, state, place);
+                page_set_page_place(watch, state, place);
                 *state = (uint8_t)(*state | (is_known_verdict(verdict) ? 0 : PAGE_UNKNOWN));
                 answers_add_pfn(&pages->answered[true], first + k);
             }
@@ -118,10 +119,10 @@ void inflate_note_answer(struct watch *watch, const struct seen_buffer *buffer,
     const uint32_t span = UINT32_C(1) << watch->config.page_order;
     for (uint32_t i = 0; request->verdicts && !request->huge && span > 1 && i < request->count;
          i += span) {
-        settle_inflated_page(watch, buffer, request, len, i);
+        update_inflated_page_after_answer(watch, buffer, request, len, i);
     }
     target_note_balloon_change(watch, pages_count_ballooned(watch) != before);
-    target_note_effort(watch, refused);
+    target_note_driver_effort(watch, refused);
 }
 
 void inflate_withdraw_answer(struct watch *watch, const struct seen_queue *queue,
@@ -136,7 +137,7 @@ void inflate_withdraw_answer(struct watch *watch, const struct seen_queue *queue
         for (uint32_t k = 0; k < request.span; k++) {
             uint8_t *state = page_find_state(watch, (uint64_t)first + k);
             if (state != NULL && (*state & PAGE_PLACE) != PAGE_OWN) {
-                page_set_place(watch, state, PAGE_INFLATING);
+                page_set_page_place(watch, state, PAGE_INFLATING);
             }
         }
     }

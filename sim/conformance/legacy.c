@@ -36,7 +36,7 @@ static void observe_driver_ok(struct watch *watch)
 }
 
 /** Whether a value is a possible number of PFNs only in the other byte order. */
-static bool is_sane_only_swapped(const struct watch *watch, uint32_t value)
+static bool is_pfn_count_valid_only_byte_swapped(const struct watch *watch, uint32_t value)
 {
     return value > watch->config.pfns && __builtin_bswap32(value) <= watch->config.pfns;
 }
@@ -46,7 +46,8 @@ static void observe_config_read(struct watch *watch, uint32_t offset, const void
 {
     if (watch->legacy && offset == BNT_BALLOON_CONFIG_NUM_PAGES && bytes == 4 &&
         read_le32(data) != 0) {
-        clause_require(watch, DEV, CLAUSE_BL_3, !is_sane_only_swapped(watch, read_le32(data)),
+        clause_require(watch, DEV, CLAUSE_BL_3,
+                       !is_pfn_count_valid_only_byte_swapped(watch, read_le32(data)),
                        "the device shows num_pages 0x%" PRIx32 ", which is in the wrong byte order",
                        read_le32(data));
     }
@@ -63,7 +64,8 @@ static void observe_config_write(struct watch *watch, uint32_t offset, const voi
     clause_require(watch, DRV, CLAUSE_BL_5, bytes == 4,
                    "the driver writes %" PRIu32 " bytes of actual", bytes);
     if (bytes == 4 && read_le32(data) != 0) {
-        clause_require(watch, DRV, CLAUSE_BL_3, !is_sane_only_swapped(watch, read_le32(data)),
+        clause_require(watch, DRV, CLAUSE_BL_3,
+                       !is_pfn_count_valid_only_byte_swapped(watch, read_le32(data)),
                        "the driver writes actual 0x%" PRIx32 ", which is in the wrong byte order",
                        read_le32(data));
     }
@@ -80,8 +82,8 @@ static void check_statistics_tags(struct watch *watch, const struct seen_buffer 
     bool known = true;
     for (uint64_t at = 0; at + STAT_BYTES <= buffer->readable_bytes; at += STAT_BYTES) {
         uint8_t tag[2];
-        if (seen_read_buffer(watch, buffer, false, at, tag, sizeof tag) == sizeof tag) {
-            known = known && is_known_tag(seen_read_u16(watch, tag));
+        if (watch_read_buffer_bytes(watch, buffer, false, at, tag, sizeof tag) == sizeof tag) {
+            known = known && is_known_tag(watch_read_ring_u16(watch, tag));
         }
     }
     clause_require(watch, DRV, CLAUSE_BL_7, known,

@@ -12,8 +12,8 @@ static bool is_pfn_of_page(const struct watch *watch, uint64_t page, uint64_t pf
 }
 
 /** Whether all PFNs of a request belong to one given page. */
-static bool names_only_page(const struct watch *watch, const struct seen_buffer *buffer,
-                            const struct seen_request *request, uint64_t page)
+static bool has_only_pfns_of_page(const struct watch *watch, const struct seen_buffer *buffer,
+                                  const struct seen_request *request, uint64_t page)
 {
     for (uint32_t i = 0; i < request->count; i++) {
         if (!is_pfn_of_page(watch, page, request_read_pfn(watch, buffer, request, i))) {
@@ -26,13 +26,13 @@ static bool names_only_page(const struct watch *watch, const struct seen_buffer 
 bool moves_is_inflate_of_move(const struct watch *watch, const struct seen_buffer *buffer,
                               const struct seen_request *request)
 {
-    return watch->moves.on && names_only_page(watch, buffer, request, watch->moves.to);
+    return watch->moves.on && has_only_pfns_of_page(watch, buffer, request, watch->moves.to);
 }
 
 bool moves_is_deflate_of_move(struct watch *watch, const struct seen_buffer *buffer,
                               const struct seen_request *request)
 {
-    if (!watch->moves.on || !names_only_page(watch, buffer, request, watch->moves.from)) {
+    if (!watch->moves.on || !has_only_pfns_of_page(watch, buffer, request, watch->moves.from)) {
         return false;
     }
     for (uint64_t k = 0; k < UINT64_C(1) << watch->config.page_order; k++) {
@@ -52,13 +52,13 @@ static void observe_pages_freed(struct watch *watch, const uint64_t *pages, uint
     }
 }
 
-static void forget_move(struct watch *watch)
+static void clear_page_move(struct watch *watch)
 {
     watch->moves.on = false;
 }
 
 const struct watcher watch_moves_watcher = {
-    .reset = forget_move,
-    .guest_new = forget_move,
+    .reset = clear_page_move,
+    .guest_new = clear_page_move,
     .pages_given = observe_pages_freed,
 };

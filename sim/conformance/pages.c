@@ -15,9 +15,9 @@ static void observe_buffer_submitted(struct watch *watch, const struct seen_queu
         return;
     }
     if (request.inflate) {
-        inflate_note_submitted(watch, buffer, &request);
+        inflate_note_submitted_request(watch, buffer, &request);
     } else {
-        deflate_note_submitted(watch, buffer, &request);
+        deflate_note_submitted_request(watch, buffer, &request);
     }
 }
 
@@ -45,9 +45,9 @@ static void observe_answer_withdrawn(struct watch *watch, const struct seen_queu
  * ballooned. */
 static void observe_queue_reset(struct watch *watch, uint16_t queue)
 {
-    const uint16_t role = seen_find_role(watch, queue);
+    const uint16_t role = watch_find_queue_role(watch, queue);
     if (role == BNT_BALLOON_QUEUE_INFLATE || role == BNT_BALLOON_QUEUE_DEFLATE) {
-        answers_mark_unknown(watch, role == BNT_BALLOON_QUEUE_INFLATE);
+        answers_mark_outcome_unknown(watch, role == BNT_BALLOON_QUEUE_INFLATE);
     }
     const unsigned unknown = role == BNT_BALLOON_QUEUE_INFLATE   ? PAGE_INFLATING
                              : role == BNT_BALLOON_QUEUE_DEFLATE ? PAGE_DEFLATING
@@ -55,7 +55,7 @@ static void observe_queue_reset(struct watch *watch, uint16_t queue)
     for (uint64_t i = 0; i < watch->config.pfns && unknown != PAGE_PLACES; i++) {
         uint8_t *state = page_find_state(watch, watch->config.first_pfn + i);
         if (state != NULL && (*state & PAGE_PLACE) == unknown) {
-            page_set_place(watch, state, PAGE_BALLOON);
+            page_set_page_place(watch, state, PAGE_BALLOON);
             *state = (uint8_t)(*state | PAGE_UNKNOWN);
         }
     }
@@ -70,7 +70,7 @@ static void observe_pages_allocated(struct watch *watch, const uint64_t *taken, 
         for (uint64_t k = 0; k < span; k++) {
             uint8_t *state = page_find_state(watch, taken[i] + k);
             if (state != NULL && (*state & PAGE_PLACE) == PAGE_OWN) {
-                page_set_place(watch, state, PAGE_TAKEN);
+                page_set_page_place(watch, state, PAGE_TAKEN);
             }
         }
     }
@@ -130,7 +130,7 @@ static void observe_pages_freed(struct watch *watch, const uint64_t *given, uint
             uint8_t *state = page_find_state(watch, given[i] + k);
             if (state != NULL) {
                 check_freed_pfn(watch, given[i] + k, *state);
-                page_set_place(watch, state, PAGE_OWN);
+                page_set_page_place(watch, state, PAGE_OWN);
                 *state = PAGE_OWN;
             }
         }
@@ -163,7 +163,7 @@ static void observe_kernel_replaced(struct watch *watch)
 {
     struct watch_pages *pages = &watch->pages;
     for (uint64_t i = 0; pages->in[PAGE_OWN] < watch->config.pfns; i++) {
-        page_set_place(watch, &pages->state[i], PAGE_OWN);
+        page_set_page_place(watch, &pages->state[i], PAGE_OWN);
         pages->state[i] = PAGE_OWN;
     }
 }
@@ -173,7 +173,7 @@ static void observe_reset(struct watch *watch)
     if (watch->pages.state != NULL) {
         pages_return_all_to_driver(watch, PAGE_BEFORE);
     }
-    answers_mark_read(watch);
+    answers_mark_read_by_driver(watch);
 }
 
 const struct watcher watch_pages_watcher = {

@@ -34,28 +34,28 @@ void pages_return_all_to_driver(struct watch *watch, uint8_t mark)
         uint8_t *state = &pages->state[i];
         const unsigned place = *state & PAGE_PLACE;
         if (place == PAGE_BALLOON || place == PAGE_INFLATING || place == PAGE_DEFLATING) {
-            page_set_place(watch, state, PAGE_TAKEN);
+            page_set_page_place(watch, state, PAGE_TAKEN);
             *state = (uint8_t)((*state & ~PAGE_UNKNOWN) | mark);
             left--;
         }
     }
 }
 
-void answers_mark_read(struct watch *watch)
+void answers_mark_read_by_driver(struct watch *watch)
 {
     watch->pages.answered[false].count = 0;
     watch->pages.answered[true].count = 0;
 }
 
 /** If the driver uses or submits a page again, it must have read the answer about that page. */
-void answers_mark_unknown(struct watch *watch, bool inflate)
+void answers_mark_outcome_unknown(struct watch *watch, bool inflate)
 {
     struct seen_answers *answered = &watch->pages.answered[inflate];
     for (uint32_t i = 0; i < answered->count; i++) {
         uint8_t *state = page_find_state(watch, answered->pfns[i]);
         const unsigned place = state != NULL ? *state & PAGE_PLACE : PAGE_OWN;
         if (place != PAGE_OWN && place != PAGE_INFLATING && place != PAGE_DEFLATING) {
-            page_set_place(watch, state, PAGE_BALLOON);
+            page_set_page_place(watch, state, PAGE_BALLOON);
             *state = (uint8_t)(*state | PAGE_UNKNOWN);
         }
     }

@@ -11,7 +11,7 @@
 /** Whether the RESET feature of our extension was negotiated. */
 static inline bool has_negotiated_resets(const struct watch *watch)
 {
-    return is_negotiated(watch, watch->config.binding.reset);
+    return is_feature_negotiated(watch, watch->config.binding.reset);
 }
 
 /* ---- Requests (requests.c). Functions that are called for every PFN are inline. ---- */
@@ -29,7 +29,7 @@ uint8_t request_copy_verdict(const struct watch *watch, const struct seen_buffer
 static inline uint32_t request_read_pfn(const struct watch *watch, const struct seen_buffer *buffer,
                                         const struct seen_request *request, uint32_t entry)
 {
-    return request->pfns != NULL ? seen_read_u32(watch, request->pfns + (size_t)4 * entry)
+    return request->pfns != NULL ? watch_read_ring_u32(watch, request->pfns + (size_t)4 * entry)
                                  : request_copy_pfn(watch, buffer, request, entry);
 }
 
@@ -61,7 +61,7 @@ static inline uint8_t *page_find_state(struct watch *watch, uint64_t pfn)
     return ours && watch->pages.state != NULL ? &watch->pages.state[pfn - vm->first_pfn] : NULL;
 }
 
-static inline void page_set_place(struct watch *watch, uint8_t *state, unsigned place)
+static inline void page_set_page_place(struct watch *watch, uint8_t *state, unsigned place)
 {
     watch->pages.in[*state & PAGE_PLACE]--;
     watch->pages.in[place]++;
@@ -75,7 +75,7 @@ static inline uint64_t pages_count_ballooned(const struct watch *watch)
 }
 
 /** The number of refused PFNs that the driver holds. */
-static inline uint64_t pages_count_held(const struct watch *watch)
+static inline uint64_t pages_count_held_refused(const struct watch *watch)
 {
     return watch->pages.in[PAGE_HELD] + watch->pages.in[PAGE_HELD_PART];
 }
@@ -94,29 +94,29 @@ static inline void answers_add_pfn(struct seen_answers *answered, uint32_t pfn)
 }
 
 /** The driver is known to have read the last answers. */
-void answers_mark_read(struct watch *watch);
+void answers_mark_read_by_driver(struct watch *watch);
 /** The queue was reset. It is unknown whether the driver read the last answer on it, unless the
  * driver sent another request or wrote `actual` since. */
-void answers_mark_unknown(struct watch *watch, bool inflate);
+void answers_mark_outcome_unknown(struct watch *watch, bool inflate);
 
 /* ---- Requests and answers (inflate.c, deflate.c) ---- */
 
-void inflate_note_submitted(struct watch *watch, const struct seen_buffer *buffer,
-                            const struct seen_request *request);
+void inflate_note_submitted_request(struct watch *watch, const struct seen_buffer *buffer,
+                                    const struct seen_request *request);
 void inflate_note_answer(struct watch *watch, const struct seen_buffer *buffer,
                          const struct seen_request *request, uint32_t len);
 /** The answer to a request was altered, so that the request counts as in flight again. */
 void inflate_withdraw_answer(struct watch *watch, const struct seen_queue *queue,
                              const struct seen_buffer *buffer);
-void deflate_note_submitted(struct watch *watch, const struct seen_buffer *buffer,
-                            const struct seen_request *request);
+void deflate_note_submitted_request(struct watch *watch, const struct seen_buffer *buffer,
+                                    const struct seen_request *request);
 void deflate_note_answer(struct watch *watch, const struct seen_buffer *buffer,
                          const struct seen_request *request, uint32_t len);
 
 /* ---- The target (target.c) ---- */
 
 /** The driver did something to reach its target. `failed` means that it could not continue. */
-void target_note_effort(struct watch *watch, bool failed);
+void target_note_driver_effort(struct watch *watch, bool failed);
 /** The driver must write `actual` if the balloon changed. */
 void target_note_balloon_change(struct watch *watch, bool changed);
 /** The driver deflated pages below the target. */

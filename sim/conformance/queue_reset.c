@@ -88,7 +88,7 @@ static void observe_buffer_used(struct watch *watch, const struct seen_queue *qu
 
 /** If a device continues with the old ring positions, the parser of the rings cannot read the
  * queue. */
-static void check_queue_begins_anew(struct watch *watch)
+static void check_queue_restarts_after_reset(struct watch *watch)
 {
     struct watch_queue_resets *s = &watch->queue_resets;
     for (uint32_t i = 0; i < SEEN_QUEUES_MAX; i++) {
@@ -111,7 +111,7 @@ static void observe_event_end(struct watch *watch, const struct seen_device *dev
 {
     (void)device;
     if (watch->queue_resets.fresh != 0) {
-        check_queue_begins_anew(watch);
+        check_queue_restarts_after_reset(watch);
     }
 }
 

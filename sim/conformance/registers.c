@@ -158,7 +158,7 @@ void registers_note_features_write(struct watch *watch, uint64_t features)
     r->steps |= STEP_FEATURES;
 }
 
-static bool was_set_accepted_before(const struct watch_registers *r)
+static bool was_feature_set_accepted_before(const struct watch_registers *r)
 {
     for (uint32_t i = 0; i < r->accepted_count; i++) {
         if (r->accepted_before[i] == r->features) {
@@ -178,7 +178,7 @@ static void check_features_ok_answer(struct watch *watch, bool accepted)
                    valid ? "the device refuses the features 0x%" PRIx64
                          : "accepts the features 0x%" PRIx64,
                    r->features);
-    if (was_set_accepted_before(r)) {
+    if (was_feature_set_accepted_before(r)) {
         clause_require(watch, DEV, CLAUSE_VG_14, accepted,
                        "the device refuses the features 0x%" PRIx64 ", which it accepted before",
                        r->features);

@@ -20,12 +20,12 @@ enum {
     MARK_SENT = 16     /**< an inflate named the page */
 };
 
-static bool has_poison(const struct watch *watch)
+static bool has_negotiated_poison(const struct watch *watch)
 {
     return (watch->features & BNT_BALLOON_F_PAGE_POISON) != 0;
 }
 
-static bool has_reporting(const struct watch *watch)
+static bool has_negotiated_reporting(const struct watch *watch)
 {
     return (watch->features & BNT_BALLOON_F_PAGE_REPORTING) != 0;
 }
@@ -43,7 +43,7 @@ void reports_free(struct watch *watch)
     arena_free(watch_get_arena(watch), watch->reports.marks, watch->config.pfns);
 }
 
-static uint8_t *find_mark(struct watch *watch, uint64_t pfn)
+static uint8_t *find_page_mark(struct watch *watch, uint64_t pfn)
 {
     const uint64_t at = pfn - watch->config.first_pfn;
     const bool ours = pfn >= watch->config.first_pfn && at < watch->config.pfns;
@@ -55,21 +55,22 @@ static void observe_driver_ok(struct watch *watch)
     const uint64_t offered = watch->registers.offered;
     if (watch->config.free_expected && (offered & BNT_BALLOON_F_PAGE_REPORTING) != 0) {
         clause_require(
-            watch, DRV, CLAUSE_BD_3, !has_reporting(watch) || has_poison(watch),
+            watch, DRV, CLAUSE_BD_3,
+            !has_negotiated_reporting(watch) || has_negotiated_poison(watch),
             "the driver negotiates PAGE_REPORTING without PAGE_POISON, although free pages must keep a value");
     }
     if ((offered & BNT_BALLOON_F_PAGE_POISON) != 0 && !watch->config.free_expected) {
-        clause_require(watch, DRV, CLAUSE_BD_2, !has_poison(watch),
+        clause_require(watch, DRV, CLAUSE_BD_2, !has_negotiated_poison(watch),
                        "the driver accepts PAGE_POISON but does not fill pages");
     }
-    if (has_poison(watch)) {
+    if (has_negotiated_poison(watch)) {
         clause_require(watch, DRV, CLAUSE_BD_35, watch->reports.poison_written,
                        "the driver did not write poison_val before DRIVER_OK");
     }
 }
 
 /** After a reset the device knows no reported page, and the driver may report all pages again. */
-static void forget_reports(struct watch *watch)
+static void clear_page_reports(struct watch *watch)
 {
     for (uint64_t i = 0; watch->reports.marks != NULL && i < watch->config.pfns; i++) {
         watch->reports.marks[i] &= (uint8_t)~MARK_REPORTED;
@@ -77,7 +78,7 @@ static void forget_reports(struct watch *watch)
 }
 
 /** Forgets the free page report in flight: its pages are free again. */
-static void forget_reports_in_flight(struct watch *watch)
+static void clear_reports_in_flight(struct watch *watch)
 {
     for (uint64_t i = 0; watch->reports.marks != NULL && watch->reports.in_flight_pfns > 0 &&
                          i < watch->config.pfns;
@@ -91,17 +92,17 @@ static void observe_reset(struct watch *watch)
 {
     watch->reports.poison_written = false;
     watch->reports.poison_val = 0;
-    forget_reports_in_flight(watch);
-    forget_reports(watch);
+    clear_reports_in_flight(watch);
+    clear_page_reports(watch);
 }
 
 static void observe_queue_reset(struct watch *watch, uint16_t queue)
 {
-    if (seen_find_role(watch, queue) != BNT_BALLOON_QUEUE_REPORT) {
+    if (watch_find_queue_role(watch, queue) != BNT_BALLOON_QUEUE_REPORT) {
         return;
     }
-    forget_reports_in_flight(watch);
-    forget_reports(watch);
+    clear_reports_in_flight(watch);
+    clear_page_reports(watch);
 }
 
 static void observe_kernel_replaced(struct watch *watch)
@@ -121,7 +122,7 @@ static void observe_config_write(struct watch *watch, uint32_t offset, const voi
         return;
     }
     memcpy(&wire, data, sizeof wire);
-    const uint32_t value = bnt_le32_get(wire);
+    const uint32_t value = bnt_le32_to_cpu(wire);
     clause_require(watch, DRV, CLAUSE_BD_36, !watch->live || value == r->poison_val,
                    "the driver changed poison_val to 0x%" PRIx32 " while DRIVER_OK was set", value);
     r->poison_val = value;
@@ -132,7 +133,7 @@ static void observe_config_write(struct watch *watch, uint32_t offset, const voi
 static bool was_block_reported(struct watch *watch, uint64_t pfn, uint64_t pfns)
 {
     for (uint64_t i = 0; i < pfns; i++) {
-        const uint8_t *mark = find_mark(watch, pfn + i);
+        const uint8_t *mark = find_page_mark(watch, pfn + i);
         if (mark == NULL || (*mark & MARK_REPORTED) == 0) {
             return false;
         }
@@ -153,14 +154,14 @@ static void check_submitted_block(struct watch *watch, const struct bnt_vq_seg *
         watch, DRV, CLAUSE_BD_42, !was_block_reported(watch, pfn, pfns),
         "the driver reported PFN %" PRIu64 " twice although the page was not used in between", pfn);
     for (uint64_t i = 0; i < pfns; i++) {
-        uint8_t *mark = find_mark(watch, pfn + i);
+        uint8_t *mark = find_page_mark(watch, pfn + i);
         if (mark != NULL) {
             filled = filled && (*mark & MARK_UNFILLED) == 0;
             watch->reports.in_flight_pfns += (*mark & MARK_IN_FLIGHT) == 0;
             *mark = (uint8_t)((*mark & ~MARK_REPORTED) | MARK_IN_FLIGHT);
         }
     }
-    if (has_poison(watch)) {
+    if (has_negotiated_poison(watch)) {
         clause_require(watch, DRV, CLAUSE_BD_38, filled,
                        "the driver reports PFN %" PRIu64 ", which does not hold the poison value",
                        pfn);
@@ -172,13 +173,14 @@ static void mark_inflated_pages_sent(struct watch *watch, const struct seen_queu
                                      const struct seen_buffer *buffer)
 {
     struct seen_request request;
-    if (!has_poison(watch) || !request_read(watch, queue, buffer, &request) || !request.inflate) {
+    if (!has_negotiated_poison(watch) || !request_read(watch, queue, buffer, &request) ||
+        !request.inflate) {
         return;
     }
     for (uint32_t i = 0; i < request.count; i++) {
         const uint64_t pfn = request_read_pfn(watch, buffer, &request, i);
         for (uint64_t n = 0; n < request.span; n++) {
-            uint8_t *mark = find_mark(watch, pfn + n);
+            uint8_t *mark = find_page_mark(watch, pfn + n);
             if (mark != NULL) {
                 *mark |= MARK_SENT;
             }
@@ -198,7 +200,7 @@ static void observe_buffer_submitted(struct watch *watch, const struct seen_queu
     if (watch->live) {
         clause_count_use(watch, DRV, CLAUSE_BD_40);
     }
-    const struct bnt_vq_seg *segs = seen_get_segments(buffer) + buffer->readable_count;
+    const struct bnt_vq_seg *segs = watch_get_buffer_segments(buffer) + buffer->readable_count;
     for (uint32_t i = 0; i < buffer->writable_count; i++) {
         check_submitted_block(watch, &segs[i]);
     }
@@ -211,18 +213,18 @@ static void observe_buffer_used(struct watch *watch, const struct seen_queue *qu
     if (queue->role != BNT_BALLOON_QUEUE_REPORT) {
         return;
     }
-    const struct bnt_vq_seg *segs = seen_get_segments(buffer) + buffer->readable_count;
+    const struct bnt_vq_seg *segs = watch_get_buffer_segments(buffer) + buffer->readable_count;
     for (uint32_t i = 0; i < buffer->writable_count; i++) {
         const uint64_t pfn = segs[i].gpa >> BNT_PFN_SHIFT;
         for (uint64_t n = 0; n < segs[i].bytes >> BNT_PFN_SHIFT; n++) {
-            uint8_t *mark = find_mark(watch, pfn + n);
+            uint8_t *mark = find_page_mark(watch, pfn + n);
             if (mark != NULL && (*mark & MARK_IN_FLIGHT) != 0) {
                 *mark = (uint8_t)((*mark & ~MARK_IN_FLIGHT) | MARK_REPORTED);
                 watch->reports.in_flight_pfns--;
             }
         }
     }
-    if (has_poison(watch)) {
+    if (has_negotiated_poison(watch)) {
         clause_count_use(watch, DEV, CLAUSE_BV_14);
         clause_count_use(
             watch, DEV,
@@ -233,11 +235,11 @@ static void observe_buffer_used(struct watch *watch, const struct seen_queue *qu
 static void observe_discard(struct watch *watch, uint64_t first_pfn, uint64_t pfns)
 {
     for (uint64_t i = 0; i < pfns; i++) {
-        const uint8_t *mark = find_mark(watch, first_pfn + i);
+        const uint8_t *mark = find_page_mark(watch, first_pfn + i);
         if (mark == NULL || (*mark & MARK_IN_FLIGHT) == 0) {
             continue;
         }
-        if (has_poison(watch)) {
+        if (has_negotiated_poison(watch)) {
             clause_require(watch, DEV, CLAUSE_BV_14, watch->reports.poison_val == 0,
                            "reported PFN %" PRIu64
                            " was discarded, and reads as 0 instead of the poison value",
@@ -251,12 +253,12 @@ static void observe_discard(struct watch *watch, uint64_t first_pfn, uint64_t pf
 static void observe_pages_freed(struct watch *watch, const uint64_t *pages, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
-        uint8_t *mark = find_mark(watch, pages[i]);
+        uint8_t *mark = find_page_mark(watch, pages[i]);
         if (mark == NULL) {
             continue;
         }
         *mark &= (uint8_t)~MARK_REPORTED;
-        if (!has_poison(watch)) {
+        if (!has_negotiated_poison(watch)) {
             continue;
         }
         const bool sent = (*mark & MARK_SENT) != 0;
@@ -276,7 +278,7 @@ static void observe_pages_freed(struct watch *watch, const uint64_t *pages, uint
 static void observe_pages_allocated(struct watch *watch, const uint64_t *pages, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
-        uint8_t *mark = find_mark(watch, pages[i]);
+        uint8_t *mark = find_page_mark(watch, pages[i]);
         if (mark != NULL) {
             *mark &= (uint8_t)~MARK_REPORTED;
         }
@@ -291,7 +293,7 @@ static void observe_hint_pages_returned(struct watch *watch, const uint64_t *pag
 
 static void observe_page_filled(struct watch *watch, uint64_t page)
 {
-    uint8_t *mark = find_mark(watch, page);
+    uint8_t *mark = find_page_mark(watch, page);
     if (mark != NULL) {
         *mark = (uint8_t)((*mark & ~MARK_UNFILLED) | MARK_FILLED);
     }
@@ -299,21 +301,21 @@ static void observe_page_filled(struct watch *watch, uint64_t page)
 
 static void observe_page_access(struct watch *watch, uint64_t page, bool write)
 {
-    uint8_t *first = find_mark(watch, page);
+    uint8_t *first = find_page_mark(watch, page);
     if (first == NULL || (*first & (MARK_IN_FLIGHT | MARK_REPORTED)) == 0) {
         return;
     }
     clause_require(watch, DRV, CLAUSE_BD_39, (*first & MARK_IN_FLIGHT) == 0,
                    "the guest uses page %" PRIu64 " while a free page report in flight names it",
                    page);
-    if (!has_poison(watch)) {
+    if (!has_negotiated_poison(watch)) {
         clause_require(watch, DRV, CLAUSE_BD_37, write,
                        "the guest reads page %" PRIu64
                        " after it was reported and before it was written",
                        page);
     }
     for (uint64_t i = 0; i < UINT64_C(1) << watch->config.page_order; i++) {
-        uint8_t *mark = find_mark(watch, page + i);
+        uint8_t *mark = find_page_mark(watch, page + i);
         if (mark != NULL) {
             *mark &= (uint8_t)~MARK_REPORTED;
         }

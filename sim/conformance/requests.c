@@ -20,26 +20,27 @@ bool request_read(const struct watch *watch, const struct seen_queue *queue,
     uint64_t bytes = buffer->readable_bytes;
     if (request->verdicts) {
         struct bnt_balloon_request header = {0};
-        if (seen_read_buffer(watch, buffer, false, 0, &header, sizeof header) < sizeof header) {
+        if (watch_read_buffer_bytes(watch, buffer, false, 0, &header, sizeof header) <
+            sizeof header) {
             return false;
         }
-        request->epoch = bnt_le32_get(header.epoch);
-        request->flags = bnt_le32_get(header.flags);
+        request->epoch = bnt_le32_to_cpu(header.epoch);
+        request->flags = bnt_le32_to_cpu(header.flags);
         request->huge = (request->flags & BNT_BALLOON_REQUEST_2M) != 0;
         request->span = request->huge ? UINT32_C(1) << BNT_BALLOON_2M_ORDER : 1;
         request->room = (uint32_t)buffer->writable_bytes;
         bytes -= sizeof header;
     }
     request->count = (uint32_t)(bytes / 4);
-    const struct bnt_vq_seg *segs = seen_get_segments(buffer);
+    const struct bnt_vq_seg *segs = watch_get_buffer_segments(buffer);
     const uint64_t header = buffer->readable_bytes - bytes;
     if (buffer->readable_count == 1) {
-        request->pfns = seen_find_memory(watch, segs[0].gpa + header, bytes);
+        request->pfns = watch_find_guest_memory(watch, segs[0].gpa + header, bytes);
     }
     if (buffer->writable_count == 1 && request->room > sizeof(struct bnt_balloon_response)) {
         const uint64_t at = segs[buffer->readable_count].gpa + sizeof(struct bnt_balloon_response);
         request->answers =
-            seen_find_memory(watch, at, request->room - sizeof(struct bnt_balloon_response));
+            watch_find_guest_memory(watch, at, request->room - sizeof(struct bnt_balloon_response));
     }
     return true;
 }
@@ -49,15 +50,16 @@ uint32_t request_copy_pfn(const struct watch *watch, const struct seen_buffer *b
 {
     const uint64_t header = request->verdicts ? sizeof(struct bnt_balloon_request) : 0;
     uint8_t bytes[4] = {0};
-    (void)seen_read_buffer(watch, buffer, false, header + UINT64_C(4) * entry, bytes, sizeof bytes);
-    return seen_read_u32(watch, bytes);
+    (void)watch_read_buffer_bytes(watch, buffer, false, header + UINT64_C(4) * entry, bytes,
+                                  sizeof bytes);
+    return watch_read_ring_u32(watch, bytes);
 }
 
 uint8_t request_copy_verdict(const struct watch *watch, const struct seen_buffer *buffer,
                              uint32_t entry)
 {
     uint8_t verdict = BNT_VERDICT_NONE;
-    (void)seen_read_buffer(watch, buffer, true, sizeof(struct bnt_balloon_response) + entry,
-                           &verdict, 1);
+    (void)watch_read_buffer_bytes(watch, buffer, true, sizeof(struct bnt_balloon_response) + entry,
+                                  &verdict, 1);
     return verdict;
 }

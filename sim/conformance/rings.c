@@ -36,7 +36,7 @@ struct seen_queue *rings_find_queue(struct watch *watch, uint16_t index)
     return NULL;
 }
 
-void rings_forget_buffer(struct watch *watch, struct seen_queue *queue, struct seen_buffer *buffer)
+void rings_remove_buffer(struct watch *watch, struct seen_queue *queue, struct seen_buffer *buffer)
 {
     struct arena *arena = watch_get_arena(watch);
     const uint32_t segs = buffer->readable_count + buffer->writable_count;
@@ -59,7 +59,7 @@ void rings_disable_queue(struct watch *watch, struct seen_queue *queue)
         return;
     }
     while (queue->in_flight > 0) {
-        rings_forget_buffer(watch, queue, &queue->buffers[queue->list[0]]);
+        rings_remove_buffer(watch, queue, &queue->buffers[queue->list[0]]);
     }
     arena_free(arena, queue->buffers, queue->size * sizeof *queue->buffers);
     arena_free(arena, queue->list, queue->size * sizeof *queue->list);
@@ -75,7 +75,7 @@ void rings_disable_all_queues(struct watch *watch)
     }
 }
 
-static void check_ring_place(struct watch *watch, const struct seen_queue *queue)
+static void check_ring_addresses(struct watch *watch, const struct seen_queue *queue)
 {
     const uint64_t desc = queue->desc_gpa;
     const uint64_t avail = queue->avail_gpa;
@@ -95,9 +95,9 @@ static void check_ring_place(struct watch *watch, const struct seen_queue *queue
         "the driver places the ring of queue %u, with %u descriptors, at the wrong address 0x%" PRIx64,
         queue->index, size, desc);
     if (queue->used != NULL) {
-        clause_require(watch, DRV, CLAUSE_VS_16, seen_read_u16(watch, queue->used) == 0,
+        clause_require(watch, DRV, CLAUSE_VS_16, watch_read_ring_u16(watch, queue->used) == 0,
                        "the driver does not clear the flags (%u) in the used ring of queue %u",
-                       seen_read_u16(watch, queue->used), queue->index);
+                       watch_read_ring_u16(watch, queue->used), queue->index);
     }
 }
 
@@ -136,10 +136,10 @@ void rings_enable_queue(struct watch *watch, uint16_t index, uint16_t role, uint
         .avail_gpa = avail_gpa,
         .used_gpa = used_gpa,
     };
-    queue->desc = seen_find_memory(watch, desc_gpa, rings_get_desc_bytes(queue));
-    queue->avail = seen_find_memory(watch, avail_gpa, rings_get_avail_bytes(queue));
-    queue->used = seen_find_memory(watch, used_gpa, rings_get_used_bytes(queue));
-    check_ring_place(watch, queue);
+    queue->desc = watch_find_guest_memory(watch, desc_gpa, rings_get_desc_bytes(queue));
+    queue->avail = watch_find_guest_memory(watch, avail_gpa, rings_get_avail_bytes(queue));
+    queue->used = watch_find_guest_memory(watch, used_gpa, rings_get_used_bytes(queue));
+    check_ring_addresses(watch, queue);
     struct arena *arena = watch_get_arena(watch);
     queue->buffers = arena_alloc_zeroed(arena, size * sizeof *queue->buffers);
     queue->list = arena_alloc_zeroed(arena, size * sizeof *queue->list);

@@ -46,7 +46,7 @@ struct seen_buffer {
     struct bnt_vq_seg *many; /**< the segments if there are more than `few` can hold */
 };
 
-static inline const struct bnt_vq_seg *seen_get_segments(const struct seen_buffer *buffer)
+static inline const struct bnt_vq_seg *watch_get_buffer_segments(const struct seen_buffer *buffer)
 {
     return buffer->many != NULL ? buffer->many : buffer->few;
 }
@@ -127,7 +127,7 @@ struct watch_rings {
     bool config_interrupted; /**< the device sent a configuration interrupt in this event */
 };
 
-static inline void queue_mark_lost(struct seen_queue *queue, bool fatal)
+static inline void queue_stop_tracking(struct seen_queue *queue, bool fatal)
 {
     queue->lost = true;
     queue->fatal = fatal;
@@ -144,14 +144,14 @@ bool packed_is_list_available(const struct watch *watch, const struct seen_queue
 /* rings_read.c */
 /** Pointer to a range of guest memory, or NULL if the range is not in the memory of rings and
  * requests. */
-const uint8_t *seen_find_memory(const struct watch *watch, uint64_t gpa, uint64_t bytes);
-uint16_t seen_read_u16(const struct watch *watch, const uint8_t *at);
-uint32_t seen_read_u32(const struct watch *watch, const uint8_t *at);
-uint64_t seen_read_u64(const struct watch *watch, const uint8_t *at);
+const uint8_t *watch_find_guest_memory(const struct watch *watch, uint64_t gpa, uint64_t bytes);
+uint16_t watch_read_ring_u16(const struct watch *watch, const uint8_t *at);
+uint32_t watch_read_ring_u32(const struct watch *watch, const uint8_t *at);
+uint64_t watch_read_ring_u64(const struct watch *watch, const uint8_t *at);
 /** Copies bytes from the readable or writable part of a buffer; returns how many bytes could be
  * copied. */
-uint32_t seen_read_buffer(const struct watch *watch, const struct seen_buffer *buffer,
-                          bool writable, uint64_t offset, void *out, uint32_t bytes);
+uint32_t watch_read_buffer_bytes(const struct watch *watch, const struct seen_buffer *buffer,
+                                 bool writable, uint64_t offset, void *out, uint32_t bytes);
 /** Clears the result before a walk over descriptors begins. */
 void chain_set_empty(struct seen_chain *chain);
 /** Adds the segment of the next descriptor to the result of a walk. */
@@ -166,7 +166,7 @@ void rings_disable_queue(struct watch *watch, struct seen_queue *queue);
 /** Disables all queues of the VM. */
 void rings_disable_all_queues(struct watch *watch);
 /** Forgets a buffer that is no longer in flight. */
-void rings_forget_buffer(struct watch *watch, struct seen_queue *queue, struct seen_buffer *buffer);
+void rings_remove_buffer(struct watch *watch, struct seen_queue *queue, struct seen_buffer *buffer);
 /** Sizes in bytes of the parts of a ring. */
 uint64_t rings_get_desc_bytes(const struct seen_queue *queue);
 uint64_t rings_get_avail_bytes(const struct seen_queue *queue);
@@ -178,12 +178,12 @@ uint64_t rings_get_used_bytes(const struct seen_queue *queue);
 void rings_read_available(struct watch *watch);
 /** Whether the ring of a lost queue is still broken: the driver may have repaired it before the
  * device read it. */
-bool rings_is_broken(const struct watch *watch, const struct seen_queue *queue,
-                     struct seen_chain *scratch);
+bool rings_is_queue_broken(const struct watch *watch, const struct seen_queue *queue,
+                           struct seen_chain *scratch);
 /** Checks that the driver did not change a buffer in flight; with `descs`, checks its descriptors
  * too. */
-void rings_check_unaltered(struct watch *watch, struct seen_queue *queue,
-                           struct seen_buffer *buffer, bool descs);
+void rings_check_buffer_unaltered(struct watch *watch, struct seen_queue *queue,
+                                  struct seen_buffer *buffer, bool descs);
 
 /* rings_used.c */
 /** Reads the buffers that the device used, after the device wrote to the used side of the queue. */

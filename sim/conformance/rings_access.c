@@ -7,16 +7,16 @@
 
 #include <inttypes.h>
 
-static bool ranges_overlap(uint64_t gpa, uint32_t bytes, uint64_t other, uint64_t other_bytes)
+static bool do_ranges_overlap(uint64_t gpa, uint32_t bytes, uint64_t other, uint64_t other_bytes)
 {
     return gpa < other + other_bytes && other < gpa + bytes;
 }
 
 static bool is_in_queue_memory(const struct seen_queue *queue, uint64_t gpa, uint32_t bytes)
 {
-    return ranges_overlap(gpa, bytes, queue->desc_gpa, rings_get_desc_bytes(queue)) ||
-           ranges_overlap(gpa, bytes, queue->avail_gpa, rings_get_avail_bytes(queue)) ||
-           ranges_overlap(gpa, bytes, queue->used_gpa, rings_get_used_bytes(queue));
+    return do_ranges_overlap(gpa, bytes, queue->desc_gpa, rings_get_desc_bytes(queue)) ||
+           do_ranges_overlap(gpa, bytes, queue->avail_gpa, rings_get_avail_bytes(queue)) ||
+           do_ranges_overlap(gpa, bytes, queue->used_gpa, rings_get_used_bytes(queue));
 }
 
 /** A legacy driver may use its queues before DRIVER_OK (VG-32). */
@@ -45,14 +45,14 @@ static void note_buffer_fetched(struct watch *watch, struct seen_queue *queue,
                        buffer->id, queue->index, buffer->sequence, queue->fetched);
     }
     queue->fetched = buffer->sequence;
-    rings_check_unaltered(watch, queue, buffer, true);
+    rings_check_buffer_unaltered(watch, queue, buffer, true);
 }
 
 static void mark_segment_read(struct seen_buffer *buffer, uint64_t gpa, uint32_t bytes)
 {
-    const struct bnt_vq_seg *segs = seen_get_segments(buffer);
+    const struct bnt_vq_seg *segs = watch_get_buffer_segments(buffer);
     for (uint32_t i = 0; i < buffer->readable_count; i++) {
-        if (ranges_overlap(gpa, bytes, segs[i].gpa, segs[i].bytes)) {
+        if (do_ranges_overlap(gpa, bytes, segs[i].gpa, segs[i].bytes)) {
             buffer->segs_read |= UINT64_C(1) << (i < 63 ? i : 63);
         }
     }
@@ -70,12 +70,13 @@ static void observe_device_read(struct watch *watch, uint64_t gpa, uint32_t byte
         }
         if (queue->lost && !queue->looked_at && is_in_queue_memory(queue, gpa, bytes)) {
             queue->looked_at = true;
-            queue->fatal = queue->fatal && rings_is_broken(watch, queue, &watch->rings.scratch);
+            queue->fatal =
+                queue->fatal && rings_is_queue_broken(watch, queue, &watch->rings.scratch);
         }
         if (!queue->enabled || queue->lost) {
             continue;
         }
-        if (ranges_overlap(gpa, bytes, queue->desc_gpa, rings_get_desc_bytes(queue))) {
+        if (do_ranges_overlap(gpa, bytes, queue->desc_gpa, rings_get_desc_bytes(queue))) {
             const uint64_t slot = (gpa - queue->desc_gpa) / 16;
             if (gpa >= queue->desc_gpa && queue->buffers[slot].in_flight &&
                 !queue->buffers[slot].fetched) {
@@ -104,17 +105,17 @@ static void check_split_write(struct watch *watch, struct seen_queue *queue, uin
 {
     const uint64_t elements = queue->used_gpa + 4;
     const uint64_t element_bytes = UINT64_C(8) * queue->size;
-    if (ranges_overlap(gpa, bytes, queue->desc_gpa, rings_get_desc_bytes(queue)) ||
-        ranges_overlap(gpa, bytes, queue->avail_gpa, rings_get_avail_bytes(queue))) {
+    if (do_ranges_overlap(gpa, bytes, queue->desc_gpa, rings_get_desc_bytes(queue)) ||
+        do_ranges_overlap(gpa, bytes, queue->avail_gpa, rings_get_avail_bytes(queue))) {
         clause_count_violation(watch, DEV, CLAUSE_VS_4,
                                "the device writes %" PRIu32 " bytes at 0x%" PRIx64
                                ", into the driver's part of queue %u",
                                bytes, gpa, queue->index);
     }
-    if (gpa >= elements && ranges_overlap(gpa, bytes, elements, element_bytes)) {
+    if (gpa >= elements && do_ranges_overlap(gpa, bytes, elements, element_bytes)) {
         queue->fresh[(gpa - elements) / 8] = 1;
     }
-    if (ranges_overlap(gpa, bytes, queue->used_gpa + 2, 2)) {
+    if (do_ranges_overlap(gpa, bytes, queue->used_gpa + 2, 2)) {
         rings_read_used(watch, queue);
     }
 }
@@ -122,12 +123,12 @@ static void check_split_write(struct watch *watch, struct seen_queue *queue, uin
 static void check_packed_write(struct watch *watch, struct seen_queue *queue, uint64_t gpa,
                                uint32_t bytes)
 {
-    if (ranges_overlap(gpa, bytes, queue->avail_gpa, rings_get_avail_bytes(queue))) {
+    if (do_ranges_overlap(gpa, bytes, queue->avail_gpa, rings_get_avail_bytes(queue))) {
         clause_count_violation(watch, DEV, CLAUSE_VP_3,
                                "the device writes the driver's event structure of queue %u",
                                queue->index);
     }
-    if (ranges_overlap(gpa, bytes, queue->desc_gpa, rings_get_desc_bytes(queue))) {
+    if (do_ranges_overlap(gpa, bytes, queue->desc_gpa, rings_get_desc_bytes(queue))) {
         const uint64_t slot = (gpa - queue->desc_gpa) / 16;
         clause_require(watch, DEV, CLAUSE_VP_3, slot == queue->used_seen % queue->size,
                        "the device writes descriptor %" PRIu64
@@ -137,7 +138,7 @@ static void check_packed_write(struct watch *watch, struct seen_queue *queue, ui
     }
 }
 
-static bool is_range_within(uint64_t gpa, uint32_t bytes, uint64_t other, uint64_t other_bytes)
+static bool is_gpa_range_within(uint64_t gpa, uint32_t bytes, uint64_t other, uint64_t other_bytes)
 {
     return gpa >= other && bytes <= other_bytes && gpa - other <= other_bytes - bytes;
 }
@@ -150,16 +151,17 @@ static bool device_may_write(const struct watch *watch, uint64_t gpa, uint32_t b
         if (!queue->enabled) {
             continue;
         }
-        if (is_range_within(gpa, bytes, queue->used_gpa, rings_get_used_bytes(queue)) ||
+        if (is_gpa_range_within(gpa, bytes, queue->used_gpa, rings_get_used_bytes(queue)) ||
             (queue->packed &&
-             is_range_within(gpa, bytes, queue->desc_gpa, rings_get_desc_bytes(queue)))) {
+             is_gpa_range_within(gpa, bytes, queue->desc_gpa, rings_get_desc_bytes(queue)))) {
             return true;
         }
         for (uint32_t k = 0; k < queue->in_flight; k++) {
             const struct seen_buffer *buffer = &queue->buffers[queue->list[k]];
-            const struct bnt_vq_seg *segs = seen_get_segments(buffer) + buffer->readable_count;
+            const struct bnt_vq_seg *segs =
+                watch_get_buffer_segments(buffer) + buffer->readable_count;
             for (uint32_t n = 0; n < buffer->writable_count; n++) {
-                if (is_range_within(gpa, bytes, segs[n].gpa, segs[n].bytes)) {
+                if (is_gpa_range_within(gpa, bytes, segs[n].gpa, segs[n].bytes)) {
                     return true;
                 }
             }
@@ -174,9 +176,9 @@ static void check_write_into_buffers(struct watch *watch, struct seen_queue *que
 {
     for (uint32_t k = 0; k < queue->in_flight; k++) {
         struct seen_buffer *buffer = &queue->buffers[queue->list[k]];
-        const struct bnt_vq_seg *segs = seen_get_segments(buffer);
+        const struct bnt_vq_seg *segs = watch_get_buffer_segments(buffer);
         for (uint32_t i = 0; i < buffer->readable_count + buffer->writable_count; i++) {
-            if (!ranges_overlap(gpa, bytes, segs[i].gpa, segs[i].bytes)) {
+            if (!do_ranges_overlap(gpa, bytes, segs[i].gpa, segs[i].bytes)) {
                 continue;
             }
             const bool writable = i >= buffer->readable_count;

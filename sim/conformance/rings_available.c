@@ -15,18 +15,18 @@
 
 static uint64_t hash_payload(const struct watch *watch, const struct seen_buffer *buffer)
 {
-    const struct bnt_vq_seg *segs = seen_get_segments(buffer);
+    const struct bnt_vq_seg *segs = watch_get_buffer_segments(buffer);
     uint64_t sum = 0;
     for (uint32_t i = 0; i < buffer->readable_count; i++) {
-        const uint8_t *at = seen_find_memory(watch, segs[i].gpa, segs[i].bytes);
+        const uint8_t *at = watch_find_guest_memory(watch, segs[i].gpa, segs[i].bytes);
         uint32_t byte = 0;
         for (; at != NULL && byte + 8 <= segs[i].bytes; byte += 8) {
             uint64_t word;
             memcpy(&word, at + byte, sizeof word);
-            sum = bnt_hash_add(sum, word);
+            sum = bnt_add_to_hash(sum, word);
         }
         for (; at != NULL && byte < segs[i].bytes; byte++) {
-            sum = bnt_hash_add(sum, at[byte]);
+            sum = bnt_add_to_hash(sum, at[byte]);
         }
     }
     return sum;
@@ -34,8 +34,9 @@ static uint64_t hash_payload(const struct watch *watch, const struct seen_buffer
 
 /** Keeps a new buffer, indexed by its head descriptor (split ring) or its first descriptor (packed
  * ring). */
-static struct seen_buffer *keep_buffer(struct watch *watch, struct seen_queue *queue,
-                                       const struct seen_chain *chain, uint16_t position)
+static struct seen_buffer *record_available_buffer(struct watch *watch, struct seen_queue *queue,
+                                                   const struct seen_chain *chain,
+                                                   uint16_t position)
 {
     struct seen_buffer *buffer = &queue->buffers[position];
     const uint32_t segs = chain->readable_count + chain->writable_count;
@@ -104,7 +105,7 @@ static void check_split_chain(struct watch *watch, struct seen_queue *queue,
 
 static void read_available_split(struct watch *watch, struct seen_queue *queue)
 {
-    const uint16_t index = seen_read_u16(watch, queue->avail + 2);
+    const uint16_t index = watch_read_ring_u16(watch, queue->avail + 2);
     const uint16_t fresh = (uint16_t)(index - queue->avail_seen);
     if (fresh == 0) {
         return;
@@ -114,32 +115,33 @@ static void read_available_split(struct watch *watch, struct seen_queue *queue)
                    " to the impossible value %u",
                    queue->index, queue->avail_seen, index);
     if (fresh > queue->size) {
-        queue_mark_lost(queue, true);
+        queue_stop_tracking(queue, true);
         return;
     }
     struct seen_chain *chain = &watch->rings.scratch;
     for (uint16_t i = 0; i < fresh; i++) {
         const uint16_t head =
-            seen_read_u16(watch, queue->avail + 4 + 2 * (queue->avail_seen % queue->size));
+            watch_read_ring_u16(watch, queue->avail + 4 + 2 * (queue->avail_seen % queue->size));
         if (head >= queue->size) {
-            queue_mark_lost(queue, true);
+            queue_stop_tracking(queue, true);
             return;
         }
         clause_require(watch, DRV, CLAUSE_VG_25, !queue->buffers[head].in_flight,
                        "the driver makes descriptor %u of queue %u available, which is in flight",
                        head, queue->index);
         if (queue->buffers[head].in_flight) {
-            queue_mark_lost(queue, false);
+            queue_stop_tracking(queue, false);
             return;
         }
         split_walk_chain(watch, queue, head, chain);
         check_split_chain(watch, queue, chain);
         if ((chain->faults & FAULTS_FATAL) != 0) {
-            queue_mark_lost(queue, true);
+            queue_stop_tracking(queue, true);
             return;
         }
         queue->avail_seen = (uint16_t)(queue->avail_seen + 1);
-        watchers_observe_buffer_submitted(watch, queue, keep_buffer(watch, queue, chain, head));
+        watchers_observe_buffer_submitted(watch, queue,
+                                          record_available_buffer(watch, queue, chain, head));
     }
 }
 
@@ -174,11 +176,11 @@ static void read_available_packed(struct watch *watch, struct seen_queue *queue)
         if ((chain->faults & FAULTS_FATAL) != 0 ||
             queue->descs_in_flight + chain->in_ring > queue->size ||
             queue->buffers[position].in_flight) {
-            queue_mark_lost(queue, true);
+            queue_stop_tracking(queue, true);
             return;
         }
         queue->avail_seen = (queue->avail_seen + chain->in_ring) % (2u * queue->size);
-        struct seen_buffer *buffer = keep_buffer(watch, queue, chain, position);
+        struct seen_buffer *buffer = record_available_buffer(watch, queue, chain, position);
         buffer->position_wrap = wrap;
         watchers_observe_buffer_submitted(watch, queue, buffer);
     }
@@ -199,18 +201,18 @@ void rings_read_available(struct watch *watch)
     }
 }
 
-bool rings_is_broken(const struct watch *watch, const struct seen_queue *queue,
-                     struct seen_chain *scratch)
+bool rings_is_queue_broken(const struct watch *watch, const struct seen_queue *queue,
+                           struct seen_chain *scratch)
 {
     if (queue->packed) {
         return true; /* the driver cannot repair a list that is available already */
     }
-    const uint16_t index = seen_read_u16(watch, queue->avail + 2);
+    const uint16_t index = watch_read_ring_u16(watch, queue->avail + 2);
     const uint16_t fresh = (uint16_t)(index - queue->avail_seen);
     bool broken = fresh > queue->size;
     for (uint16_t i = 0; i < fresh && !broken; i++) {
         const uint32_t slot = (uint16_t)(queue->avail_seen + i) % queue->size;
-        const uint16_t head = seen_read_u16(watch, queue->avail + 4 + 2 * slot);
+        const uint16_t head = watch_read_ring_u16(watch, queue->avail + 4 + 2 * slot);
         broken = head >= queue->size;
         if (!broken) {
             split_walk_chain(watch, queue, head, scratch);
@@ -220,8 +222,8 @@ bool rings_is_broken(const struct watch *watch, const struct seen_queue *queue,
     return broken;
 }
 
-void rings_check_unaltered(struct watch *watch, struct seen_queue *queue,
-                           struct seen_buffer *buffer, bool descs)
+void rings_check_buffer_unaltered(struct watch *watch, struct seen_queue *queue,
+                                  struct seen_buffer *buffer, bool descs)
 {
     struct seen_chain *chain = &watch->rings.scratch;
     bool kept = hash_payload(watch, buffer) == buffer->payload_sum;

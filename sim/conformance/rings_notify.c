@@ -21,20 +21,20 @@ static bool is_split_notification_wanted(const struct watch *watch, const struct
                                          uint32_t to)
 {
     if (!queue->event_idx) {
-        return (seen_read_u16(watch, ring) & 1) == 0;
+        return (watch_read_ring_u16(watch, ring) & 1) == 0;
     }
-    return has_index_passed_event(seen_read_u16(watch, ring + event_at), (uint16_t)from,
+    return has_index_passed_event(watch_read_ring_u16(watch, ring + event_at), (uint16_t)from,
                                   (uint16_t)to);
 }
 
 static bool is_packed_notification_wanted(const struct watch *watch, const struct seen_queue *queue,
                                           const uint8_t *event, uint32_t from, uint32_t to)
 {
-    const uint16_t flags = seen_read_u16(watch, event + 2);
+    const uint16_t flags = watch_read_ring_u16(watch, event + 2);
     if (flags != BNT_VQ_PACKED_EVENT_DESC) {
         return flags == BNT_VQ_PACKED_EVENT_ENABLE;
     }
-    const uint16_t off_wrap = seen_read_u16(watch, event);
+    const uint16_t off_wrap = watch_read_ring_u16(watch, event);
     const uint32_t positions = 2u * queue->size; /* a position counts with the wrap counter */
     const uint32_t off = (uint32_t)(off_wrap & 0x7fff) +
                          ((off_wrap & BNT_VQ_PACKED_EVENT_WRAP) != 0 ? 0 : queue->size);
@@ -70,13 +70,13 @@ static void check_event_flags(struct watch *watch, const struct seen_queue *queu
 {
     const uint8_t *own = party == DRV ? queue->avail : queue->used;
     if (queue->packed) {
-        const uint16_t flags = seen_read_u16(watch, own + 2);
+        const uint16_t flags = watch_read_ring_u16(watch, own + 2);
         clause_require(watch, party, CLAUSE_VP_9, flags <= (queue->event_idx ? 2 : 1),
                        "a party writes the invalid event flags %u of queue %u", flags,
                        queue->index);
         return;
     }
-    const uint16_t flags = seen_read_u16(watch, own);
+    const uint16_t flags = watch_read_ring_u16(watch, own);
     clause_require(watch, party, get_notification_clause(queue),
                    flags <= (queue->event_idx ? 0 : 1),
                    "a party writes the invalid flags %u of queue %u", flags, queue->index);
@@ -133,7 +133,7 @@ static void observe_kick(struct watch *watch, uint16_t index)
 
 /** The ring position of the next buffer that the driver will make available, as read from guest
  * memory. */
-static uint16_t get_next_position(const struct seen_queue *queue)
+static uint16_t read_next_avail_position(const struct seen_queue *queue)
 {
     if (queue->packed) {
         return (uint16_t)(queue->avail_seen < queue->size
@@ -142,7 +142,7 @@ static uint16_t get_next_position(const struct seen_queue *queue)
     }
     bnt_le16 index;
     memcpy(&index, queue->avail + 2, sizeof index);
-    return bnt_le16_get(index);
+    return bnt_le16_to_cpu(index);
 }
 
 static void observe_kick_data(struct watch *watch, uint16_t queue, uint16_t next)
@@ -151,9 +151,9 @@ static void observe_kick_data(struct watch *watch, uint16_t queue, uint16_t next
     if (seen == NULL || seen->lost || watch->legacy) {
         return;
     }
-    clause_require(watch, DRV, CLAUSE_VG_31, next == get_next_position(seen),
+    clause_require(watch, DRV, CLAUSE_VG_31, next == read_next_avail_position(seen),
                    "the driver kicks with position %u of queue %u, but the next position is %u",
-                   next, queue, get_next_position(seen));
+                   next, queue, read_next_avail_position(seen));
 }
 
 static void observe_interrupt(struct watch *watch, uint16_t index)

@@ -18,8 +18,9 @@ static struct packed_desc read_packed_desc(const struct watch *watch, const uint
                                            uint32_t index)
 {
     const uint8_t *at = table + (size_t)index * DESC_BYTES;
-    return (struct packed_desc){seen_read_u64(watch, at), seen_read_u32(watch, at + 8),
-                                seen_read_u16(watch, at + 12), seen_read_u16(watch, at + 14)};
+    return (struct packed_desc){watch_read_ring_u64(watch, at), watch_read_ring_u32(watch, at + 8),
+                                watch_read_ring_u16(watch, at + 12),
+                                watch_read_ring_u16(watch, at + 14)};
 }
 
 static bool is_desc_available(const struct packed_desc *desc, bool wrap)
@@ -38,8 +39,9 @@ bool packed_is_list_available(const struct watch *watch, const struct seen_queue
 
 static uint64_t hash_packed_desc(uint64_t sum, const struct packed_desc *desc)
 {
-    sum = bnt_hash_add(sum, desc->gpa);
-    return bnt_hash_add(sum, (uint64_t)desc->bytes << 32 | (uint32_t)desc->id << 16 | desc->flags);
+    sum = bnt_add_to_hash(sum, desc->gpa);
+    return bnt_add_to_hash(sum,
+                           (uint64_t)desc->bytes << 32 | (uint32_t)desc->id << 16 | desc->flags);
 }
 
 static void walk_indirect_table(const struct watch *watch, const struct seen_queue *queue,
@@ -47,7 +49,7 @@ static void walk_indirect_table(const struct watch *watch, const struct seen_que
 {
     const bool legal =
         queue->indirect && (desc->flags & BNT_VQ_DESC_F_NEXT) == 0 && desc->bytes % DESC_BYTES == 0;
-    const uint8_t *table = seen_find_memory(watch, desc->gpa, desc->bytes);
+    const uint8_t *table = watch_find_guest_memory(watch, desc->gpa, desc->bytes);
     chain->indirect = true;
     chain->table_marked = (desc->flags & BNT_VQ_DESC_F_WRITE) != 0;
     chain->faults |= legal ? 0 : FAULT_TABLE;

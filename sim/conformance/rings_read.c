@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-const uint8_t *seen_find_memory(const struct watch *watch, uint64_t gpa, uint64_t bytes)
+const uint8_t *watch_find_guest_memory(const struct watch *watch, uint64_t gpa, uint64_t bytes)
 {
     const struct conformance_vm *vm = &watch->config;
     if (gpa < vm->dma_gpa || gpa - vm->dma_gpa > vm->dma_bytes ||
@@ -19,31 +19,31 @@ const uint8_t *seen_find_memory(const struct watch *watch, uint64_t gpa, uint64_
 
 /** Whether the rings are big-endian: only a legacy driver in a big-endian guest has such rings
  * (VG-33). */
-static bool is_swapped(const struct watch *watch)
+static bool are_rings_byte_swapped(const struct watch *watch)
 {
     return watch->config.big_endian && (watch->registers.features & BNT_F_VERSION_1) == 0;
 }
 
-uint16_t seen_read_u16(const struct watch *watch, const uint8_t *at)
+uint16_t watch_read_ring_u16(const struct watch *watch, const uint8_t *at)
 {
-    const bool swap = is_swapped(watch);
+    const bool swap = are_rings_byte_swapped(watch);
     const unsigned high = swap ? at[0] : at[1];
     const unsigned low = swap ? at[1] : at[0];
     return (uint16_t)(high << 8 | low);
 }
 
-uint32_t seen_read_u32(const struct watch *watch, const uint8_t *at)
+uint32_t watch_read_ring_u32(const struct watch *watch, const uint8_t *at)
 {
-    const uint32_t first = seen_read_u16(watch, at);
-    const uint32_t second = seen_read_u16(watch, at + 2);
-    return is_swapped(watch) ? first << 16 | second : second << 16 | first;
+    const uint32_t first = watch_read_ring_u16(watch, at);
+    const uint32_t second = watch_read_ring_u16(watch, at + 2);
+    return are_rings_byte_swapped(watch) ? first << 16 | second : second << 16 | first;
 }
 
-uint64_t seen_read_u64(const struct watch *watch, const uint8_t *at)
+uint64_t watch_read_ring_u64(const struct watch *watch, const uint8_t *at)
 {
-    const uint64_t first = seen_read_u32(watch, at);
-    const uint64_t second = seen_read_u32(watch, at + 4);
-    return is_swapped(watch) ? first << 32 | second : second << 32 | first;
+    const uint64_t first = watch_read_ring_u32(watch, at);
+    const uint64_t second = watch_read_ring_u32(watch, at + 4);
+    return are_rings_byte_swapped(watch) ? first << 32 | second : second << 32 | first;
 }
 
 void chain_set_empty(struct seen_chain *chain)
@@ -84,11 +84,11 @@ void chain_add_segment(struct seen_chain *chain, uint64_t gpa, uint32_t bytes, b
     }
 }
 
-uint32_t seen_read_buffer(const struct watch *watch, const struct seen_buffer *buffer,
-                          bool writable, uint64_t offset, void *out, uint32_t bytes)
+uint32_t watch_read_buffer_bytes(const struct watch *watch, const struct seen_buffer *buffer,
+                                 bool writable, uint64_t offset, void *out, uint32_t bytes)
 {
     const struct bnt_vq_seg *segs =
-        seen_get_segments(buffer) + (writable ? buffer->readable_count : 0);
+        watch_get_buffer_segments(buffer) + (writable ? buffer->readable_count : 0);
     const uint32_t count = writable ? buffer->writable_count : buffer->readable_count;
     uint8_t *to = out;
     uint32_t done = 0;
@@ -99,7 +99,7 @@ uint32_t seen_read_buffer(const struct watch *watch, const struct seen_buffer *b
         }
         const uint64_t left = segs[i].bytes - offset;
         const uint32_t part = left < bytes - done ? (uint32_t)left : bytes - done;
-        const uint8_t *from = seen_find_memory(watch, segs[i].gpa + offset, part);
+        const uint8_t *from = watch_find_guest_memory(watch, segs[i].gpa + offset, part);
         if (from == NULL) {
             return done;
         }

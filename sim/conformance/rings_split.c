@@ -17,15 +17,16 @@ static struct split_desc read_split_desc(const struct watch *watch, const uint8_
                                          uint32_t index)
 {
     const uint8_t *at = table + (size_t)index * DESC_BYTES;
-    return (struct split_desc){seen_read_u64(watch, at), seen_read_u32(watch, at + 8),
-                               seen_read_u16(watch, at + 12), seen_read_u16(watch, at + 14)};
+    return (struct split_desc){watch_read_ring_u64(watch, at), watch_read_ring_u32(watch, at + 8),
+                               watch_read_ring_u16(watch, at + 12),
+                               watch_read_ring_u16(watch, at + 14)};
 }
 
 static uint64_t hash_split_desc(uint64_t sum, const struct split_desc *desc)
 {
-    sum = bnt_hash_add(sum, desc->gpa);
-    return bnt_hash_add(sum,
-                        (uint64_t)desc->bytes << 32 | (uint32_t)desc->flags << 16 | desc->next);
+    sum = bnt_add_to_hash(sum, desc->gpa);
+    return bnt_add_to_hash(sum,
+                           (uint64_t)desc->bytes << 32 | (uint32_t)desc->flags << 16 | desc->next);
 }
 
 /** Enters the indirect table to which a descriptor refers; false if the table cannot be read. */
@@ -39,7 +40,7 @@ static bool enter_indirect_table(const struct watch *watch, const struct seen_qu
     chain->indirect = true;
     chain->table_marked = (desc->flags & BNT_VQ_DESC_F_WRITE) != 0;
     *entries = desc->bytes / DESC_BYTES;
-    *table = seen_find_memory(watch, desc->gpa, desc->bytes);
+    *table = watch_find_guest_memory(watch, desc->gpa, desc->bytes);
     return legal && *table != NULL && *entries > 0;
 }
 

@@ -9,7 +9,7 @@
 
 static bool is_every_segment_read(const struct seen_buffer *buffer)
 {
-    const struct bnt_vq_seg *segs = seen_get_segments(buffer);
+    const struct bnt_vq_seg *segs = watch_get_buffer_segments(buffer);
     for (uint32_t i = 0; i < buffer->readable_count && i < 63; i++) {
         if (segs[i].bytes > 0 && (buffer->segs_read >> i & 1) == 0) {
             return false;
@@ -21,7 +21,7 @@ static bool is_every_segment_read(const struct seen_buffer *buffer)
 static void check_used_buffer(struct watch *watch, struct seen_queue *queue,
                               struct seen_buffer *buffer, uint32_t len)
 {
-    rings_check_unaltered(watch, queue, buffer, !queue->packed);
+    rings_check_buffer_unaltered(watch, queue, buffer, !queue->packed);
     if (queue->role < BNT_BALLOON_QUEUE_HINT && !queue->packed) {
         clause_require(watch, DEV, CLAUSE_VS_14, buffer->written >= len,
                        "the device reports a used length of %" PRIu32
@@ -53,7 +53,7 @@ static void mark_buffer_used(struct watch *watch, struct seen_queue *queue,
     queue->used_arrived = true;
     watchers_observe_buffer_used(watch, queue, buffer, len);
     if (queue->enabled && buffer->in_flight) {
-        rings_forget_buffer(watch, queue, buffer);
+        rings_remove_buffer(watch, queue, buffer);
     }
 }
 
@@ -72,7 +72,7 @@ static struct seen_buffer *find_buffer(struct seen_queue *queue, uint16_t id)
 }
 
 /** Finds the oldest buffer in flight. */
-static struct seen_buffer *find_oldest(struct seen_queue *queue)
+static struct seen_buffer *find_oldest_buffer(struct seen_queue *queue)
 {
     struct seen_buffer *found = NULL;
     for (uint32_t i = 0; i < queue->in_flight; i++) {
@@ -96,10 +96,11 @@ static uint32_t count_buffers_up_to(const struct seen_queue *queue, const struct
 
 /** Whether the driver overwrote the ring entry of another available buffer with this buffer, so
  * that the device saw only this buffer. */
-static bool is_overwritten(const struct watch *watch, const struct seen_queue *queue, uint16_t id)
+static bool is_avail_entry_overwritten(const struct watch *watch, const struct seen_queue *queue,
+                                       uint16_t id)
 {
     const uint32_t slot = queue->used_seen % queue->size;
-    return !queue->packed && seen_read_u16(watch, queue->avail + 4 + (size_t)2 * slot) == id;
+    return !queue->packed && watch_read_ring_u16(watch, queue->avail + 4 + (size_t)2 * slot) == id;
 }
 
 /**
@@ -112,7 +113,7 @@ static uint32_t mark_entry_used(struct watch *watch, struct seen_queue *queue, u
     struct seen_buffer *last = find_buffer(queue, id);
     uint32_t descs = 0;
     *buffers = last == NULL ? 0 : queue->in_order ? count_buffers_up_to(queue, last) : 1;
-    if (queue->in_order && !(last == NULL && is_overwritten(watch, queue, id))) {
+    if (queue->in_order && !(last == NULL && is_avail_entry_overwritten(watch, queue, id))) {
         clause_require(watch, DEV, CLAUSE_VG_30, last != NULL && *buffers <= most,
                        "the device uses buffer %u of queue %u out of order", id, queue->index);
     }
@@ -123,7 +124,7 @@ static uint32_t mark_entry_used(struct watch *watch, struct seen_queue *queue, u
         clause_count_use(watch, DEV, CLAUSE_VS_17);
     }
     for (uint32_t i = 1; i < *buffers; i++) {
-        struct seen_buffer *first = find_oldest(queue);
+        struct seen_buffer *first = find_oldest_buffer(queue);
         descs += first->descs;
         mark_buffer_used(watch, queue, first, (uint32_t)first->writable_bytes);
     }
@@ -134,12 +135,12 @@ static uint32_t mark_entry_used(struct watch *watch, struct seen_queue *queue, u
 
 static void read_used_split(struct watch *watch, struct seen_queue *queue)
 {
-    const uint16_t index = seen_read_u16(watch, queue->used + 2);
+    const uint16_t index = watch_read_ring_u16(watch, queue->used + 2);
     while ((uint16_t)queue->used_seen != index && queue->enabled && !queue->lost) {
         const uint32_t slot = queue->used_seen % queue->size;
         const uint8_t *at = queue->used + 4 + (size_t)8 * slot;
-        const uint32_t id = seen_read_u32(watch, at);
-        const uint32_t len = seen_read_u32(watch, at + 4);
+        const uint32_t id = watch_read_ring_u32(watch, at);
+        const uint32_t len = watch_read_ring_u32(watch, at + 4);
         uint32_t buffers = 0;
         clause_require(watch, DEV, CLAUSE_VS_14, queue->fresh[slot] != 0,
                        "the device moves used.idx of queue %u before it wrote the element",
@@ -148,7 +149,7 @@ static void read_used_split(struct watch *watch, struct seen_queue *queue)
         const uint32_t most = (uint16_t)(index - queue->used_seen);
         if (id >= queue->size ||
             mark_entry_used(watch, queue, (uint16_t)id, len, most, &buffers) == 0) {
-            queue_mark_lost(queue, false);
+            queue_stop_tracking(queue, false);
             return;
         }
         queue->used_seen = (uint16_t)(queue->used_seen + buffers);
@@ -159,7 +160,7 @@ static bool is_packed_desc_used(const struct watch *watch, const struct seen_que
 {
     const uint16_t position = (uint16_t)(queue->used_seen % queue->size);
     const bool wrap = queue->used_seen < queue->size;
-    const uint16_t flags = seen_read_u16(watch, queue->desc + (size_t)16 * position + 14);
+    const uint16_t flags = watch_read_ring_u16(watch, queue->desc + (size_t)16 * position + 14);
     return ((flags & BNT_VQ_PACKED_F_AVAIL) != 0) == wrap &&
            ((flags & BNT_VQ_PACKED_F_USED) != 0) == wrap;
 }
@@ -169,8 +170,8 @@ static void read_used_packed(struct watch *watch, struct seen_queue *queue)
     while (queue->in_flight > 0 && is_packed_desc_used(watch, queue)) {
         const uint16_t position = (uint16_t)(queue->used_seen % queue->size);
         const uint8_t *at = queue->desc + (size_t)16 * position;
-        const uint32_t len = seen_read_u32(watch, at + 8);
-        const uint16_t id = seen_read_u16(watch, at + 12);
+        const uint32_t len = watch_read_ring_u32(watch, at + 8);
+        const uint16_t id = watch_read_ring_u16(watch, at + 12);
         uint32_t buffers = 0;
         struct seen_buffer *under = &queue->buffers[position];
         if (under->in_flight) {
@@ -182,7 +183,7 @@ static void read_used_packed(struct watch *watch, struct seen_queue *queue)
             "the device writes a used descriptor of queue %u for buffer id %u, which is not in flight",
             queue->index, id);
         if (descs == 0) {
-            queue_mark_lost(queue, false);
+            queue_stop_tracking(queue, false);
             return;
         }
         if (!queue->enabled) {
@@ -211,12 +212,12 @@ void rings_reread_answer(struct watch *watch, struct seen_queue *queue)
     }
     const uint16_t last = (uint16_t)(queue->used_seen - 1);
     const uint8_t *at = queue->used + 4 + (size_t)8 * (last % queue->size);
-    const uint32_t id = seen_read_u32(watch, at);
-    if (seen_read_u16(watch, queue->used + 2) != (uint16_t)queue->used_seen || id >= queue->size ||
-        queue->buffers[id].many != NULL) {
+    const uint32_t id = watch_read_ring_u32(watch, at);
+    if (watch_read_ring_u16(watch, queue->used + 2) != (uint16_t)queue->used_seen ||
+        id >= queue->size || queue->buffers[id].many != NULL) {
         queue->lost = true;
         return;
     }
     watchers_observe_buffer_used_again(watch, queue, &queue->buffers[id],
-                                       seen_read_u32(watch, at + 4));
+                                       watch_read_ring_u32(watch, at + 4));
 }

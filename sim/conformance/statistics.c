@@ -10,7 +10,7 @@
 #define ENTRY_BYTES 10u
 #define LATE_NS     UINT64_C(1000000000) /**< a driver that is running answers before this time */
 
-static bool has_statistics(const struct watch *watch)
+static bool has_negotiated_statistics(const struct watch *watch)
 {
     return (watch->features & BNT_BALLOON_F_STATS_VQ) != 0;
 }
@@ -18,7 +18,7 @@ static bool has_statistics(const struct watch *watch)
 static void observe_driver_ok(struct watch *watch)
 {
     /* A driver may have submitted the first buffer before DRIVER_OK. */
-    watch->statistics.due = has_statistics(watch) && watch->statistics.in_flight == 0;
+    watch->statistics.due = has_negotiated_statistics(watch) && watch->statistics.in_flight == 0;
     watch->statistics.due_ns = watch_get_time_ns(watch);
 }
 
@@ -40,21 +40,22 @@ static void observe_kernel_replaced(struct watch *watch)
 /** After its reset the statistics queue needs a first buffer, as after initialisation. */
 static void observe_queue_reset(struct watch *watch, uint16_t queue)
 {
-    if (seen_find_role(watch, queue) == BNT_BALLOON_QUEUE_STATS) {
+    if (watch_find_queue_role(watch, queue) == BNT_BALLOON_QUEUE_STATS) {
         observe_reset(watch);
         observe_driver_ok(watch);
     }
 }
 
-static uint32_t read_tags(const struct watch *watch, const struct seen_buffer *buffer,
-                          uint16_t tags[WATCH_STATISTICS_MAX])
+static uint32_t read_statistics_tags(const struct watch *watch, const struct seen_buffer *buffer,
+                                     uint16_t tags[WATCH_STATISTICS_MAX])
 {
     const bool big = watch->legacy && watch->config.big_endian;
     uint32_t count = (uint32_t)(buffer->readable_bytes / ENTRY_BYTES);
     count = count < WATCH_STATISTICS_MAX ? count : WATCH_STATISTICS_MAX;
     for (uint32_t i = 0; i < count; i++) {
         uint8_t tag[2] = {0, 0};
-        (void)seen_read_buffer(watch, buffer, false, (uint64_t)i * ENTRY_BYTES, tag, sizeof tag);
+        (void)watch_read_buffer_bytes(watch, buffer, false, (uint64_t)i * ENTRY_BYTES, tag,
+                                      sizeof tag);
         const uint32_t value =
             big ? (uint32_t)tag[0] << 8 | tag[1] : (uint32_t)tag[1] << 8 | tag[0];
         tags[i] = (uint16_t)(value & UINT16_MAX);
@@ -131,12 +132,12 @@ static void observe_buffer_submitted(struct watch *watch, const struct seen_queu
     clause_require(watch, DRV, CLAUSE_BD_20, buffer->readable_bytes % ENTRY_BYTES == 0,
                    "the driver submits a statistics buffer of %" PRIu64 " bytes",
                    buffer->readable_bytes);
-    clause_count_literal(watch, DRV, CLAUSE_BD_20, buffer->readable_bytes % 6 == 0);
+    clause_count_literal_reading(watch, DRV, CLAUSE_BD_20, buffer->readable_bytes % 6 == 0);
     clause_count_use(watch, DRV, s->ever ? CLAUSE_BD_18 : CLAUSE_BD_17);
     s->in_flight++;
     s->ever = true;
     s->due = false;
-    check_statistics_entries(watch, tags, read_tags(watch, buffer, tags));
+    check_statistics_entries(watch, tags, read_statistics_tags(watch, buffer, tags));
 }
 
 /** A device that uses a statistics buffer has accepted its content. */

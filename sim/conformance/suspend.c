@@ -126,7 +126,7 @@ static void observe_status_read(struct watch *watch, uint8_t status)
 }
 
 /** Checks that the driver may do this to the device now. */
-static void check_driver_act(struct watch *watch, const char *what)
+static void check_driver_may_act(struct watch *watch, const char *what)
 {
     struct watch_suspend *s = &watch->suspend;
     if (s->suspended && s->seen) {
@@ -140,7 +140,7 @@ static void check_driver_act(struct watch *watch, const char *what)
     }
 }
 
-static void check_device_act(struct watch *watch, const char *what)
+static void check_device_may_act(struct watch *watch, const char *what)
 {
     if (watch->suspend.suspended && !watch->suspend.resuming) {
         clause_require(watch, DEV, CLAUSE_VG_39, false, "the device %s while it is suspended",
@@ -154,12 +154,12 @@ static void observe_config_write(struct watch *watch, uint32_t offset, const voi
     (void)offset;
     (void)data;
     (void)bytes;
-    check_driver_act(watch, "writes configuration");
+    check_driver_may_act(watch, "writes configuration");
 }
 
 static void observe_config_interrupt(struct watch *watch)
 {
-    check_device_act(watch, "sends a configuration interrupt");
+    check_device_may_act(watch, "sends a configuration interrupt");
     watch->suspend.notified = true;
 }
 
@@ -168,7 +168,7 @@ static void observe_buffer_submitted(struct watch *watch, const struct seen_queu
 {
     (void)queue;
     (void)buffer;
-    check_driver_act(watch, "adds a buffer");
+    check_driver_may_act(watch, "adds a buffer");
 }
 
 static void observe_buffer_used(struct watch *watch, const struct seen_queue *queue,
@@ -177,19 +177,19 @@ static void observe_buffer_used(struct watch *watch, const struct seen_queue *qu
     (void)queue;
     (void)buffer;
     (void)len;
-    check_device_act(watch, "uses a buffer");
+    check_device_may_act(watch, "uses a buffer");
 }
 
 static void observe_kick(struct watch *watch, uint16_t queue)
 {
     (void)queue;
-    check_driver_act(watch, "kicks");
+    check_driver_may_act(watch, "kicks");
 }
 
 static void observe_interrupt(struct watch *watch, uint16_t queue)
 {
     (void)queue;
-    check_device_act(watch, "interrupts");
+    check_device_may_act(watch, "interrupts");
 }
 
 /** Configuration must not change while the device is suspended; a change is notified when the

@@ -17,7 +17,7 @@
 
 /* ---- What the driver did ---- */
 
-void target_note_effort(struct watch *watch, bool failed)
+void target_note_driver_effort(struct watch *watch, bool failed)
 {
     watch->target.effort_ns = watch_get_time_ns(watch);
     watch->target.effort_failed = failed;
@@ -31,12 +31,12 @@ void target_note_balloon_change(struct watch *watch, bool changed)
 void target_note_oom_deflate(struct watch *watch)
 {
     watch->target.oom_ns = watch_get_time_ns(watch);
-    target_note_effort(watch, true);
+    target_note_driver_effort(watch, true);
 }
 
 static void observe_failed_allocation(struct watch *watch)
 {
-    target_note_effort(watch, true);
+    target_note_driver_effort(watch, true);
 }
 
 /* ---- Configuration ---- */
@@ -47,7 +47,7 @@ static void observe_config_read(struct watch *watch, uint32_t offset, const void
     if (offset == BNT_BALLOON_CONFIG_NUM_PAGES && bytes >= 4) {
         bnt_le32 value;
         memcpy(&value, data, sizeof value);
-        watch->target.num_pages_known = bnt_le32_get(value);
+        watch->target.num_pages_known = bnt_le32_to_cpu(value);
         watch->target.num_pages_read = true;
     }
 }
@@ -61,8 +61,8 @@ static void observe_config_write(struct watch *watch, uint32_t offset, const voi
     }
     bnt_le32 value;
     memcpy(&value, data, sizeof value);
-    target->actual = bnt_le32_get(value);
-    answers_mark_read(watch);
+    target->actual = bnt_le32_to_cpu(value);
+    answers_mark_read_by_driver(watch);
     if (target->changes > 0) {
         clause_count_use(watch, DRV, CLAUSE_BD_14);
     }
@@ -80,7 +80,7 @@ static void observe_config_interrupt_arrived(struct watch *watch)
 static void observe_driver_ok(struct watch *watch)
 {
     watch->target.unseen_reported = false;
-    target_note_effort(watch, false);
+    target_note_driver_effort(watch, false);
 }
 
 static void observe_reset(struct watch *watch)
@@ -98,7 +98,7 @@ static void observe_reset(struct watch *watch)
 /* ---- Time ---- */
 
 /** For how long the driver could have inflated towards its target but did not. */
-static uint64_t count_idle_ns(const struct watch *watch)
+static uint64_t compute_driver_idle_ns(const struct watch *watch)
 {
     const struct watch_target *target = &watch->target;
     uint64_t since_ns =
@@ -108,7 +108,7 @@ static uint64_t count_idle_ns(const struct watch *watch)
 }
 
 /** The target that the driver can know: the device's target, once its notification arrived. */
-static uint32_t get_known_target(const struct watch *watch)
+static uint32_t get_target_known_to_driver(const struct watch *watch)
 {
     const struct watch_target *target = &watch->target;
     return target->num_pages_notified ? target->num_pages : target->num_pages_known;
@@ -119,7 +119,8 @@ static void check_target_read(struct watch *watch)
 {
     struct watch_target *target = &watch->target;
     if (watch->live && !target->was_paused && !target->num_pages_read && target->num_pages > 0 &&
-        !target->unseen_reported && !watch->config.foreign && count_idle_ns(watch) > IDLE_NS) {
+        !target->unseen_reported && !watch->config.foreign &&
+        compute_driver_idle_ns(watch) > IDLE_NS) {
         clause_count_violation(watch, DRV, CLAUSE_BD_4,
                                "the driver never reads num_pages, which is %" PRIu32,
                                target->num_pages);
@@ -133,8 +134,8 @@ static void observe_event_end(struct watch *watch, const struct seen_device *dev
     bnt_le32 value;
     memcpy(&value, device->config + BNT_BALLOON_CONFIG_NUM_PAGES, sizeof value);
     target->num_pages_notified =
-        target->num_pages_notified && target->num_pages == bnt_le32_get(value);
-    target->num_pages = bnt_le32_get(value);
+        target->num_pages_notified && target->num_pages == bnt_le32_to_cpu(value);
+    target->num_pages = bnt_le32_to_cpu(value);
     const bool paused = is_device_paused(watch);
     if (paused || target->was_paused) {
         target->effort_ns =
@@ -142,7 +143,8 @@ static void observe_event_end(struct watch *watch, const struct seen_device *dev
     }
     target->was_paused = paused;
     check_target_read(watch);
-    const bool deficit = watch->live && get_known_target(watch) > pages_count_ballooned(watch);
+    const bool deficit =
+        watch->live && get_target_known_to_driver(watch) > pages_count_ballooned(watch);
     if (!deficit) {
         target->deficit_since_ns = 0;
     } else if (target->deficit_since_ns == 0) {
@@ -169,11 +171,11 @@ static void observe_run_end(struct watch *watch, bool quiet)
     }
     const bool calm = target->oom_ns == 0 || now_ns - target->oom_ns > CALM_NS;
     if (target->deficit_since_ns > 0 && !target->effort_failed && calm &&
-        count_idle_ns(watch) > IDLE_NS) {
+        compute_driver_idle_ns(watch) > IDLE_NS) {
         clause_count_violation(watch, DRV, CLAUSE_BD_4,
                                "the driver does not inflate although the target is %" PRIu32
                                " and the balloon has %" PRIu64,
-                               get_known_target(watch), pages_count_ballooned(watch));
+                               get_target_known_to_driver(watch), pages_count_ballooned(watch));
     }
 }
 

@@ -20,20 +20,20 @@ uint64_t watch_get_time_ns(const struct watch *watch)
 
 /* ---- Counting ---- */
 
-static struct clause_tally *find_tally(struct watch *watch, clause_party party, clause_id id)
+static struct clause_tally *find_clause_tally(struct watch *watch, clause_party party, clause_id id)
 {
     return &watch->tallies[party][watch->scripted[party]][id];
 }
 
 void clause_count_use(struct watch *watch, clause_party party, clause_id id)
 {
-    find_tally(watch, party, id)->exercised++;
+    find_clause_tally(watch, party, id)->exercised++;
 }
 
 void clause_count_violation(struct watch *watch, clause_party party, clause_id id,
                             const char *format, ...)
 {
-    struct clause_tally *tally = find_tally(watch, party, id);
+    struct clause_tally *tally = find_clause_tally(watch, party, id);
     if (tally->violated++ > 0) {
         return; /* only the first violation is described */
     }
@@ -46,9 +46,9 @@ void clause_count_violation(struct watch *watch, clause_party party, clause_id i
     va_end(arguments);
 }
 
-void clause_count_literal(struct watch *watch, clause_party party, clause_id id, bool kept)
+void clause_count_literal_reading(struct watch *watch, clause_party party, clause_id id, bool kept)
 {
-    struct clause_tally *tally = find_tally(watch, party, id);
+    struct clause_tally *tally = find_clause_tally(watch, party, id);
     tally->literal_exercised++;
     tally->literal_violated += !kept;
 }

@@ -173,7 +173,7 @@ struct conformance {
 #define DRV CLAUSE_DRIVER
 #define DEV CLAUSE_DEVICE
 
-static inline bool is_negotiated(const struct watch *watch, uint64_t feature)
+static inline bool is_feature_negotiated(const struct watch *watch, uint64_t feature)
 {
     return (watch->features & feature) != 0;
 }
@@ -183,7 +183,7 @@ static inline uint32_t read_le32(const void *data)
 {
     bnt_le32 value;
     memcpy(&value, data, sizeof value);
-    return bnt_le32_get(value);
+    return bnt_le32_to_cpu(value);
 }
 
 /** The device's registers at the end of an event. */
@@ -193,7 +193,7 @@ struct seen_device {
 };
 
 /** The role of a queue; NONE if the device has no such queue. */
-static inline uint16_t seen_find_role(const struct watch *watch, uint16_t index)
+static inline uint16_t watch_find_queue_role(const struct watch *watch, uint16_t index)
 {
     for (int i = 0; i < SEEN_QUEUES_MAX; i++) {
         const struct seen_queue *queue = &watch->rings.queues[i];
@@ -224,7 +224,7 @@ struct watcher {
     void (*config_shown)(struct watch *watch, const uint8_t *config, uint32_t bytes);
     void (*config_read)(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes);
     void (*config_write)(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes);
-    /** The driver made a buffer available; seen_read_buffer (rings.h) reads the content of a
+    /** The driver made a buffer available; watch_read_buffer_bytes (rings.h) reads the content of a
      * buffer. */
     void (*submitted)(struct watch *watch, const struct seen_queue *queue,
                       const struct seen_buffer *buffer);
@@ -317,7 +317,7 @@ __attribute__((format(printf, 4, 5))) void clause_count_violation(struct watch *
                                                                   clause_party party, clause_id id,
                                                                   const char *format, ...);
 /** Counts the literal reading of a clause in CLAUSE_LITERAL_MAP. */
-void clause_count_literal(struct watch *watch, clause_party party, clause_id id, bool kept);
+void clause_count_literal_reading(struct watch *watch, clause_party party, clause_id id, bool kept);
 
 /** Counts that the clause applied, and that it was violated unless `kept`. */
 #define clause_require(watch, party, id, kept, ...)                      \

@@ -205,12 +205,12 @@ uint64_t arena_close(struct arena *arena)
 /* ---- Memory ---- */
 
 /** An allocation of 0 bytes counts as one byte, so that a leak of it is found. */
-static uint64_t round_up_to_one(uint64_t bytes)
+static uint64_t round_zero_size_up_to_one(uint64_t bytes)
 {
     return bytes > 0 ? bytes : 1;
 }
 
-static void *take_block(struct arena *arena, uint64_t bytes, bool zero)
+static void *allocate_arena_block(struct arena *arena, uint64_t bytes, bool zero)
 {
     void *memory = bytes <= PTRDIFF_MAX ? backend_alloc_block(arena, (size_t)bytes, zero) : NULL;
     if (memory == NULL) {
@@ -225,15 +225,15 @@ static void *take_block(struct arena *arena, uint64_t bytes, bool zero)
 
 void *arena_alloc(struct arena *arena, size_t bytes)
 {
-    bytes = (size_t)round_up_to_one(bytes);
-    void *memory = take_block(arena, bytes, false);
+    bytes = (size_t)round_zero_size_up_to_one(bytes);
+    void *memory = allocate_arena_block(arena, bytes, false);
     memset(memory, arena->fill, bytes);
     return memory;
 }
 
 void *arena_alloc_zeroed(struct arena *arena, uint64_t bytes)
 {
-    return take_block(arena, round_up_to_one(bytes), true);
+    return allocate_arena_block(arena, round_zero_size_up_to_one(bytes), true);
 }
 
 void *arena_realloc(struct arena *arena, void *old, size_t old_bytes, size_t bytes)
@@ -241,10 +241,10 @@ void *arena_realloc(struct arena *arena, void *old, size_t old_bytes, size_t byt
     if (old == NULL) {
         return arena_alloc(arena, bytes);
     }
-    uint8_t *memory = take_block(arena, round_up_to_one(bytes), false);
+    uint8_t *memory = allocate_arena_block(arena, round_zero_size_up_to_one(bytes), false);
     const size_t kept = old_bytes < bytes ? old_bytes : bytes;
     memcpy(memory, old, kept);
-    memset(memory + kept, arena->fill, (size_t)round_up_to_one(bytes) - kept);
+    memset(memory + kept, arena->fill, (size_t)round_zero_size_up_to_one(bytes) - kept);
     arena_free(arena, old, old_bytes);
     return memory;
 }
@@ -254,7 +254,7 @@ void arena_free(struct arena *arena, void *memory, uint64_t bytes)
     if (memory == NULL) {
         return;
     }
-    bytes = round_up_to_one(bytes);
+    bytes = round_zero_size_up_to_one(bytes);
     if (bytes > arena->outstanding || !backend_is_size_right(memory, (size_t)bytes)) {
         abort_on_bug("memory is freed with a size other than the allocated size", bytes,
                      arena->outstanding);
@@ -274,12 +274,12 @@ void arena_exit_out_of_memory(uint64_t bytes)
     exit_out_of_memory("out of memory", bytes);
 }
 
-uint64_t arena_count_outstanding(const struct arena *arena)
+uint64_t arena_count_unfreed_bytes(const struct arena *arena)
 {
     return arena->outstanding;
 }
 
-uint64_t arena_get_peak(const struct arena *arena)
+uint64_t arena_get_peak_bytes(const struct arena *arena)
 {
     return arena->peak;
 }

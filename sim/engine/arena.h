@@ -41,9 +41,9 @@ void arena_free(struct arena *arena, void *memory, uint64_t bytes);
 _Noreturn void arena_exit_out_of_memory(uint64_t bytes);
 
 /** The number of bytes that are allocated and not freed. */
-uint64_t arena_count_outstanding(const struct arena *arena);
+uint64_t arena_count_unfreed_bytes(const struct arena *arena);
 
 /** The largest number of bytes that were allocated at one time. */
-uint64_t arena_get_peak(const struct arena *arena);
+uint64_t arena_get_peak_bytes(const struct arena *arena);
 
 #endif

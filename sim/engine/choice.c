@@ -51,7 +51,7 @@ uint32_t engine_open_stream(struct engine *engine, const char *name)
     struct stream *stream = &engine->streams[index];
     memcpy(stream->name, name, length + 1);
     stream->key = hash_stream_name(engine->config.seed, name);
-    stream->whiten = bnt_hash_add(stream->key, engine->config.seed);
+    stream->whiten = bnt_add_to_hash(stream->key, engine->config.seed);
     stream->counter = 0;
     stream->digest = hash_stream_name(0, name);
     if (engine->config.observer.stream != NULL) {

@@ -78,7 +78,7 @@ void engine_stop_run(struct engine *engine)
 }
 
 /** Finds how the run ended, if it has ended. */
-static engine_end find_end_before_next(const struct engine *engine)
+static engine_end find_run_end_before_next_event(const struct engine *engine)
 {
     if (engine->diverged) {
         return ENGINE_DIVERGED;
@@ -101,7 +101,7 @@ engine_end engine_run_next_event(struct engine *engine)
     if (engine->handling) {
         engine_abort_on_misuse("engine_run_next_event was called by a handler");
     }
-    const engine_end end = find_end_before_next(engine);
+    const engine_end end = find_run_end_before_next_event(engine);
     if (end != ENGINE_GOING) {
         return end;
     }

@@ -154,11 +154,11 @@ bool engine_draw_chance(struct engine *engine, uint32_t stream, uint64_t numerat
 /* ---- Hash ---- */
 
 /** Adds one value to the payload of the current event. */
-void engine_add_payload(struct engine *engine, uint64_t value);
+void engine_add_payload_word(struct engine *engine, uint64_t value);
 
 /**
- * Adds an array to the payload: words like engine_add_payload for each word; halves and bytes after
- * their count.
+ * Adds an array to the payload: words like engine_add_payload_word for each word; halves and bytes
+ * after their count.
  */
 void engine_add_payload_words(struct engine *engine, const uint64_t *words, size_t count);
 void engine_add_payload_halves(struct engine *engine, const uint32_t *words, size_t count);
@@ -169,15 +169,15 @@ void engine_add_payload_bytes(struct engine *engine, const uint8_t *bytes, size_
  * fact. Add the bnt_mix64 word of a fact that becomes true, and subtract the word of a fact that
  * becomes false.
  */
-void engine_add_to_state(struct engine *engine, uint64_t delta);
+void engine_add_to_state_word(struct engine *engine, uint64_t delta);
 
 /** The current incremental state; an audit compares it with a state that is computed anew. */
-uint64_t engine_get_state(const struct engine *engine);
+uint64_t engine_get_state_word(const struct engine *engine);
 
 struct engine_hash engine_get_hash(const struct engine *engine);
 
 /** Mixes all five ingredients into one 64-bit word, which `run` prints. */
-uint64_t engine_mix_hash(const struct engine_hash *hash);
+uint64_t engine_combine_hash_words(const struct engine_hash *hash);
 
 /** The number of events handled so far. */
 uint64_t engine_count_events(const struct engine *engine);

@@ -141,7 +141,7 @@ static inline uint64_t fold_get_result(const struct fold *fold)
 {
     uint64_t word = bnt_mix64(fold->count);
     for (unsigned i = 0; i < FOLD_LANES; i++) {
-        word = bnt_hash_add(word, fold->lane[i]);
+        word = bnt_add_to_hash(word, fold->lane[i]);
     }
     return word;
 }

@@ -30,7 +30,7 @@ void hash_start_chains(struct engine *engine)
 
 /* ---- What handlers add while an event is handled ---- */
 
-void engine_add_payload(struct engine *engine, uint64_t value)
+void engine_add_payload_word(struct engine *engine, uint64_t value)
 {
     fold_add_word(&engine->payload, value);
 }
@@ -56,12 +56,12 @@ void engine_add_payload_bytes(struct engine *engine, const uint8_t *bytes, size_
     }
 }
 
-void engine_add_to_state(struct engine *engine, uint64_t delta)
+void engine_add_to_state_word(struct engine *engine, uint64_t delta)
 {
     engine->state += delta;
 }
 
-uint64_t engine_get_state(const struct engine *engine)
+uint64_t engine_get_state_word(const struct engine *engine)
 {
     return engine->state;
 }
@@ -80,7 +80,7 @@ void hash_add_choice(struct engine *engine, const struct stream *stream,
 /* ---- At an event's end ---- */
 
 /** The payload of an event as one word; an event without payload costs nothing. */
-static uint64_t finish_payload(struct engine *engine)
+static uint64_t finish_payload_hash(struct engine *engine)
 {
     if (engine->payload.count == 0) {
         return 0;
@@ -91,7 +91,7 @@ static uint64_t finish_payload(struct engine *engine)
 }
 
 /** The draws of an event as one word that also contains the number of the event. */
-static uint64_t finish_draws(struct engine *engine)
+static uint64_t finish_draws_hash(struct engine *engine)
 {
     if (engine->draw_count == 0) {
         return 0;
@@ -116,7 +116,7 @@ static void call_observer(struct engine *engine, const struct engine_event *even
         .kind = event->kind,
         .actor = event->actor,
         .a = event->a,
-        .digest = engine->config.hash ? bnt_hash_add(digest, engine->state) : 0,
+        .digest = engine->config.hash ? bnt_add_to_hash(digest, engine->state) : 0,
     };
     engine->config.observer.event(engine->config.observer.opaque, &record);
 }
@@ -129,8 +129,8 @@ void hash_add_event(struct engine *engine, const struct engine_event *event)
         struct engine_hash *chain = &engine->chain;
         const uint64_t what =
             (uint64_t)event->priority << 32 | (uint64_t)event->kind << 16 | event->actor;
-        payload = finish_payload(engine);
-        draws = finish_draws(engine);
+        payload = finish_payload_hash(engine);
+        draws = finish_draws_hash(engine);
         chain->order = fold_mix_word(chain->order, event->sequence + what * ORDER_WHAT);
         chain->time = fold_mix_word(chain->time, event->time_ns);
         chain->payload = fold_mix_word(fold_mix_word(chain->payload + payload, event->a), event->b);
@@ -158,10 +158,10 @@ struct engine_hash engine_get_hash(const struct engine *engine)
     };
 }
 
-uint64_t engine_mix_hash(const struct engine_hash *hash)
+uint64_t engine_combine_hash_words(const struct engine_hash *hash)
 {
-    uint64_t word = bnt_hash_add(hash->order, hash->time);
-    word = bnt_hash_add(word, hash->payload);
-    word = bnt_hash_add(word, hash->state);
-    return bnt_hash_add(word, hash->draws);
+    uint64_t word = bnt_add_to_hash(hash->order, hash->time);
+    word = bnt_add_to_hash(word, hash->payload);
+    word = bnt_add_to_hash(word, hash->state);
+    return bnt_add_to_hash(word, hash->draws);
 }

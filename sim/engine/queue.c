@@ -23,7 +23,7 @@ static uint32_t index_get_mask(const struct event_queue *queue)
     return (UINT32_C(1) << queue->index_bits) - 1;
 }
 
-static uint32_t index_get_home(const struct event_queue *queue, uint64_t sequence)
+static uint32_t index_compute_home_slot(const struct event_queue *queue, uint64_t sequence)
 {
     return (uint32_t)(sequence * UINT64_C(0x9E3779B97F4A7C15) >> (64 - queue->index_bits));
 }
@@ -37,7 +37,7 @@ static uint64_t index_get_sequence(const struct event_queue *queue, uint32_t at)
  * of the places are free. */
 static uint32_t index_find_sequence(const struct event_queue *queue, uint64_t sequence)
 {
-    uint32_t at = index_get_home(queue, sequence);
+    uint32_t at = index_compute_home_slot(queue, sequence);
     while (queue->index[at] != 0 && index_get_sequence(queue, at) != sequence) {
         at = (at + 1) & index_get_mask(queue);
     }
@@ -50,7 +50,7 @@ static void index_remove_sequence(struct event_queue *queue, uint64_t sequence)
     const uint32_t mask = index_get_mask(queue);
     uint32_t hole = index_find_sequence(queue, sequence);
     for (uint32_t at = (hole + 1) & mask; queue->index[at] != 0; at = (at + 1) & mask) {
-        const uint32_t home = index_get_home(queue, index_get_sequence(queue, at));
+        const uint32_t home = index_compute_home_slot(queue, index_get_sequence(queue, at));
         if (((at - home) & mask) >= ((at - hole) & mask)) {
             queue->index[hole] = queue->index[at];
             hole = at;
@@ -61,13 +61,13 @@ static void index_remove_sequence(struct event_queue *queue, uint64_t sequence)
 
 /* ---- Heap ---- */
 
-static bool is_before(const struct queue_node *left, const struct queue_node *right)
+static bool is_node_before(const struct queue_node *left, const struct queue_node *right)
 {
     return left->time_ns != right->time_ns ? left->time_ns < right->time_ns
                                            : left->rank < right->rank;
 }
 
-static void place_node(struct event_queue *queue, uint32_t position, struct queue_node node)
+static void store_heap_node(struct event_queue *queue, uint32_t position, struct queue_node node)
 {
     queue->heap[position] = node;
     queue->slots[node.slot].position = position;
@@ -77,13 +77,13 @@ static void move_node_up(struct event_queue *queue, uint32_t position, struct qu
 {
     while (position > 0) {
         const uint32_t parent = (position - 1) / QUEUE_CHILDREN;
-        if (!is_before(&node, &queue->heap[parent])) {
+        if (!is_node_before(&node, &queue->heap[parent])) {
             break;
         }
-        place_node(queue, position, queue->heap[parent]);
+        store_heap_node(queue, position, queue->heap[parent]);
         position = parent;
     }
-    place_node(queue, position, node);
+    store_heap_node(queue, position, node);
 }
 
 static void move_node_down(struct event_queue *queue, uint32_t position, struct queue_node node)
@@ -97,17 +97,17 @@ static void move_node_down(struct event_queue *queue, uint32_t position, struct 
         const uint32_t end = child + (left < QUEUE_CHILDREN ? left : QUEUE_CHILDREN);
         uint32_t first = child;
         for (uint32_t at = child + 1; at < end; at++) {
-            if (is_before(&queue->heap[at], &queue->heap[first])) {
+            if (is_node_before(&queue->heap[at], &queue->heap[first])) {
                 first = at;
             }
         }
-        if (is_before(&node, &queue->heap[first])) {
+        if (is_node_before(&node, &queue->heap[first])) {
             break;
         }
-        place_node(queue, position, queue->heap[first]);
+        store_heap_node(queue, position, queue->heap[first]);
         position = first;
     }
-    place_node(queue, position, node);
+    store_heap_node(queue, position, node);
 }
 
 /* ---- Storage ---- */
@@ -176,7 +176,7 @@ const struct engine_event *queue_get_first(const struct event_queue *queue)
     return queue->count > 0 ? &queue->slots[queue->heap[0].slot].event : NULL;
 }
 
-static void free_slot(struct event_queue *queue, uint32_t slot)
+static void free_event_slot(struct event_queue *queue, uint32_t slot)
 {
     const uint32_t position = queue->slots[slot].position;
     assert(queue->heap[position].slot == slot);
@@ -187,7 +187,7 @@ static void free_slot(struct event_queue *queue, uint32_t slot)
     if (position == queue->count) {
         return;
     }
-    if (position > 0 && is_before(&last, &queue->heap[(position - 1) / QUEUE_CHILDREN])) {
+    if (position > 0 && is_node_before(&last, &queue->heap[(position - 1) / QUEUE_CHILDREN])) {
         move_node_up(queue, position, last);
     } else {
         move_node_down(queue, position, last);
@@ -197,7 +197,7 @@ static void free_slot(struct event_queue *queue, uint32_t slot)
 void queue_remove_first(struct event_queue *queue)
 {
     assert(queue->count > 0);
-    free_slot(queue, queue->heap[0].slot);
+    free_event_slot(queue, queue->heap[0].slot);
 }
 
 bool queue_remove_event(struct event_queue *queue, uint64_t sequence)
@@ -206,6 +206,6 @@ bool queue_remove_event(struct event_queue *queue, uint64_t sequence)
     if (queue->index[at] == 0) {
         return false;
     }
-    free_slot(queue, queue->index[at] - 1);
+    free_event_slot(queue, queue->index[at] - 1);
     return true;
 }

@@ -13,12 +13,12 @@
 
 #define MILLISECOND UINT64_C(1000000)
 
-bool draw_key_is_present(struct draw *draw, const struct key_table *table,
-                         const struct key_row *row, uint32_t kind)
+bool draw_whether_key_is_present(struct draw *draw, const struct key_table *table,
+                                 const struct key_row *row, uint32_t kind)
 {
     const struct drawn_key *key = draw_find_key(draw, table, row);
     const uint64_t roll = draw_number_for_key(draw, key, 1000);
-    if (key_required(row, kind)) {
+    if (key_is_required(row, kind)) {
         return true;
     }
     if (key->profile != NULL && key->profile->share != PROFILE_SHARE_NONE) {
@@ -65,14 +65,15 @@ static struct yaml_node *draw_vm_name(struct draw *draw, const struct drawn_key 
     return draw_create_text(draw, "vm%" PRIu32, draw->vm);
 }
 
-static struct yaml_node *create_knob_value(struct draw *draw, const struct knob_row *knob,
-                                           uint64_t value)
+static struct yaml_node *create_swarm_setting_value(struct draw *draw, const struct knob_row *knob,
+                                                    uint64_t value)
 {
     char text[VALUE_TEXT_BYTES];
     if (knob->type == KEY_RATIO) {
         return draw_create_text(draw, "%" PRIu64 "/100", value);
     }
-    return draw_create_text(draw, "%s", value_write_text(text, units_find(knob->type), value));
+    return draw_create_text(draw, "%s",
+                            value_write_text(text, units_find_for_type(knob->type), value));
 }
 
 static struct yaml_node *draw_swarm(struct draw *draw, const struct drawn_key *key)
@@ -90,8 +91,8 @@ static struct yaml_node *draw_swarm(struct draw *draw, const struct drawn_key *k
         const uint64_t low = knob->low + draw_magnitude_for_key(draw, key, (most - knob->low) / 2);
         const uint64_t high = low + draw_magnitude_for_key(draw, key, most - low);
         struct yaml_node *range = draw_create_node(draw, YAML_LIST);
-        yaml_append_item(&draw->tree, range, NULL, create_knob_value(draw, knob, low));
-        yaml_append_item(&draw->tree, range, NULL, create_knob_value(draw, knob, high));
+        yaml_append_item(&draw->tree, range, NULL, create_swarm_setting_value(draw, knob, low));
+        yaml_append_item(&draw->tree, range, NULL, create_swarm_setting_value(draw, knob, high));
         draw_add_key(draw, map, knob->name, range);
     }
     return map->count > 0 ? map : NULL;
@@ -109,8 +110,9 @@ struct yaml_node *draw_value(struct draw *draw, const struct key_table *table,
     case KEY_SIZE:
     case KEY_TIME: {
         const bool moment = row->draw.bound == DRAW_RUN;
-        const uint64_t value = moment ? draw_moment(draw, key) : draw_number(draw, key);
-        return draw_create_text(draw, "%s", value_write_text(text, units_find(row->type), value));
+        const uint64_t value = moment ? draw_time_in_run(draw, key) : draw_number(draw, key);
+        return draw_create_text(draw, "%s",
+                                value_write_text(text, units_find_for_type(row->type), value));
     }
     case KEY_RATIO:
         return draw_ratio(draw, key);
@@ -122,7 +124,7 @@ struct yaml_node *draw_value(struct draw *draw, const struct key_table *table,
         return draw_one_word(draw, key);
     case KEY_FEATURES:
     case KEY_BOTH:
-        return draw_word_list(draw, key);
+        return draw_choice_list(draw, key);
     case KEY_PFNS:
         return draw_pfns(draw, key);
     case KEY_VM:
@@ -155,7 +157,7 @@ static const struct key_row *draw_group_member(struct draw *draw, const struct k
     const struct key_row *chosen = NULL;
     uint64_t seen = 0;
     for (const struct key_row *row = table->rows; row->name != NULL; row++) {
-        if (row->one_of == group && key_applies(row, kind) && row->draw.reason == NULL) {
+        if (row->one_of == group && key_applies_to_kind(row, kind) && row->draw.reason == NULL) {
             seen++;
             const uint64_t roll = draw_number_for_key(draw, draw_find_key(draw, table, row), seen);
             chosen = roll == 0 ? row : chosen;
@@ -168,12 +170,12 @@ static bool is_key_drawn(struct draw *draw, const struct key_table *table,
                          const struct key_row *row, uint32_t kind, const struct yaml_node *map,
                          const struct key_row **member)
 {
-    if (!key_applies(row, kind) ||
+    if (!key_applies_to_kind(row, kind) ||
         (row->needs != NULL && yaml_find_item(map, row->needs) == NULL)) {
         return false;
     }
     if (row->one_of == GROUP_NONE) {
-        return draw_key_is_present(draw, table, row, kind);
+        return draw_whether_key_is_present(draw, table, row, kind);
     }
     if (member[row->one_of] == NULL) {
         member[row->one_of] = draw_group_member(draw, table, row->one_of, kind);
@@ -188,7 +190,7 @@ struct yaml_node *draw_map(struct draw *draw, const struct key_table *table)
     const struct choice *kind_choice = NULL;
     uint32_t kind = KIND_ANY;
     if (table->kind_key != NULL) {
-        const struct key_row *row = key_find(table, table->kind_key, KIND_ANY);
+        const struct key_row *row = key_find_by_name(table, table->kind_key, KIND_ANY);
         kind_choice = draw_choice(draw, draw_find_key(draw, table, row));
         kind = (uint32_t)kind_choice->value;
     }

@@ -74,7 +74,7 @@ void draw_add_key(struct draw *draw, struct yaml_node *map, const char *key,
 uint64_t draw_number(struct draw *draw, const struct drawn_key *key);
 /** Draws a time within the run. Every third action closely follows the previous action, so that the
  * two overlap. */
-uint64_t draw_moment(struct draw *draw, const struct drawn_key *key);
+uint64_t draw_time_in_run(struct draw *draw, const struct drawn_key *key);
 
 /* ---- draw_choice.c ---- */
 
@@ -82,7 +82,7 @@ uint64_t draw_moment(struct draw *draw, const struct drawn_key *key);
 const struct choice *draw_choice(struct draw *draw, const struct drawn_key *key);
 struct yaml_node *draw_one_word(struct draw *draw, const struct drawn_key *key);
 /** Draws a list of some of a key's words. */
-struct yaml_node *draw_word_list(struct draw *draw, const struct drawn_key *key);
+struct yaml_node *draw_choice_list(struct draw *draw, const struct drawn_key *key);
 /** Every third trigger uses the event of the previous trigger, so that the two coincide. */
 struct yaml_node *draw_event(struct draw *draw, const struct drawn_key *key);
 
@@ -94,7 +94,7 @@ struct yaml_node *draw_map(struct draw *draw, const struct key_table *table);
 struct yaml_node *draw_value(struct draw *draw, const struct key_table *table,
                              const struct key_row *row);
 /** Draws whether a key is present. */
-bool draw_key_is_present(struct draw *draw, const struct key_table *table,
-                         const struct key_row *row, uint32_t kind);
+bool draw_whether_key_is_present(struct draw *draw, const struct key_table *table,
+                                 const struct key_row *row, uint32_t kind);
 
 #endif

@@ -12,7 +12,8 @@
 
 #define FEATURE_SHARE 50u /**< probability of a word in a list by default, in percent */
 
-static uint32_t get_weight(const struct drawn_key *key, const struct choice *choice, uint32_t usual)
+static uint32_t get_choice_weight(const struct drawn_key *key, const struct choice *choice,
+                                  uint32_t usual)
 {
     const struct profile_key *profile = key->profile;
     for (uint32_t i = 0; profile != NULL && i < profile->count; i++) {
@@ -31,7 +32,7 @@ static uint32_t get_kind_weight(const struct key_table *table, uint32_t kind)
             return 0;
         }
     }
-    return table == &action_keys ? action_trait_of((action_kind)kind)->weight : 1;
+    return table == &action_keys ? action_get_trait((action_kind)kind)->weight : 1;
 }
 
 bool explore_is_kind_drawn(const struct key_table *table, uint32_t kind)
@@ -51,14 +52,14 @@ const struct choice *draw_choice(struct draw *draw, const struct drawn_key *key)
     const struct key_row *row = key->row;
     uint64_t sum = 0;
     for (const struct choice *c = row->choices; c->name != NULL; c++) {
-        sum += get_weight(key, c, get_usual_weight(key, c));
+        sum += get_choice_weight(key, c, get_usual_weight(key, c));
     }
     if (sum == 0) {
         return row->choices;
     }
     uint64_t left = draw_number_for_key(draw, key, sum);
     for (const struct choice *c = row->choices; c->name != NULL; c++) {
-        const uint64_t weight = get_weight(key, c, get_usual_weight(key, c));
+        const uint64_t weight = get_choice_weight(key, c, get_usual_weight(key, c));
         if (left < weight) {
             return c;
         }
@@ -73,18 +74,18 @@ struct yaml_node *draw_one_word(struct draw *draw, const struct drawn_key *key)
     if (key->row->draw.like != NULL && key->profile == NULL) {
         const struct yaml_node *model = draw_find_model(draw, key->row);
         const struct choice *same =
-            model != NULL ? choice_find(key->row->choices, model->text) : NULL;
+            model != NULL ? choice_find_by_name(key->row->choices, model->text) : NULL;
         choice = same != NULL ? same : choice;
     }
     return draw_create_text(draw, "%s", choice->name);
 }
 
-struct yaml_node *draw_word_list(struct draw *draw, const struct drawn_key *key)
+struct yaml_node *draw_choice_list(struct draw *draw, const struct drawn_key *key)
 {
     struct yaml_node *list = draw_create_node(draw, YAML_LIST);
     for (const struct choice *c = key->row->choices; c->name != NULL; c++) {
         const uint64_t roll = draw_number_for_key(draw, key, 100);
-        if (roll < get_weight(key, c, FEATURE_SHARE)) {
+        if (roll < get_choice_weight(key, c, FEATURE_SHARE)) {
             yaml_append_item(&draw->tree, list, NULL, draw_create_text(draw, "%s", c->name));
         }
     }
@@ -94,9 +95,9 @@ struct yaml_node *draw_word_list(struct draw *draw, const struct drawn_key *key)
 static uint32_t get_event_weight(const struct drawn_key *key, const struct choice *events,
                                  const struct choice *event)
 {
-    return get_weight(
+    return get_choice_weight(
         key, event,
-        events == world_event_choices ? world_trigger_weight((world_trigger)event->value) : 1);
+        events == world_event_choices ? world_trigger_get_weight((world_trigger)event->value) : 1);
 }
 
 static uint64_t sum_event_weights(const struct drawn_key *key, const struct choice *events)

@@ -17,7 +17,7 @@ struct span {
     bool off; /**< 0 is allowed although it is below `low`, and means "off" */
 };
 
-static uint64_t get_large_value(const struct draw *draw, const struct key_row *row)
+static uint64_t get_default_upper_bound(const struct draw *draw, const struct key_row *row)
 {
     if (row->draw.bound == DRAW_RUN) {
         return draw->run_ns - 1;
@@ -28,10 +28,10 @@ static uint64_t get_large_value(const struct draw *draw, const struct key_row *r
     return row->type == KEY_TIME ? TIME_LARGE_NS : COUNT_LARGE;
 }
 
-static struct span get_span(const struct draw *draw, const struct drawn_key *key)
+static struct span get_number_bounds(const struct draw *draw, const struct drawn_key *key)
 {
     const struct key_row *row = key->row;
-    const uint64_t large = row->draw.high > 0 ? row->draw.high : get_large_value(draw, row);
+    const uint64_t large = row->draw.high > 0 ? row->draw.high : get_default_upper_bound(draw, row);
     const uint64_t small = row->type == KEY_TIME && row->draw.bound != DRAW_RUN ? 1000 : 0;
     struct span span = {.low = row->draw.low > small ? row->draw.low : small,
                         .high = large,
@@ -108,7 +108,7 @@ static uint64_t draw_number_within(struct draw *draw, const struct drawn_key *ke
 
 uint64_t draw_number(struct draw *draw, const struct drawn_key *key)
 {
-    const struct span span = get_span(draw, key);
+    const struct span span = get_number_bounds(draw, key);
     if (key->row->draw.power_of_2 || (key->row->flags & KEY_POWER_OF_2) != 0) {
         const uint64_t zero = draw_number_for_key(draw, key, 8);
         return zero == 0 && key->row->low == 0 ? 0 : draw_power_of_two(draw, key, &span);
@@ -124,7 +124,7 @@ uint64_t draw_number(struct draw *draw, const struct drawn_key *key)
     return value >= span.low ? value : span.low;
 }
 
-uint64_t draw_moment(struct draw *draw, const struct drawn_key *key)
+uint64_t draw_time_in_run(struct draw *draw, const struct drawn_key *key)
 {
     const uint64_t together = draw_number_for_key(draw, key, 3);
     uint64_t at_ns = draw_number(draw, key);

@@ -67,7 +67,7 @@ struct drawn_key *draw_find_key(struct draw *draw, const struct key_table *table
     if (key->row == NULL) {
         char stream[ENGINE_NAME_MAX];
         (void)snprintf(stream, sizeof stream, "%s.%s", table->section,
-                       renamed_from(RENAMED_KEY, table->section, row->name));
+                       renamed_find_old_name(RENAMED_KEY, table->section, row->name));
         key->row = row;
         key->table = table;
         key->stream = engine_open_stream(draw->engine, stream);

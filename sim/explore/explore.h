@@ -1,12 +1,12 @@
 /*
  * Generates scenarios from the tables of scenario keys, and shrinks scenarios that fail.
  *
- * `explore_generate` walks the tables of sim/scenario/keys.h and draws each key by its type, its
- * bounds and its column `draw`. If the loader or the libraries refuse a part of the scenario, that
- * part is drawn again. So a new key, feature, action or trigger is drawn automatically, and only
- * the loader has rules about combinations. A profile changes how often a key is drawn and from
- * which values. `explore_shrink` removes parts of a scenario as long as the scenario still fails.
- * Neither function runs a scenario; the caller does. Used by sim/cli.
+ * `explore_generate_scenario` walks the tables of sim/scenario/keys.h and draws each key by its
+ * type, its bounds and its column `draw`. If the loader or the libraries refuse a part of the
+ * scenario, that part is drawn again. So a new key, feature, action or trigger is drawn
+ * automatically, and only the loader has rules about combinations. A profile changes how often a
+ * key is drawn and from which values. `explore_shrink_scenario` removes parts of a scenario as long
+ * as the scenario still fails. Neither function runs a scenario; the caller does. Used by sim/cli.
  */
 #ifndef SIM_EXPLORE_EXPLORE_H
 #define SIM_EXPLORE_EXPLORE_H
@@ -42,8 +42,9 @@ void explore_profile_free(struct arena *arena, struct explore_profile *profile);
  * alone decide. The same seed, profile and version give the same text. `tried`, if not NULL, gets
  * the number of drafts that were loaded.
  */
-struct explore_text explore_generate(struct arena *arena, uint64_t seed,
-                                     const struct explore_profile *profile, uint32_t *tried);
+struct explore_text explore_generate_scenario(struct arena *arena, uint64_t seed,
+                                              const struct explore_profile *profile,
+                                              uint32_t *tried);
 
 /** Whether a candidate is valid and fails in the same way as the original. */
 struct explore_judge {
@@ -56,8 +57,8 @@ struct explore_judge {
  * workloads, VMs, keys, features and numbers as long as `judge` says that the scenario still fails.
  * `judge` is called at most `tries` times. Returns the original if nothing can be removed.
  */
-struct explore_text explore_shrink(struct arena *arena, const char *text, size_t bytes,
-                                   uint32_t tries, const struct explore_judge *judge);
+struct explore_text explore_shrink_scenario(struct arena *arena, const char *text, size_t bytes,
+                                            uint32_t tries, const struct explore_judge *judge);
 
 struct key_table;
 

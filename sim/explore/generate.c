@@ -35,14 +35,14 @@ static uint64_t read_size(const struct yaml_node *map, const char *key, uint64_t
     return value;
 }
 
-static struct yaml_node *make_vm(struct draw *draw, uint32_t index)
+static struct yaml_node *make_vm_node(struct draw *draw, uint32_t index)
 {
     draw->vm = index;
     struct yaml_node *vm = draw_create_node(draw, YAML_MAP);
     draw_add_key(draw, vm, "name", draw_create_text(draw, "vm%" PRIu32, index));
     draw->vm_node = vm;
     for (const struct key_row *row = vm_keys.rows; row->name != NULL; row++) {
-        if (!draw_key_is_present(draw, &vm_keys, row, KIND_ANY)) {
+        if (!draw_whether_key_is_present(draw, &vm_keys, row, KIND_ANY)) {
             continue;
         }
         struct yaml_node *value = draw_value(draw, &vm_keys, row);
@@ -55,7 +55,7 @@ static struct yaml_node *make_vm(struct draw *draw, uint32_t index)
     return vm;
 }
 
-static struct yaml_node *make_workload(struct draw *draw, uint32_t index)
+static struct yaml_node *make_workload_node(struct draw *draw, uint32_t index)
 {
     (void)index;
     draw->vm = 0;
@@ -63,7 +63,7 @@ static struct yaml_node *make_workload(struct draw *draw, uint32_t index)
     return draw_map(draw, &workload_keys);
 }
 
-static struct yaml_node *make_action(struct draw *draw, uint32_t index)
+static struct yaml_node *make_action_node(struct draw *draw, uint32_t index)
 {
     (void)index;
     draw->vm = 0;
@@ -74,7 +74,8 @@ static struct yaml_node *make_action(struct draw *draw, uint32_t index)
 static const struct {
     const char *key;
     struct yaml_node *(*make)(struct draw *draw, uint32_t index);
-} lists[] = {{"vms", make_vm}, {"workloads", make_workload}, {"script", make_action}};
+} lists[] = {
+    {"vms", make_vm_node}, {"workloads", make_workload_node}, {"script", make_action_node}};
 
 enum {
     LIST_COUNT = sizeof lists / sizeof lists[0]
@@ -89,7 +90,7 @@ static const struct profile_range *get_length_range(const struct draw *draw, int
 
 /* ---- The frame ---- */
 
-static struct yaml_node *make_phases(struct draw *draw)
+static struct yaml_node *make_phases_node(struct draw *draw)
 {
     char text[VALUE_TEXT_BYTES];
     struct yaml_node *list = draw_create_node(draw, YAML_LIST);
@@ -107,7 +108,7 @@ static struct yaml_node *make_phases(struct draw *draw)
     return list;
 }
 
-static struct yaml_node *make_expect(struct draw *draw)
+static struct yaml_node *make_expect_node(struct draw *draw)
 {
     struct yaml_node *list = draw_create_node(draw, YAML_LIST);
     for (uint32_t i = 0; i < draw->vm_count && draw->profile->settles; i++) {
@@ -119,7 +120,7 @@ static struct yaml_node *make_expect(struct draw *draw)
     return list->count > 0 ? list : NULL;
 }
 
-static struct yaml_node *make_list(struct draw *draw, int list)
+static struct yaml_node *make_list_node(struct draw *draw, int list)
 {
     char stream[ENGINE_NAME_MAX];
     (void)snprintf(stream, sizeof stream, "%s.length", lists[list].key);
@@ -145,7 +146,7 @@ static struct yaml_node *make_top_level_value(struct draw *draw, const struct ke
 {
     for (int i = 0; i < LIST_COUNT; i++) {
         if (strcmp(row->name, lists[i].key) == 0) {
-            return make_list(draw, i);
+            return make_list_node(draw, i);
         }
     }
     if (strcmp(row->name, "schema") == 0) {
@@ -164,12 +165,12 @@ static struct yaml_node *make_top_level_value(struct draw *draw, const struct ke
         return limits;
     }
     if (strcmp(row->name, "phases") == 0) {
-        return make_phases(draw);
+        return make_phases_node(draw);
     }
     if (strcmp(row->name, "expect") == 0) {
-        return make_expect(draw);
+        return make_expect_node(draw);
     }
-    return draw_key_is_present(draw, &scenario_keys, row, KIND_ANY)
+    return draw_whether_key_is_present(draw, &scenario_keys, row, KIND_ANY)
                ? draw_value(draw, &scenario_keys, row)
                : NULL;
 }
@@ -190,7 +191,7 @@ static struct yaml_node *make_action_of_kind(struct draw *draw, uint64_t at_ns, 
 
 static const struct choice *get_action_kinds(void)
 {
-    return key_find(&action_keys, action_keys.kind_key, KIND_ANY)->choices;
+    return key_find_by_name(&action_keys, action_keys.kind_key, KIND_ANY)->choices;
 }
 
 static bool is_action_about_vm(const struct yaml_node *action, uint32_t vm)
@@ -248,10 +249,10 @@ static void add_quiet_end(struct draw *draw, struct yaml_node *script)
     uint64_t at_ns = draw->run_ns + SECOND;
     for (size_t i = 0; i < action_trait_count; i++) {
         const struct action_trait *trait = &action_traits[i];
-        const char *kind = choice_name(get_action_kinds(), trait->kind);
+        const char *kind = choice_get_name(get_action_kinds(), trait->kind);
         for (uint32_t vm = 0; trait->lasts && vm < draw->vm_count; vm++) {
             if (has_action(script, vm, kind)) {
-                const char *undo = choice_name(get_action_kinds(), trait->undone_by);
+                const char *undo = choice_get_name(get_action_kinds(), trait->undone_by);
                 yaml_append_item(&draw->tree, script, NULL,
                                  make_action_of_kind(draw, at_ns, vm, undo));
             }
@@ -269,7 +270,7 @@ static void add_quiet_end(struct draw *draw, struct yaml_node *script)
 /* ---- Validation by the loader and the libraries ---- */
 
 /** Whether a world can be created from the scenario; if not, returns the line of the obstacle. */
-static bool can_start(struct arena *arena, const struct scenario *scenario, uint32_t *line)
+static bool can_scenario_start(struct arena *arena, const struct scenario *scenario, uint32_t *line)
 {
     struct place place = {1, 1};
     char error[512];
@@ -279,8 +280,8 @@ static bool can_start(struct arena *arena, const struct scenario *scenario, uint
 }
 
 /** Lists the lines with errors, in order, at most `most`. */
-static uint32_t list_mistakes(struct arena *arena, const struct explore_text *text, uint32_t *lines,
-                              uint32_t most)
+static uint32_t find_mistake_lines(struct arena *arena, const struct explore_text *text,
+                                   uint32_t *lines, uint32_t most)
 {
     static const char *const path = "generated";
     struct scenario_errors errors = {.arena = arena};
@@ -291,7 +292,7 @@ static uint32_t list_mistakes(struct arena *arena, const struct explore_text *te
         lines[count++] = (uint32_t)strtoul(errors.messages[i] + strlen(path) + 1, NULL, 10);
     }
     scenario_free_errors(&errors);
-    if (scenario != NULL && !can_start(arena, scenario, &lines[0])) {
+    if (scenario != NULL && !can_scenario_start(arena, scenario, &lines[0])) {
         count = 1;
     }
     scenario_free(arena, scenario);
@@ -365,7 +366,7 @@ static void repair_tree(struct draw *draw, struct yaml_node *root, const uint32_
     }
 }
 
-static void drop_key(struct yaml_node *map, const char *key)
+static void remove_key(struct yaml_node *map, const char *key)
 {
     struct yaml_item *before = NULL;
     for (struct yaml_item *item = map->first; item != NULL; before = item, item = item->next) {
@@ -384,12 +385,12 @@ static struct explore_text repair_until_valid(struct draw *draw, struct yaml_nod
     struct explore_text text = text_write_tree(draw->arena, root);
     for (uint32_t i = 0; i < GENERATE_TRIES * 2; i++) {
         (*tried)++;
-        const uint32_t count = list_mistakes(draw->arena, &text, lines, SCENARIO_ERRORS_MAX);
+        const uint32_t count = find_mistake_lines(draw->arena, &text, lines, SCENARIO_ERRORS_MAX);
         if (count == 0) {
             break;
         }
         if (i == GENERATE_TRIES) { /* the profile may allow only values that no VM can have */
-            drop_key(root, "swarm");
+            remove_key(root, "swarm");
         }
         repair_tree(draw, root, lines, count, giving_up || i >= GENERATE_TRIES);
         explore_text_free(draw->arena, &text);
@@ -400,7 +401,7 @@ static struct explore_text repair_until_valid(struct draw *draw, struct yaml_nod
 
 /* ---- The whole ---- */
 
-static struct yaml_node *make_tree(struct draw *draw, uint64_t seed)
+static struct yaml_node *make_scenario_tree(struct draw *draw, uint64_t seed)
 {
     struct yaml_node *root = draw_create_node(draw, YAML_MAP);
     draw->run_ns = draw_number_in_range(draw, "phases.run", &draw->profile->run);
@@ -416,8 +417,9 @@ static struct yaml_node *make_tree(struct draw *draw, uint64_t seed)
     return root;
 }
 
-struct explore_text explore_generate(struct arena *arena, uint64_t seed,
-                                     const struct explore_profile *profile, uint32_t *tried)
+struct explore_text explore_generate_scenario(struct arena *arena, uint64_t seed,
+                                              const struct explore_profile *profile,
+                                              uint32_t *tried)
 {
     struct explore_profile usual;
     profile_set_defaults(&usual);
@@ -428,7 +430,7 @@ struct explore_text explore_generate(struct arena *arena, uint64_t seed,
     draw->profile = profile != NULL ? profile : &usual;
     draw->tree.pool.arena = arena;
     uint32_t loads = 0;
-    struct yaml_node *root = make_tree(draw, seed);
+    struct yaml_node *root = make_scenario_tree(draw, seed);
     struct explore_text text = repair_until_valid(draw, root, false, &loads);
     if (draw->profile->settles) {
         struct yaml_node *script = yaml_find_value(root, "script");

@@ -46,7 +46,7 @@ const struct profile_key *profile_find_key(const struct explore_profile *profile
 
 /** Finds the row that `path` names, starting at `table`; the names of sections contain the names of
  * their parents. */
-static const struct key_row *find_row(const struct key_table *table, const char *path)
+static const struct key_row *find_key_row(const struct key_table *table, const char *path)
 {
     const size_t length = strcmp(table->section, "(top)") == 0 ? 0 : strlen(table->section) + 1;
     const bool inside =
@@ -56,7 +56,7 @@ static const struct key_row *find_row(const struct key_table *table, const char 
             return row;
         }
         const struct key_row *found =
-            row->table != NULL && row->type != KEY_CHOICE ? find_row(row->table, path) : NULL;
+            row->table != NULL && row->type != KEY_CHOICE ? find_key_row(row->table, path) : NULL;
         if (found != NULL) {
             return found;
         }
@@ -71,12 +71,13 @@ struct reader {
     struct explore_profile *profile;
 };
 
-static bool read_range(const struct reader *reader, const struct yaml_node *node, const char *label,
-                       const struct unit *units, uint64_t high, struct profile_range *out)
+static bool read_number_range(const struct reader *reader, const struct yaml_node *node,
+                              const char *label, const struct unit *units, uint64_t high,
+                              struct profile_range *out)
 {
     struct problems *problems = &reader->loader->problems;
     if (node->kind != YAML_LIST || node->count != 2) {
-        return value_report_wrong(problems, node, label, "a range [low, high]");
+        return value_report_mistake(problems, node, label, "a range [low, high]");
     }
     uint64_t *const ends[2] = {&out->low, &out->high};
     const struct yaml_item *item = node->first;
@@ -90,8 +91,8 @@ static bool read_range(const struct reader *reader, const struct yaml_node *node
         }
     }
     return out->low <= out->high ||
-           value_report_wrong(problems, node, label,
-                              "a range whose low end is not above its high end");
+           value_report_mistake(problems, node, label,
+                                "a range whose low end is not above its high end");
 }
 
 /** Whether a name is one of the key's choices; names of events have no prefix `guest.`, `host.` or
@@ -99,11 +100,11 @@ static bool read_range(const struct reader *reader, const struct yaml_node *node
 static bool is_choice_name(const struct key_row *row, const char *name)
 {
     if (row->type == KEY_EVENT) {
-        return choice_find(world_event_choices, name) != NULL ||
-               choice_find(guest_event_choices, name) != NULL ||
-               choice_find(host_event_choices, name) != NULL;
+        return choice_find_by_name(world_event_choices, name) != NULL ||
+               choice_find_by_name(guest_event_choices, name) != NULL ||
+               choice_find_by_name(host_event_choices, name) != NULL;
     }
-    return choice_find(row->choices, name) != NULL;
+    return choice_find_by_name(row->choices, name) != NULL;
 }
 
 static void read_weights(const struct reader *reader, const struct yaml_node *node,
@@ -111,8 +112,8 @@ static void read_weights(const struct reader *reader, const struct yaml_node *no
 {
     struct problems *problems = &reader->loader->problems;
     if (node->kind != YAML_MAP || (row->choices == NULL && row->type != KEY_EVENT)) {
-        (void)value_report_wrong(problems, node, "weights",
-                                 "a mapping of the key's names to numbers");
+        (void)value_report_mistake(problems, node, "weights",
+                                   "a mapping of the key's names to numbers");
         return;
     }
     for (const struct yaml_item *item = node->first; item != NULL; item = item->next) {
@@ -150,7 +151,8 @@ static void read_key_part(const struct reader *reader, const struct yaml_item *p
         }
     } else if (yaml_is_text(part->key, "range")) {
         struct profile_range range = {0, 0};
-        if (read_range(reader, part->value, "range", units_find(row->type), row->high, &range)) {
+        if (read_number_range(reader, part->value, "range", units_find_for_type(row->type),
+                              row->high, &range)) {
             key->low = range.low;
             key->high = range.high;
         }
@@ -168,19 +170,19 @@ static void read_drawn_keys(const struct reader *reader, const struct yaml_node 
 {
     struct problems *problems = &reader->loader->problems;
     if (node->kind != YAML_MAP) {
-        (void)value_report_wrong(problems, node, "draw", "a mapping of keys");
+        (void)value_report_mistake(problems, node, "draw", "a mapping of keys");
         return;
     }
     for (const struct yaml_item *item = node->first; item != NULL; item = item->next) {
         struct explore_profile *profile = reader->profile;
-        const struct key_row *row = find_row(&scenario_keys, item->key->text);
+        const struct key_row *row = find_key_row(&scenario_keys, item->key->text);
         if (row == NULL || item->key->bytes >= SCENARIO_NAME_MAX) {
             problems_add_message(problems, item->key->mark,
                                  "draw: there is no key '%s'; docs/use/scenarios.md lists them",
                                  item->key->text);
         } else if (item->value->kind != YAML_MAP) {
-            (void)value_report_wrong(problems, item->value, "draw",
-                                     "a mapping of share, range, weights");
+            (void)value_report_mistake(problems, item->value, "draw",
+                                       "a mapping of share, range, weights");
         } else if (profile->key_count == PROFILE_KEYS_MAX) {
             problems_add_message(problems, item->key->mark, "draw: more than %d keys",
                                  PROFILE_KEYS_MAX);
@@ -214,8 +216,8 @@ static void read_top_level_key(const struct reader *reader, const struct yaml_it
     };
     for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
         if (yaml_is_text(item->key, ranges[i].name)) {
-            (void)read_range(reader, item->value, ranges[i].name, ranges[i].units, ranges[i].high,
-                             ranges[i].to);
+            (void)read_number_range(reader, item->value, ranges[i].name, ranges[i].units,
+                                    ranges[i].high, ranges[i].to);
             return;
         }
     }
@@ -245,7 +247,7 @@ static void read_profile_tree(const struct reader *reader, const char *text, siz
         return;
     }
     if (root->kind != YAML_MAP) {
-        (void)value_report_wrong(&loader->problems, root, "the profile", "a mapping of keys");
+        (void)value_report_mistake(&loader->problems, root, "the profile", "a mapping of keys");
         return;
     }
     for (const struct yaml_item *item = root->first; item != NULL; item = item->next) {

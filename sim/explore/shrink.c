@@ -41,7 +41,7 @@ static bool does_tree_still_fail(struct shrink *shrink)
 
 /* ---- Whole items ---- */
 
-static bool names_vm(const struct yaml_item *item, const char *name)
+static bool does_item_name_vm(const struct yaml_item *item, const char *name)
 {
     const size_t length = strlen(name);
     if (item->key != NULL && strncmp(item->key->text, name, length) == 0 &&
@@ -68,7 +68,7 @@ static void remove_lines_about_vm(struct yaml_node *node, const char *name)
 {
     struct yaml_item *before = NULL;
     for (struct yaml_item *item = node->first; item != NULL; item = item->next) {
-        if (names_vm(item, name)) {
+        if (does_item_name_vm(item, name)) {
             tree_unlink_item(node, before, item);
         } else {
             before = item;
@@ -80,8 +80,8 @@ static void remove_lines_about_vm(struct yaml_node *node, const char *name)
  * Removes a VM and all lines that name it. The list is built anew, so that the old links stay
  * intact and the removal can be undone.
  */
-static bool drop_vm(struct shrink *shrink, const struct yaml_node *vms,
-                    const struct yaml_item *item)
+static bool remove_vm(struct shrink *shrink, const struct yaml_node *vms,
+                      const struct yaml_item *item)
 {
     const struct yaml_node *name = yaml_find_value(item->value, "name");
     struct yaml_node *old_root = shrink->root;
@@ -113,20 +113,20 @@ static bool drop_vm(struct shrink *shrink, const struct yaml_node *vms,
     return false;
 }
 
-static bool drop_vms(struct shrink *shrink)
+static bool remove_unneeded_vms(struct shrink *shrink)
 {
     struct yaml_node *vms = yaml_find_value(shrink->root, "vms");
     for (struct yaml_item *item = vms != NULL && vms->kind == YAML_LIST ? vms->first : NULL;
          item != NULL; item = item->next) {
-        if (item->value->kind == YAML_MAP && drop_vm(shrink, vms, item)) {
+        if (item->value->kind == YAML_MAP && remove_vm(shrink, vms, item)) {
             return true; /* the tree changed */
         }
     }
     return false;
 }
 
-static bool drop_item(struct shrink *shrink, struct yaml_node *node, struct yaml_item *before,
-                      struct yaml_item *item)
+static bool remove_item(struct shrink *shrink, struct yaml_node *node, struct yaml_item *before,
+                        struct yaml_item *item)
 {
     const struct yaml_node was = *node;
     tree_unlink_item(node, before, item);
@@ -146,7 +146,7 @@ static bool drop_item(struct shrink *shrink, struct yaml_node *node, struct yaml
 /**
  * Seed and phases are not shrunk, since even a correct run could not settle in half a quiet phase.
  */
-static bool is_part_of_frame(const struct yaml_item *item)
+static bool is_required_item(const struct yaml_item *item)
 {
     static const char *const names[] = {"schema", "seed", "limits", "phases"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -159,19 +159,20 @@ static bool is_part_of_frame(const struct yaml_item *item)
 
 /** Removes items below a node that the failure does not need, direct items first; true if any item
  * was removed. */
-static bool drop_items_below(struct shrink *shrink, struct yaml_node *node, unsigned depth)
+static bool remove_unneeded_items_below(struct shrink *shrink, struct yaml_node *node,
+                                        unsigned depth)
 {
     bool dropped = false;
     struct yaml_item *before = NULL;
     for (struct yaml_item *item = node->first; item != NULL; item = item->next) {
-        const bool frame = depth == 0 && is_part_of_frame(item);
-        if (!frame && drop_item(shrink, node, before, item)) {
+        const bool frame = depth == 0 && is_required_item(item);
+        if (!frame && remove_item(shrink, node, before, item)) {
             dropped = true;
             continue;
         }
         before = item;
         if (!frame && item->value->kind != YAML_TEXT && depth < SCENARIO_DEPTH_MAX) {
-            dropped = drop_items_below(shrink, item->value, depth + 1) || dropped;
+            dropped = remove_unneeded_items_below(shrink, item->value, depth + 1) || dropped;
         }
     }
     return dropped;
@@ -179,7 +180,7 @@ static bool drop_items_below(struct shrink *shrink, struct yaml_node *node, unsi
 
 /* ---- Numbers ---- */
 
-static const struct unit *find_unit(const char *text, const struct unit **family)
+static const struct unit *find_unit_of_number_text(const char *text, const struct unit **family)
 {
     const struct unit *const families[] = {size_units, time_units};
     for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
@@ -202,7 +203,7 @@ static bool halve_number_text(const char *text, char out[VALUE_TEXT_BYTES])
         return false;
     }
     uint64_t value = strtoull(text, &end, 10);
-    const struct unit *unit = find_unit(end, &family);
+    const struct unit *unit = find_unit_of_number_text(end, &family);
     if (*end != '\0' && unit == NULL) {
         return false;
     }
@@ -250,7 +251,7 @@ static bool halve_values_below(struct shrink *shrink, struct yaml_node *node, un
 {
     bool changed = false;
     for (struct yaml_item *item = node->first; item != NULL; item = item->next) {
-        if (depth == 0 && is_part_of_frame(item)) {
+        if (depth == 0 && is_required_item(item)) {
             continue;
         }
         if (item->value->kind == YAML_TEXT) {
@@ -264,8 +265,8 @@ static bool halve_values_below(struct shrink *shrink, struct yaml_node *node, un
 
 /* ---- The whole ---- */
 
-struct explore_text explore_shrink(struct arena *arena, const char *text, size_t bytes,
-                                   uint32_t tries, const struct explore_judge *judge)
+struct explore_text explore_shrink_scenario(struct arena *arena, const char *text, size_t bytes,
+                                            uint32_t tries, const struct explore_judge *judge)
 {
     const struct problem_source source = {.label = "shrink", .text = text, .bytes = bytes};
     struct problems *problems = arena_alloc_zeroed(arena, sizeof *problems);
@@ -283,10 +284,10 @@ struct explore_text explore_shrink(struct arena *arena, const char *text, size_t
     bool changed = shrink.root != NULL && shrink.root->kind == YAML_MAP && problems->total == 0;
     while (changed && shrink.tries > 0) {
         changed = false;
-        while (drop_vms(&shrink)) {
+        while (remove_unneeded_vms(&shrink)) {
             changed = true;
         }
-        changed = drop_items_below(&shrink, shrink.root, 0) || changed;
+        changed = remove_unneeded_items_below(&shrink, shrink.root, 0) || changed;
         changed = halve_values_below(&shrink, shrink.root, 0) || changed;
     }
     struct scenario_errors none = {.arena = arena};

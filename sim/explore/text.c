@@ -79,7 +79,7 @@ static void write_scalar(struct text_out *out, struct yaml_node *node, bool flow
     append_text(out, "\"");
 }
 
-static void write_flow(struct text_out *out, struct yaml_node *node)
+static void write_value_in_brackets(struct text_out *out, struct yaml_node *node)
 {
     node->mark.line = out->line;
     if (node->kind == YAML_TEXT || node->kind == YAML_REFUSED) {
@@ -92,7 +92,7 @@ static void write_flow(struct text_out *out, struct yaml_node *node)
             write_scalar(out, item->key, true);
             append_text(out, ": ");
         }
-        write_flow(out, item->value);
+        write_value_in_brackets(out, item->value);
         append_text(out, item->next != NULL ? ", " : "");
     }
     append_text(out, node->kind == YAML_MAP ? "}" : "]");
@@ -130,7 +130,8 @@ static bool fits_on_one_line(const struct yaml_node *node)
     return line;
 }
 
-static void write_block(struct text_out *out, struct yaml_node *node, unsigned depth, bool begun);
+static void write_indented_block(struct text_out *out, struct yaml_node *node, unsigned depth,
+                                 bool begun);
 
 /** Writes the value after a key or after the dash of a list, which are on the line already. */
 static void write_value(struct text_out *out, struct yaml_node *node, unsigned depth, bool item)
@@ -141,18 +142,19 @@ static void write_value(struct text_out *out, struct yaml_node *node, unsigned d
                       depth > 3;
     if (fits) {
         append_text(out, " ");
-        write_flow(out, node);
+        write_value_in_brackets(out, node);
         append_text(out, "\n");
     } else if (item) {
         append_text(out, " ");
-        write_block(out, node, depth + 1, true);
+        write_indented_block(out, node, depth + 1, true);
     } else {
         append_text(out, "\n");
-        write_block(out, node, depth + 1, false);
+        write_indented_block(out, node, depth + 1, false);
     }
 }
 
-static void write_block(struct text_out *out, struct yaml_node *node, unsigned depth, bool begun)
+static void write_indented_block(struct text_out *out, struct yaml_node *node, unsigned depth,
+                                 bool begun)
 {
     node->mark.line = out->line;
     for (struct yaml_item *item = node->first; item != NULL; item = item->next) {
@@ -184,7 +186,7 @@ void tree_unlink_item(struct yaml_node *list, struct yaml_item *before, struct y
 struct explore_text text_write_tree(struct arena *arena, struct yaml_node *root)
 {
     struct text_out out = {.arena = arena, .line = 1};
-    write_block(&out, root, 0, false);
+    write_indented_block(&out, root, 0, false);
     text_append_bytes(&out, "", 1);
     char *text = arena_realloc(arena, out.text, out.size, out.used);
     return (struct explore_text){text, out.used - 1};

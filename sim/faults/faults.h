@@ -20,7 +20,7 @@ bool faults_can_start(const struct vm *vm, char *error, size_t error_bytes);
 void quirks_suspend_invariants(const struct vm *vm);
 
 /** Carries a notification over the link, which may lose, delay, repeat or reorder it. */
-void link_carry_signal(struct vm *vm, link_signal signal, uint16_t queue, uint64_t data);
+void link_deliver_notification(struct vm *vm, link_signal signal, uint16_t queue, uint64_t data);
 /** Ends the link's scripted faults when a quiet phase begins. */
 void link_end_faults(struct vm *vm);
 

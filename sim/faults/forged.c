@@ -7,18 +7,18 @@
 
 #include <string.h>
 
-static void forward_to_oracle(struct vm *vm, const struct observation *seen)
+static void forward_observation_to_oracle(struct vm *vm, const struct observation *seen)
 {
     oracle_observer.on[seen->kind](vm, seen);
 }
 
 static void forge_guest_request(struct vm *vm, const struct observation *seen)
 {
-    forward_to_oracle(vm, seen);
+    forward_observation_to_oracle(vm, seen);
     const struct bnt_guest_request *request = seen->guest_request;
     if (request->complete && request->page_order <= vm->spec.page_order &&
         vm_consume_armed_fault(vm, CORRUPT_COMPLETE_TWICE)) {
-        forward_to_oracle(vm, seen);
+        forward_observation_to_oracle(vm, seen);
     }
 }
 
@@ -31,15 +31,15 @@ static void forge_guest_hint(struct vm *vm, const struct observation *seen)
         hint.first_pfn = used;
     }
     forged.guest_hint = &hint;
-    forward_to_oracle(vm, &forged);
+    forward_observation_to_oracle(vm, &forged);
 }
 
 static void forge_host_event(struct vm *vm, const struct observation *seen)
 {
-    forward_to_oracle(vm, seen);
+    forward_observation_to_oracle(vm, seen);
     if (seen->host_event->kind == BNT_HOST_EVENT_OUTCOME &&
         vm_consume_armed_fault(vm, CORRUPT_OUTCOME_TWICE)) {
-        forward_to_oracle(vm, seen);
+        forward_observation_to_oracle(vm, seen);
     }
 }
 
@@ -50,7 +50,7 @@ static void forge_host_request(struct vm *vm, const struct observation *seen)
     const uint8_t served[1] = {BNT_VERDICT_ACCEPTED};
     uint32_t other[BNT_BALLOON_REQUEST_PFNS_MAX];
     if (request.pfns_each > 1) {
-        forward_to_oracle(vm, seen);
+        forward_observation_to_oracle(vm, seen);
         return;
     }
     if (request.stale && vm_consume_armed_fault(vm, CORRUPT_STALE_COMPLETED)) {
@@ -64,7 +64,7 @@ static void forge_host_request(struct vm *vm, const struct observation *seen)
         request.pfns = other;
     }
     forged.host_request = &request;
-    forward_to_oracle(vm, &forged);
+    forward_observation_to_oracle(vm, &forged);
 }
 
 const struct observer forging_observer = {

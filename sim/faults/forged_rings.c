@@ -25,26 +25,26 @@ static uint16_t load_le16(const uint8_t *at)
 {
     bnt_le16 value;
     memcpy(&value, at, sizeof value);
-    return bnt_le16_get(value);
+    return bnt_le16_to_cpu(value);
 }
 
 static void store_le16(uint8_t *at, uint16_t value)
 {
-    const bnt_le16 wire = bnt_le16_set(value);
+    const bnt_le16 wire = bnt_cpu_to_le16(value);
     memcpy(at, &wire, sizeof wire);
 }
 
 static void store_le32(uint8_t *at, uint32_t value)
 {
-    const bnt_le32 wire = bnt_le32_set(value);
+    const bnt_le32 wire = bnt_cpu_to_le32(value);
     memcpy(at, &wire, sizeof wire);
 }
 
 static void store_descriptor(uint8_t *table, uint32_t index, uint64_t gpa, uint32_t bytes,
                              uint16_t flags, uint16_t next)
 {
-    const struct bnt_vq_desc desc = {bnt_le64_set(gpa), bnt_le32_set(bytes), bnt_le16_set(flags),
-                                     bnt_le16_set(next)};
+    const struct bnt_vq_desc desc = {bnt_cpu_to_le64(gpa), bnt_cpu_to_le32(bytes),
+                                     bnt_cpu_to_le16(flags), bnt_cpu_to_le16(next)};
     memcpy(table + index * sizeof desc, &desc, sizeof desc);
 }
 
@@ -128,11 +128,11 @@ static bool ring_has_room(const struct vm *vm, const struct queue_place *queue, 
     if (queue->size >= scenario_count_corruption_descriptors(which)) {
         return true;
     }
-    world_log(vm->world, LOG_EVENTS,
-              "%s: the corruption %s does not happen: it needs a ring of %u descriptors, "
-              "this ring has %u",
-              vm->spec.name, get_corruption_name(which),
-              scenario_count_corruption_descriptors(which), queue->size);
+    world_log_message(vm->world, LOG_EVENTS,
+                      "%s: the corruption %s does not happen: it needs a ring of %u descriptors, "
+                      "this ring has %u",
+                      vm->spec.name, get_corruption_name(which),
+                      scenario_count_corruption_descriptors(which), queue->size);
     return false;
 }
 
@@ -201,10 +201,10 @@ static uint8_t *find_newest_segment(struct vm *vm, uint16_t queue_index, bool pu
         struct bnt_vq_desc desc;
         uint8_t *place = table + at * sizeof desc;
         memcpy(&desc, place, sizeof desc);
-        const uint16_t flags = bnt_le16_get(desc.flags);
+        const uint16_t flags = bnt_le16_to_cpu(desc.flags);
         if ((flags & BNT_VQ_DESC_F_INDIRECT) != 0) {
-            const uint32_t bytes = bnt_le32_get(desc.bytes);
-            table = get_dma_pointer(vm, bnt_le64_get(desc.gpa), bytes);
+            const uint32_t bytes = bnt_le32_to_cpu(desc.bytes);
+            table = get_dma_pointer(vm, bnt_le64_to_cpu(desc.gpa), bytes);
             if (table == NULL || indirect) {
                 return NULL;
             }
@@ -220,7 +220,7 @@ static uint8_t *find_newest_segment(struct vm *vm, uint16_t queue_index, bool pu
         if ((flags & BNT_VQ_DESC_F_NEXT) == 0) {
             return NULL;
         }
-        at = bnt_le16_get(desc.next);
+        at = bnt_le16_to_cpu(desc.next);
     }
     return NULL;
 }
@@ -236,8 +236,8 @@ static uint8_t *find_newest_buffer(struct vm *vm, uint16_t queue_index, bool pub
         return NULL;
     }
     memcpy(&desc, place, sizeof desc);
-    *bytes = bnt_le32_get(desc.bytes);
-    return get_dma_pointer(vm, bnt_le64_get(desc.gpa), *bytes);
+    *bytes = bnt_le32_to_cpu(desc.bytes);
+    return get_dma_pointer(vm, bnt_le64_to_cpu(desc.gpa), *bytes);
 }
 
 /** Makes the device write its response into a page that is in use. */
@@ -245,7 +245,7 @@ static void redirect_response(struct vm *vm, uint16_t queue_index, uint64_t page
 {
     uint8_t *place = find_newest_segment(vm, queue_index, false, true);
     if (place != NULL) {
-        const bnt_le64 gpa = bnt_le64_set(page << BNT_PFN_SHIFT);
+        const bnt_le64 gpa = bnt_cpu_to_le64(page << BNT_PFN_SHIFT);
         memcpy(place + offsetof(struct bnt_vq_desc, gpa), &gpa, sizeof gpa);
     }
 }
@@ -284,13 +284,13 @@ static void split_indirect_table(struct vm *vm, uint16_t queue_index)
     }
     memcpy(&head, ring + at * sizeof head, sizeof head);
     memcpy(&first, place, sizeof first);
-    const uint64_t gpa = bnt_le64_get(first.gpa);
-    const uint32_t bytes = bnt_le32_get(first.bytes);
+    const uint64_t gpa = bnt_le64_to_cpu(first.gpa);
+    const uint32_t bytes = bnt_le32_to_cpu(first.bytes);
     store_descriptor(ring, at, gpa, 4, BNT_VQ_DESC_F_NEXT, spare);
-    store_descriptor(ring, spare, bnt_le64_get(head.gpa), bnt_le32_get(head.bytes),
+    store_descriptor(ring, spare, bnt_le64_to_cpu(head.gpa), bnt_le32_to_cpu(head.bytes),
                      BNT_VQ_DESC_F_INDIRECT | BNT_VQ_DESC_F_WRITE, 0);
-    store_descriptor(place, 0, gpa + 4, bytes - 4, bnt_le16_get(first.flags),
-                     bnt_le16_get(first.next));
+    store_descriptor(place, 0, gpa + 4, bytes - 4, bnt_le16_to_cpu(first.flags),
+                     bnt_le16_to_cpu(first.next));
 }
 
 void rings_corrupt_request(struct vm *vm, const struct bnt_guest_request *request)
@@ -413,8 +413,8 @@ bool rings_corrupt_statistics(struct vm *vm, uint16_t queue)
         store_le16(at, 999);
     }
     if (vm_consume_armed_fault(vm, CORRUPT_STATS_LONG)) {
-        desc.gpa = bnt_le64_set(vm->dma_gpa);
-        desc.bytes = bnt_le32_set((uint32_t)vm->dma_bytes);
+        desc.gpa = bnt_cpu_to_le64(vm->dma_gpa);
+        desc.bytes = bnt_cpu_to_le32((uint32_t)vm->dma_bytes);
         memcpy(place, &desc, sizeof desc);
     }
     return vm_consume_armed_fault(vm, CORRUPT_STATS_NO_KICK);
@@ -426,8 +426,8 @@ void rings_corrupt_report(struct vm *vm, uint16_t queue)
     if (place != NULL && vm_consume_armed_fault(vm, CORRUPT_REPORT_BEYOND)) {
         struct bnt_vq_desc desc;
         memcpy(&desc, place, sizeof desc);
-        desc.gpa = bnt_le64_set(vm->dma_gpa);
-        desc.bytes = bnt_le32_set((uint32_t)BNT_PFN_BYTES);
+        desc.gpa = bnt_cpu_to_le64(vm->dma_gpa);
+        desc.bytes = bnt_cpu_to_le32((uint32_t)BNT_PFN_BYTES);
         memcpy(place, &desc, sizeof desc);
     }
 }

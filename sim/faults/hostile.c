@@ -8,7 +8,7 @@
 #include "sim/faults/faults.h"
 #include "sim/world/backing.h"
 
-static unsigned get_blamed_party(corruption which)
+static unsigned get_party_blamed_for_corruption(corruption which)
 {
     static const unsigned who[] = {
 #define X(name, yaml, who, meaning) [CORRUPT_##name] = ASSUMES_##who,
@@ -36,7 +36,7 @@ uint64_t hostile_find_page(const struct vm *vm, page_place place)
 }
 
 /** The guest frees a page that belongs to the balloon. */
-static void steal_page(struct vm *vm, page_place place)
+static void free_balloon_page_in_guest(struct vm *vm, page_place place)
 {
     const uint64_t page = hostile_find_page(vm, place);
     if (page != UINT64_MAX) {
@@ -45,7 +45,7 @@ static void steal_page(struct vm *vm, page_place place)
 }
 
 /** The allocator hands out a page that is reported to no observer. */
-static void leak_page(struct vm *vm)
+static void allocate_page_unobserved(struct vm *vm)
 {
     uint64_t page = 0;
     vm->allocator_silent = true;
@@ -85,7 +85,7 @@ static void read_hinted_page(struct vm *vm)
 {
     const uint64_t page = gmem_find_hinted_page(vm->gmem);
     if (page != GMEM_NONE) {
-        gmem_peek_page(vm->gmem, page);
+        gmem_read_page_at_pfn(vm->gmem, page);
     }
 }
 
@@ -99,7 +99,7 @@ static void hint_owned_page(struct vm *vm)
 
 /** Whether a reset of the device ends the fault completely, because the fault affects only rings.
  */
-static bool ends_with_reset(corruption which)
+static bool does_reset_end_fault(corruption which)
 {
     switch (which) {
     case CORRUPT_AVAIL_INDEX:
@@ -121,7 +121,7 @@ static bool ends_with_reset(corruption which)
 
 void hostile_end_ring_faults(struct vm *vm)
 {
-    bool over = !vm->lasting_fault && !vm_is_recorded(vm);
+    bool over = !vm->lasting_fault && !vm_is_driver_recorded(vm);
     for (int which = 0; which < CORRUPTION_COUNT; which++) {
         over = over && vm->armed[which] == 0;
     }
@@ -133,19 +133,19 @@ void hostile_end_ring_faults(struct vm *vm)
 void hostile_start_fault(struct vm *vm, const struct scenario_action *action)
 {
     const corruption which = action->corruption;
-    OBSERVE(vm, OBSERVED_FAULT_STARTED, .value = get_blamed_party(which),
-            .other = get_blamed_party(which), .flag = action->secret);
-    vm->lasting_fault = vm->lasting_fault || (!action->secret && !ends_with_reset(which));
+    OBSERVE(vm, OBSERVED_FAULT_STARTED, .value = get_party_blamed_for_corruption(which),
+            .other = get_party_blamed_for_corruption(which), .flag = action->secret);
+    vm->lasting_fault = vm->lasting_fault || (!action->secret && !does_reset_end_fault(which));
     vm->touched = true;
     switch (which) {
     case CORRUPT_USE_BALLOONED:
-        steal_page(vm, PLACE_BALLOON);
+        free_balloon_page_in_guest(vm, PLACE_BALLOON);
         break;
     case CORRUPT_USE_IN_FLIGHT:
-        steal_page(vm, PLACE_INFLATING);
+        free_balloon_page_in_guest(vm, PLACE_INFLATING);
         break;
     case CORRUPT_ALLOC_LEAK:
-        leak_page(vm);
+        allocate_page_unobserved(vm);
         break;
     case CORRUPT_REPORT_BALLOONED:
         report_ballooned_page(vm);

@@ -102,8 +102,8 @@ static void make_config(const struct vm *vm, struct bnt_guest_config *made)
     if (is_fault_scripted(vm, CORRUPT_HELD_OVER_BOUND)) {
         made->sizing.refused_pages_max += 8;
     }
-    if (vm_uses_vmware_wire(vm) && is_fault_scripted(vm, CORRUPT_SLACK_EXCEEDED)) {
-        made->vmware.slack_pfns = 4 * (uint32_t)(vm_get_slack_pfns(vm) + 1);
+    if (vm_uses_vmware_transport(vm) && is_fault_scripted(vm, CORRUPT_SLACK_EXCEEDED)) {
+        made->vmware.slack_pfns = 4 * (uint32_t)(vm_get_target_tolerance_pfns(vm) + 1);
     }
 }
 
@@ -140,7 +140,7 @@ static void forward_guest_event(void *opaque, const struct bnt_guest_event *seen
     struct vm *vm = opaque;
     vm->honest.guest.event(vm, seen);
     if (seen->kind == BNT_GUEST_EVENT_RESET && vm_consume_armed_fault(vm, CORRUPT_ACK_EARLY)) {
-        const bnt_le32 epoch = bnt_le32_set((uint32_t)seen->value);
+        const bnt_le32 epoch = bnt_cpu_to_le32((uint32_t)seen->value);
         vm->ends.transport.config_write(vm, BNT_BALLOON_CONFIG_EPOCH_ACK, &epoch, sizeof epoch);
     }
 }
@@ -166,7 +166,7 @@ static void write_status(void *opaque, uint8_t status)
 
 static void write_actual(struct vm *vm, uint32_t pfns)
 {
-    const bnt_le32 value = bnt_le32_set(pfns);
+    const bnt_le32 value = bnt_cpu_to_le32(pfns);
     vm->honest.transport.config_write(vm, BNT_BALLOON_CONFIG_ACTUAL, &value, sizeof value);
 }
 
@@ -179,7 +179,7 @@ static void write_config(void *opaque, uint32_t offset, const void *src, uint32_
         return;
     }
     memcpy(&value, src, sizeof value);
-    const uint32_t pfns = bnt_le32_get(value);
+    const uint32_t pfns = bnt_le32_to_cpu(value);
     const bool lie = vm_consume_armed_fault(vm, CORRUPT_ACTUAL_OFF_BY_ONE);
     const bool claim = vm_consume_armed_fault(vm, CORRUPT_ACTUAL_IS_TARGET);
     const bool twice = pfns == 0 && vm_consume_armed_fault(vm, CORRUPT_ACTUAL_TWICE);
@@ -192,7 +192,7 @@ static void write_config(void *opaque, uint32_t offset, const void *src, uint32_
 
 static bool is_queue_of_role(const struct vm *vm, uint16_t queue, bnt_balloon_queue role)
 {
-    return !vm_is_recorded(vm) && queue == vm->ends.driver.queue_index(vm, role);
+    return !vm_is_driver_recorded(vm) && queue == vm->ends.driver.queue_index(vm, role);
 }
 
 static void notify_queue(void *opaque, uint16_t queue)
@@ -248,7 +248,7 @@ static int32_t serve_vmware_call(struct vm *vm, uint32_t command, uint64_t arg1,
     if (status == BNT_VMWARE_RESET && vm_consume_armed_fault(vm, CORRUPT_CALL_IGNORES_RESET)) {
         status = BNT_VMWARE_SUCCESS;
     }
-    if (status == BNT_VMWARE_SUCCESS && bnt_vmware_command_targets(command) &&
+    if (status == BNT_VMWARE_SUCCESS && bnt_vmware_does_command_return_target(command) &&
         vm_consume_armed_fault(vm, CORRUPT_TARGET_STALE)) {
         *result += 1;
     }
@@ -266,7 +266,7 @@ static bnt_status step_device(struct vm *vm, uint64_t *deadline_ns)
     return status;
 }
 
-static void observe_report(void *opaque, uint64_t first_pfn, uint64_t pfns)
+static void observe_completed_report(void *opaque, uint64_t first_pfn, uint64_t pfns)
 {
     struct vm *vm = opaque;
     if (vm_consume_armed_fault(vm, CORRUPT_POISON_LOST)) {
@@ -276,12 +276,12 @@ static void observe_report(void *opaque, uint64_t first_pfn, uint64_t pfns)
     vm->honest.host.reporting.report(vm, first_pfn, pfns);
 }
 
-static void carry_signal(struct vm *vm, link_signal signal, uint16_t queue, uint64_t data)
+static void deliver_notification(struct vm *vm, link_signal signal, uint16_t queue, uint64_t data)
 {
     if (signal == SIGNAL_INTERRUPT && rings_corrupt_response(vm, queue)) {
         OBSERVE(vm, OBSERVED_RING_SPOILED, .queue = queue);
     }
-    link_carry_signal(vm, signal, queue, data);
+    link_deliver_notification(vm, signal, queue, data);
 }
 
 /** The migration forgets the pages that the guest wrote since the last sync. */
@@ -309,14 +309,14 @@ void faults_add_interposers(struct vm *vm)
     ends->transport.config_write = write_config;
     ends->transport.notify = notify_queue;
     ends->transport.notify_data = notify_queue_with_data;
-    ends->host.reporting.report = observe_report;
+    ends->host.reporting.report = observe_completed_report;
     ends->device.generation = read_generation;
     ends->device.call = serve_vmware_call;
     ends->device.step = step_device;
     ends->driver.make_config = make_config;
-    ends->carry = carry_signal;
+    ends->carry = deliver_notification;
     ends->sync_dirty_log = sync_dirty_log;
-    if (!vm_is_recorded(vm)) {
+    if (!vm_is_driver_recorded(vm)) {
         ends->driver.step = step_driver;
     }
 }

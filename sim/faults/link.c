@@ -19,7 +19,7 @@ static bool is_fault_drawn(struct vm *vm, const char *stream, const struct ratio
                               ratio->denominator);
 }
 
-static bool is_signal_lost(struct vm *vm, link_signal signal)
+static bool is_notification_lost(struct vm *vm, link_signal signal)
 {
     struct link_state *state = &vm->link[signal];
     bool drop = false;
@@ -31,13 +31,13 @@ static bool is_signal_lost(struct vm *vm, link_signal signal)
     }
     if (drop) {
         state->lost++;
-        world_log(vm->world, LOG_EVENTS, "%s: the link has lost a %s", vm->spec.name,
-                  signal_names[signal]);
+        world_log_message(vm->world, LOG_EVENTS, "%s: the link has lost a %s", vm->spec.name,
+                          signal_names[signal]);
     }
     return drop;
 }
 
-static uint64_t choose_delay_ns(struct vm *vm, link_signal signal)
+static uint64_t choose_notification_delay_ns(struct vm *vm, link_signal signal)
 {
     struct link_state *state = &vm->link[signal];
     const struct link_faults *faults = &vm->spec.link[signal];
@@ -51,7 +51,7 @@ static uint64_t choose_delay_ns(struct vm *vm, link_signal signal)
     return faults->latency_ns;
 }
 
-static bool is_signal_duplicated(struct vm *vm, link_signal signal)
+static bool is_notification_duplicated(struct vm *vm, link_signal signal)
 {
     struct link_state *state = &vm->link[signal];
     if (state->duplicate_next > 0) {
@@ -62,7 +62,7 @@ static bool is_signal_duplicated(struct vm *vm, link_signal signal)
 }
 
 /** Holds one notification back until the next one of its kind has been sent. */
-static bool hold_signal_back(struct vm *vm, link_signal signal, uint16_t queue, uint64_t data)
+static bool hold_notification_back(struct vm *vm, link_signal signal, uint16_t queue, uint64_t data)
 {
     struct link_state *state = &vm->link[signal];
     if (!state->reorder_armed) {
@@ -75,15 +75,15 @@ static bool hold_signal_back(struct vm *vm, link_signal signal, uint16_t queue, 
     return true;
 }
 
-void link_carry_signal(struct vm *vm, link_signal signal, uint16_t queue, uint64_t data)
+void link_deliver_notification(struct vm *vm, link_signal signal, uint16_t queue, uint64_t data)
 {
     struct link_state *state = &vm->link[signal];
-    if (is_signal_lost(vm, signal) || hold_signal_back(vm, signal, queue, data)) {
+    if (is_notification_lost(vm, signal) || hold_notification_back(vm, signal, queue, data)) {
         return;
     }
-    const uint64_t first_ns = choose_delay_ns(vm, signal);
+    const uint64_t first_ns = choose_notification_delay_ns(vm, signal);
     vm_schedule_arrival(vm, signal, queue, data, first_ns);
-    if (is_signal_duplicated(vm, signal)) {
+    if (is_notification_duplicated(vm, signal)) {
         vm_schedule_arrival(vm, signal, queue, data, first_ns + 1);
     }
     if (state->reorder_held) {

@@ -34,8 +34,8 @@ static const struct broken by_device[] = {
     {BNT_HOST_QUIRK_REPORT_LENGTH, INVARIANT_DEVICE_INIT},
 };
 
-static void suspend_invariants(const struct vm *vm, uint32_t quirks, const struct broken *rows,
-                               size_t count)
+static void suspend_invariants_of_quirks(const struct vm *vm, uint32_t quirks,
+                                         const struct broken *rows, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         if ((quirks & rows[i].quirk) != 0) {
@@ -60,8 +60,8 @@ void quirks_suspend_invariants(const struct vm *vm)
         oracle_suspend_invariant(vm->world->oracle, vm->index, INVARIANT_CONTENT_KEPT);
         oracle_suspend_invariant(vm->world->oracle, vm->index, INVARIANT_POISON_KEPT);
     }
-    suspend_invariants(vm, vm->spec.driver.config.quirks, by_driver,
-                       sizeof by_driver / sizeof by_driver[0]);
-    suspend_invariants(vm, vm->spec.device.config.quirks, by_device,
-                       sizeof by_device / sizeof by_device[0]);
+    suspend_invariants_of_quirks(vm, vm->spec.driver.config.quirks, by_driver,
+                                 sizeof by_driver / sizeof by_driver[0]);
+    suspend_invariants_of_quirks(vm, vm->spec.device.config.quirks, by_device,
+                                 sizeof by_device / sizeof by_device[0]);
 }

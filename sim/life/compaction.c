@@ -19,7 +19,7 @@ void compaction_start(struct vm *vm, uint32_t pages, bool deflate_first)
 
 /** Moves the next ballooned page. Returns OK if a move has begun, E_AGAIN if the caller must try
  * later, or E_STATE if no page is left to move. */
-static bnt_status move_next_page(struct vm *vm)
+static bnt_status move_next_ballooned_page(struct vm *vm)
 {
     const uint64_t pages = vm->spec.memory_bytes >> BNT_PFN_SHIFT >> vm->spec.page_order;
     uint64_t to = 0;
@@ -54,7 +54,7 @@ void compaction_continue(struct vm *vm)
         vm->life.compacting = false;
         return;
     }
-    const bnt_status status = move_next_page(vm);
+    const bnt_status status = move_next_ballooned_page(vm);
     if (status == BNT_OK) {
         vm->life.move_polls = 0;
         vm_schedule_step(vm, PARTY_DRIVER, engine_get_time_ns(vm->world->engine));
@@ -66,7 +66,7 @@ void compaction_continue(struct vm *vm)
     }
 }
 
-static void end_move(struct vm *vm, const struct observation *seen)
+static void end_page_move(struct vm *vm, const struct observation *seen)
 {
     if (seen->guest_event->kind != BNT_GUEST_EVENT_MIGRATED) {
         return;
@@ -81,5 +81,5 @@ static void end_move(struct vm *vm, const struct observation *seen)
 
 const struct observer compaction_observer = {
     .name = "compaction",
-    .on = {[OBSERVED_GUEST_EVENT] = end_move},
+    .on = {[OBSERVED_GUEST_EVENT] = end_page_move},
 };

@@ -19,8 +19,8 @@ void life_restore_device(struct vm *vm)
 {
     const bnt_status status = vm->ends.device.restore(vm);
     if (status != BNT_OK) {
-        world_fail(vm->world, VERDICT_FAIL, "%s: the device was not restored: %s", vm->spec.name,
-                   bnt_status_text(status));
+        world_fail_run(vm->world, VERDICT_FAIL, "%s: the device was not restored: %s",
+                       vm->spec.name, bnt_status_text(status));
     }
 }
 
@@ -64,8 +64,8 @@ void life_attach_driver(struct vm *vm)
     const uint64_t now_ns = engine_get_time_ns(vm->world->engine);
     const char *why_not = get_attach_obstacle(vm);
     if (why_not != NULL) {
-        world_log(vm->world, LOG_EVENTS, "%s: the driver is not loaded: %s", vm->spec.name,
-                  why_not);
+        world_log_message(vm->world, LOG_EVENTS, "%s: the driver is not loaded: %s", vm->spec.name,
+                          why_not);
         return;
     }
     const bool detaching = vm->detaching;
@@ -81,8 +81,8 @@ void life_attach_driver(struct vm *vm)
         vm->life.found = false;
     }
     if (status != BNT_OK) {
-        world_log(vm->world, LOG_EVENTS, "%s: the driver did not attach: %s", vm->spec.name,
-                  bnt_status_text(status));
+        world_log_message(vm->world, LOG_EVENTS, "%s: the driver did not attach: %s", vm->spec.name,
+                          bnt_status_text(status));
     }
     vm_schedule_step(vm, PARTY_DRIVER, now_ns);
     vm_schedule_step(vm, PARTY_DEVICE, now_ns);
@@ -117,7 +117,7 @@ static void notify_unplug(struct vm *vm)
     }
 }
 
-static void schedule_attach(struct vm *vm)
+static void schedule_driver_attach(struct vm *vm)
 {
     vm->life.found = false;
     world_schedule_event(vm->world, engine_get_time_ns(vm->world->engine), WORLD_EVENT_ATTACH,
@@ -125,7 +125,7 @@ static void schedule_attach(struct vm *vm)
 }
 
 /** Waits until the driver is down; one wait serves all callers. */
-static void await_driver_down(struct vm *vm)
+static void wait_for_driver_down(struct vm *vm)
 {
     vm->life.polls = 0;
     if (!vm->life.awaited) {
@@ -145,7 +145,7 @@ void life_plug_device(struct vm *vm)
         return; /* the device is found when the machine wakes */
     }
     vm->life.found = true;
-    await_driver_down(vm); /* a driver that still deflates attaches once it is down */
+    wait_for_driver_down(vm); /* a driver that still deflates attaches once it is down */
 }
 
 /* ---- Unloading the driver ---- */
@@ -156,7 +156,7 @@ void life_detach_driver(struct vm *vm, detach_way way)
     const detach_way chosen = way == DETACH_DRIVERS_WAY ? vm->spec.driver.detach : way;
     const bnt_guest_state state = vm_get_guest_info(vm).state;
     const bool tells = state == BNT_GUEST_RUNNING || state == BNT_GUEST_RELEASING;
-    if (tells && !vm_uses_vmware_wire(vm)) {
+    if (tells && !vm_uses_vmware_transport(vm)) {
         OBSERVE(vm, OBSERVED_LEAVING, .flag = chosen == DETACH_ORDERLY);
     }
     life_set_emptying(vm, vm->emptying || chosen == DETACH_ORDERLY);
@@ -181,7 +181,7 @@ void life_hibernate_guest(struct vm *vm, uint64_t for_ns)
     vm->life.off_ns = for_ns;
     vm->life.freezing = true;
     vm->life.found = false; /* the device is found when the machine wakes */
-    await_driver_down(vm);
+    wait_for_driver_down(vm);
 }
 
 /** Returns how many polls an orderly detach may take before the driver resets the device. */
@@ -204,8 +204,8 @@ static void poll_driver_down(struct vm *vm)
             vm->stalled_until_ns[PARTY_DRIVER] > engine_get_time_ns(vm->world->engine);
         vm->life.polls += !stalled;
         if (vm->life.polls >= LIFE_POLLS_MAX + count_detach_polls(vm)) {
-            world_fail(vm->world, VERDICT_LIVENESS,
-                       "%s: the driver did not finish its detach in time", vm->spec.name);
+            world_fail_run(vm->world, VERDICT_LIVENESS,
+                           "%s: the driver did not finish its detach in time", vm->spec.name);
             return;
         }
         vm->life.awaited = true;
@@ -216,12 +216,12 @@ static void poll_driver_down(struct vm *vm)
         power_cycle_device(vm);
         life_schedule_step(vm, vm->life.off_ns, LIFE_WAKE);
     } else {
-        schedule_attach(vm);
+        schedule_driver_attach(vm);
     }
 }
 
 /** Ends everything that the old kernel had begun: freezing, compaction, waits for memory. */
-static void end_kernel(struct vm *vm)
+static void end_operations_of_old_kernel(struct vm *vm)
 {
     vm->life.kernel++;
     vm->life.freezing = false;
@@ -230,7 +230,7 @@ static void end_kernel(struct vm *vm)
     vm->life.move_left = 0;
     vm->life.compacting = false;
     vm->life.moving = false;
-    sleeping_cancel_wait(vm);
+    sleeping_cancel_allocation_wait(vm);
 }
 
 /* ---- A new kernel ---- */
@@ -241,18 +241,19 @@ void life_restart_kernel(struct vm *vm)
     struct world *world = vm->world;
     char error[256];
     if (engine_get_time_ns(world->engine) < vm->life.asleep_until_ns) {
-        world_log(world, LOG_EVENTS, "%s: the kernel does not restart: the machine is powered off",
-                  vm->spec.name);
+        world_log_message(world, LOG_EVENTS,
+                          "%s: the kernel does not restart: the machine is powered off",
+                          vm->spec.name);
         return;
     }
-    end_kernel(vm);
+    end_operations_of_old_kernel(vm);
     notify_unplug(vm);
     OBSERVE(vm, OBSERVED_KERNEL_ENDED);
     life_set_emptying(vm, false);
     backing_clear_content(vm);
     if (!memory_recreate_guest(vm, error, sizeof error) ||
         !vm->ends.driver.restart(vm, error, sizeof error)) {
-        world_fail(world, VERDICT_FAIL, "%s", error);
+        world_fail_run(world, VERDICT_FAIL, "%s", error);
         return;
     }
     OBSERVE(vm, OBSERVED_KERNEL_STARTED);
@@ -264,7 +265,7 @@ void life_restart_kernel(struct vm *vm)
 
 /* ---- Hot-add ---- */
 
-static bnt_status extend_memory(struct vm *vm, uint64_t bytes)
+static bnt_status extend_guest_memory(struct vm *vm, uint64_t bytes)
 {
     vm->life.offline_bytes -= bytes < vm->life.offline_bytes ? bytes : vm->life.offline_bytes;
     const bnt_status status = vm_map_memory(vm);
@@ -281,10 +282,10 @@ void life_reserve_memory(struct vm *vm)
 void life_hot_add_memory(struct vm *vm, uint64_t bytes)
 {
     struct world *world = vm->world;
-    const bnt_status status = extend_memory(vm, bytes);
+    const bnt_status status = extend_guest_memory(vm, bytes);
     if (status != BNT_OK) {
-        world_fail(world, VERDICT_FAIL, "%s: the device refused the added memory: %s",
-                   vm->spec.name, bnt_status_text(status));
+        world_fail_run(world, VERDICT_FAIL, "%s: the device refused the added memory: %s",
+                       vm->spec.name, bnt_status_text(status));
         return;
     }
     gmem_online_memory(vm->gmem, bytes);
@@ -306,7 +307,7 @@ void life_continue_step(struct vm *vm, uint64_t step, uint64_t kernel)
         break;
     case LIFE_WAKE:
         if (!vm->life.unplugged) {
-            schedule_attach(vm);
+            schedule_driver_attach(vm);
         }
         break;
     case LIFE_COMPACT:

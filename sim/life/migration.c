@@ -101,7 +101,7 @@ static void create_migration(struct vm *vm, const struct scenario_action *action
     vm->dirty_log = m->dirty;
 }
 
-static void schedule_step(struct vm *vm, uint64_t time_ns, uint8_t priority)
+static void schedule_migration_step(struct vm *vm, uint64_t time_ns, uint8_t priority)
 {
     vm->migration->event =
         engine_schedule_event(vm->world->engine, time_ns, priority, WORLD_EVENT_MIGRATION,
@@ -120,8 +120,8 @@ static bool are_hints_used(const struct migration *m)
 static void log_hint_command(struct vm *vm, const char *what, bnt_status status)
 {
     if (status != BNT_OK) {
-        world_log(vm->world, LOG_EVENTS, "%s: the device refused to %s hinting: %s", vm->spec.name,
-                  what, bnt_status_text(status));
+        world_log_message(vm->world, LOG_EVENTS, "%s: the device refused to %s hinting: %s",
+                          vm->spec.name, what, bnt_status_text(status));
     }
     vm_schedule_step(vm, PARTY_DEVICE, engine_get_time_ns(vm->world->engine));
 }
@@ -179,7 +179,7 @@ const struct observer migration_observer = {
 /* ---- Sending ---- */
 
 /** Sends one page as it is now. Returns how many bytes the page takes on the network. */
-static uint64_t send_page(struct vm *vm, uint64_t page)
+static uint64_t send_migrated_page(struct vm *vm, uint64_t page)
 {
     struct migration *m = vm->migration;
     const uint64_t bit = UINT64_C(1) << (page % 64);
@@ -192,13 +192,13 @@ static uint64_t send_page(struct vm *vm, uint64_t page)
 }
 
 /** Sends pages from the cursor on, up to `bytes_max` bytes. Returns the bytes sent. */
-static uint64_t send_pages(struct vm *vm, uint64_t bytes_max)
+static uint64_t send_migrated_pages(struct vm *vm, uint64_t bytes_max)
 {
     struct migration *m = vm->migration;
     uint64_t bytes = 0;
     for (; m->cursor < m->pages && bytes < bytes_max; m->cursor++) {
         if (is_bit_set(m->bitmap, m->cursor)) {
-            bytes += send_page(vm, m->cursor);
+            bytes += send_migrated_page(vm, m->cursor);
         }
     }
     return bytes;
@@ -238,7 +238,7 @@ static uint64_t count_bitmap_bytes(const struct vm *vm)
 
 /* ---- Rounds ---- */
 
-static void begin_round(struct vm *vm)
+static void begin_migration_round(struct vm *vm)
 {
     struct migration *m = vm->migration;
     m->round++;
@@ -246,8 +246,8 @@ static void begin_round(struct vm *vm)
     start_hints(vm);
     memcpy(m->dma, vm->dma, vm->dma_bytes);
     OBSERVE(vm, OBSERVED_MIGRATE_ROUND);
-    schedule_step(vm, engine_get_time_ns(vm->world->engine),
-                  world_get_event_priority(WORLD_EVENT_MIGRATION));
+    schedule_migration_step(vm, engine_get_time_ns(vm->world->engine),
+                            world_get_event_priority(WORLD_EVENT_MIGRATION));
 }
 
 /** Pauses the VM while the rest is sent; with postcopy the rest is sent after the switch-over. */
@@ -260,14 +260,14 @@ static void begin_switch_over(struct vm *vm, uint64_t bytes)
     vm->paused_until_ns = now_ns + rest_ns + 1;
     OBSERVE(vm, OBSERVED_PAUSING, .value = vm->paused_until_ns);
     vm->moves.downtime_ns = rest_ns;
-    world_log(vm->world, LOG_EVENTS,
-              "%s: switch-over after round %" PRIu32 " with %" PRIu64 " bytes to send",
-              vm->spec.name, m->round, bytes);
+    world_log_message(vm->world, LOG_EVENTS,
+                      "%s: switch-over after round %" PRIu32 " with %" PRIu64 " bytes to send",
+                      vm->spec.name, m->round, bytes);
     OBSERVE(vm, OBSERVED_MIGRATE_SWITCHING);
-    schedule_step(vm, vm->paused_until_ns, WORLD_PRIORITY_SWITCH_OVER);
+    schedule_migration_step(vm, vm->paused_until_ns, WORLD_PRIORITY_SWITCH_OVER);
 }
 
-static void end_round(struct vm *vm)
+static void end_migration_round(struct vm *vm)
 {
     struct migration *m = vm->migration;
     stop_hints(vm);
@@ -278,7 +278,7 @@ static void end_round(struct vm *vm)
     if (last || compute_transfer_ns(m, bytes) <= m->action->duration_ns) {
         begin_switch_over(vm, bytes);
     } else {
-        begin_round(vm);
+        begin_migration_round(vm);
     }
 }
 
@@ -304,7 +304,7 @@ static void copy_arrived_memory(struct vm *vm)
 {
     const struct migration *m = vm->migration;
     uint64_t freed = 0;
-    backing_switch_host(vm, &freed);
+    backing_move_to_new_host(vm, &freed);
     for (uint64_t page = 0; page < m->pages; page++) {
         if (is_bit_set(m->there, page)) {
             backing_write_page(vm, vm->spec.first_pfn + (page << vm->spec.page_order),
@@ -319,7 +319,7 @@ static void finish_migration(struct vm *vm)
 {
     struct migration *m = vm->migration;
     struct engine *engine = vm->world->engine;
-    (void)send_pages(vm, UINT64_MAX);
+    (void)send_migrated_pages(vm, UINT64_MAX);
     memcpy(m->dma, vm->dma, vm->dma_bytes);
     check_arrived_pages(vm);
     copy_arrived_memory(vm);
@@ -346,15 +346,15 @@ void migration_run_step(struct vm *vm)
         finish_migration(vm);
         return;
     }
-    const uint64_t bytes = send_pages(vm, CHUNK_BYTES);
+    const uint64_t bytes = send_migrated_pages(vm, CHUNK_BYTES);
     OBSERVE(vm, OBSERVED_MIGRATE_SENT, .value = bytes, .other = m->cursor);
     if (m->cursor < m->pages) {
-        schedule_step(vm, engine_get_time_ns(engine) + compute_transfer_ns(m, bytes) + 1,
-                      world_get_event_priority(WORLD_EVENT_MIGRATION));
+        schedule_migration_step(vm, engine_get_time_ns(engine) + compute_transfer_ns(m, bytes) + 1,
+                                world_get_event_priority(WORLD_EVENT_MIGRATION));
         return;
     }
     m->cursor = 0;
-    end_round(vm);
+    end_migration_round(vm);
 }
 
 /* ---- The script ---- */
@@ -362,16 +362,16 @@ void migration_run_step(struct vm *vm)
 void migration_start(struct vm *vm, const struct scenario_action *action)
 {
     if (vm->migration != NULL || vm->gmem == NULL) {
-        world_log(vm->world, LOG_EVENTS,
-                  "%s: line %" PRIu32
-                  ": the migration does not start: one is already running, or a recording "
-                  "drives the guest",
-                  vm->spec.name, action->place.line);
+        world_log_message(vm->world, LOG_EVENTS,
+                          "%s: line %" PRIu32
+                          ": the migration does not start: one is already running, or a recording "
+                          "drives the guest",
+                          vm->spec.name, action->place.line);
         return;
     }
     create_migration(vm, action);
     OBSERVE(vm, OBSERVED_MIGRATE_STARTED);
-    begin_round(vm);
+    begin_migration_round(vm);
 }
 
 void migration_cancel(struct vm *vm)
@@ -424,7 +424,7 @@ bool migration_defer_event(struct vm *vm, const struct engine_event *event)
         tracked = &vm->sleep_event;
         break;
     case WORLD_EVENT_ACTION: /* actions of the host's management are not paused */
-        if (!action_trait_of(vm->world->scenario->actions[event->a].kind)->guests) {
+        if (!action_get_trait(vm->world->scenario->actions[event->a].kind)->guests) {
             return false;
         }
         break;

@@ -22,7 +22,7 @@ void buddy_init(struct buddy *buddy, uint8_t *state, uint32_t *next, uint32_t *p
 
 /* ---- Free lists ---- */
 
-static void push_block(struct buddy *buddy, uint32_t order, uint32_t page)
+static void push_free_block(struct buddy *buddy, uint32_t order, uint32_t page)
 {
     const uint32_t head = buddy->head[order];
     buddy->next[page] = head;
@@ -36,7 +36,7 @@ static void push_block(struct buddy *buddy, uint32_t order, uint32_t page)
     buddy->state[page] = BUDDY_HEAD(order);
 }
 
-static void remove_block(struct buddy *buddy, uint32_t order, uint32_t page)
+static void remove_free_block(struct buddy *buddy, uint32_t order, uint32_t page)
 {
     const uint32_t next = buddy->next[page];
     const uint32_t prev = buddy->prev[page];
@@ -80,7 +80,7 @@ void buddy_free_range(struct buddy *buddy, uint32_t first, uint32_t count)
     while (end > first) {
         const uint32_t order = find_largest_order_before(end, first);
         end -= UINT32_C(1) << order;
-        push_block(buddy, order, end);
+        push_free_block(buddy, order, end);
     }
 }
 
@@ -92,14 +92,14 @@ uint32_t buddy_alloc_run(struct buddy *buddy, uint32_t want, uint32_t *first)
     const uint32_t order = (uint32_t)__builtin_ctz(buddy->nonempty);
     const uint32_t size = UINT32_C(1) << order;
     const uint32_t block = buddy->head[order];
-    remove_block(buddy, order, block);
+    remove_free_block(buddy, order, block);
     *first = block;
     if (want >= size) {
         return size;
     }
     for (uint32_t at = want; at < size;) {
         const uint32_t piece = (uint32_t)__builtin_ctz(at);
-        push_block(buddy, piece, block + at);
+        push_free_block(buddy, piece, block + at);
         at += UINT32_C(1) << piece;
     }
     return want;
@@ -113,10 +113,10 @@ bool buddy_alloc_block(struct buddy *buddy, uint32_t order, uint32_t *first)
     }
     uint32_t piece = order + (uint32_t)__builtin_ctz(orders);
     *first = buddy->head[piece];
-    remove_block(buddy, piece, *first);
+    remove_free_block(buddy, piece, *first);
     while (piece > order) {
         piece--;
-        push_block(buddy, piece, *first + (UINT32_C(1) << piece));
+        push_free_block(buddy, piece, *first + (UINT32_C(1) << piece));
     }
     return true;
 }
@@ -128,11 +128,11 @@ uint32_t buddy_free_block(struct buddy *buddy, uint32_t page, uint32_t order)
         if (other >= buddy->pages || buddy->state[other] != BUDDY_HEAD(order)) {
             break;
         }
-        remove_block(buddy, order, other);
+        remove_free_block(buddy, order, other);
         page &= ~(UINT32_C(1) << order);
         order++;
     }
-    push_block(buddy, order, page);
+    push_free_block(buddy, order, page);
     return order;
 }
 
@@ -143,10 +143,10 @@ bool buddy_alloc_block_at(struct buddy *buddy, uint32_t page, uint32_t order)
         if (buddy->state[head] != BUDDY_HEAD(at)) {
             continue;
         }
-        remove_block(buddy, at, head);
+        remove_free_block(buddy, at, head);
         while (at > order) { /* put the half without the wanted block back on a free list */
             at--;
-            push_block(buddy, at, (page & ~((UINT32_C(1) << at) - 1)) ^ (UINT32_C(1) << at));
+            push_free_block(buddy, at, (page & ~((UINT32_C(1) << at) - 1)) ^ (UINT32_C(1) << at));
         }
         return true;
     }
@@ -155,8 +155,8 @@ bool buddy_alloc_block_at(struct buddy *buddy, uint32_t page, uint32_t order)
 
 /* ---- Audit ---- */
 
-static bool describe_error(char *text, size_t bytes, const char *what, uint32_t order,
-                           uint32_t page)
+static bool write_audit_error(char *text, size_t bytes, const char *what, uint32_t order,
+                              uint32_t page)
 {
     (void)snprintf(text, bytes, "buddy: %s: order %" PRIu32 ", page %" PRIu32, what, order, page);
     return false;
@@ -167,22 +167,22 @@ static bool audit_block(const struct buddy *buddy, uint32_t order, uint32_t page
 {
     const uint32_t size = UINT32_C(1) << order;
     if (page >= buddy->pages || size > buddy->pages - page) {
-        return describe_error(text, bytes, "a free block is outside memory", order, page);
+        return write_audit_error(text, bytes, "a free block is outside memory", order, page);
     }
     if ((page & (size - 1)) != 0) {
-        return describe_error(text, bytes, "a free block is not aligned", order, page);
+        return write_audit_error(text, bytes, "a free block is not aligned", order, page);
     }
     const uint32_t other = page ^ size;
     if (order + 1 < BUDDY_ORDERS && other < buddy->pages &&
         buddy->state[other] == BUDDY_HEAD(order)) {
-        return describe_error(text, bytes, "two free buddies were not merged", order, page);
+        return write_audit_error(text, bytes, "two free buddies were not merged", order, page);
     }
     for (uint32_t i = page; i < page + size; i++) {
         if (buddy->state[i] != (i == page ? BUDDY_HEAD(order) : 0)) {
-            return describe_error(text, bytes, "a page of a free block is in use", order, i);
+            return write_audit_error(text, bytes, "a page of a free block is in use", order, i);
         }
         if ((seen[i / 64] >> (i % 64) & 1) != 0) {
-            return describe_error(text, bytes, "a page is in two free blocks", order, i);
+            return write_audit_error(text, bytes, "a page is in two free blocks", order, i);
         }
         seen[i / 64] |= UINT64_C(1) << (i % 64);
     }
@@ -199,20 +199,20 @@ bool buddy_audit(const struct buddy *buddy, uint64_t *seen, char *text, size_t t
                 return false;
             }
             if (buddy->prev[page] != before) {
-                return describe_error(text, text_bytes, "the links of a free list are inconsistent",
-                                      order, page);
+                return write_audit_error(text, text_bytes,
+                                         "the links of a free list are inconsistent", order, page);
             }
             before = page;
             count++;
         }
         if (count != buddy->blocks[order]) {
-            return describe_error(text, text_bytes,
-                                  "the length of a free list differs from its counter", order,
-                                  buddy->head[order]);
+            return write_audit_error(text, text_bytes,
+                                     "the length of a free list differs from its counter", order,
+                                     buddy->head[order]);
         }
         if ((buddy->nonempty >> order & 1) != (count > 0)) {
-            return describe_error(text, text_bytes, "the set of non-empty orders is wrong", order,
-                                  buddy->head[order]);
+            return write_audit_error(text, text_bytes, "the set of non-empty orders is wrong",
+                                     order, buddy->head[order]);
         }
     }
     return true;

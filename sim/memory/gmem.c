@@ -67,8 +67,8 @@ static void set_watermarks(struct gmem *gmem, uint64_t min_pages)
 
 /** Computes the sizes in pages. Returns false, with a sentence in `error`, if the sizes contradict
  * each other. */
-static bool check_sizes(struct gmem *gmem, const struct gmem_config *config, char *error,
-                        size_t error_bytes)
+static bool compute_page_counts(struct gmem *gmem, const struct gmem_config *config, char *error,
+                                size_t error_bytes)
 {
     const uint64_t page = BNT_PFN_BYTES << config->page_order;
     const uint64_t pages = config->memory_bytes / page;
@@ -108,10 +108,10 @@ static bool check_sizes(struct gmem *gmem, const struct gmem_config *config, cha
     return true;
 }
 
-bool gmem_sizes_fit(const struct gmem_config *config, char *error, size_t error_bytes)
+bool gmem_are_sizes_valid(const struct gmem_config *config, char *error, size_t error_bytes)
 {
     struct gmem sizes = {.pages = 0};
-    return check_sizes(&sizes, config, error, error_bytes);
+    return compute_page_counts(&sizes, config, error, error_bytes);
 }
 
 static void create_arrays(struct gmem *gmem)
@@ -162,7 +162,7 @@ static void create_kernel_pages(struct gmem *gmem)
 struct gmem *gmem_create(const struct gmem_config *config, char *error, size_t error_bytes)
 {
     struct gmem sizes = {.pages = 0};
-    if (!check_sizes(&sizes, config, error, error_bytes)) {
+    if (!compute_page_counts(&sizes, config, error, error_bytes)) {
         return NULL;
     }
     struct gmem *gmem = arena_alloc(config->arena, sizeof *gmem);
@@ -216,14 +216,14 @@ void gmem_notify_moved_pages(const struct gmem *gmem, const uint32_t *pages, uin
         return;
     }
     for (uint32_t i = 0; i < count; i++) {
-        pfns[i] = gmem_get_pfn(gmem, pages[i]);
+        pfns[i] = gmem_get_pfn_of_page_index(gmem, pages[i]);
     }
     gmem->config.moved(gmem->config.opaque, pfns, count, from, to);
 }
 
-void gmem_take_pages(struct gmem *gmem, uint32_t *pages, uint32_t count, page_use use)
+void gmem_alloc_pages(struct gmem *gmem, uint32_t *pages, uint32_t count, page_use use)
 {
-    gmem_pool_take_pages(&gmem->pool, pages, count, (uint8_t)use);
+    gmem_pool_alloc_pages(&gmem->pool, pages, count, (uint8_t)use);
     gmem->in_use[use] += count;
     if (gmem->pool.free_pages < gmem->low) {
         gmem->reclaim_wanted = true;
@@ -265,10 +265,10 @@ void gmem_online_memory(struct gmem *gmem, uint64_t bytes)
 void gmem_write_page(struct gmem *gmem, uint32_t page)
 {
     const uint64_t tag = gmem->config.tag_base + ++gmem->tags;
-    gmem_stamp_page(gmem, page);
+    gmem_record_page_access_time(gmem, page);
     if (gmem->config.access != NULL) {
-        gmem->config.access(gmem->config.opaque, gmem_get_pfn(gmem, page), gmem->tag[page], true,
-                            tag);
+        gmem->config.access(gmem->config.opaque, gmem_get_pfn_of_page_index(gmem, page),
+                            gmem->tag[page], true, tag);
     }
     gmem->tag[page] = tag;
 }
@@ -277,18 +277,18 @@ void gmem_fill_page(struct gmem *gmem, uint32_t page)
 {
     const uint64_t tag = gmem->config.free_tag;
     if (gmem->config.access != NULL) {
-        gmem->config.access(gmem->config.opaque, gmem_get_pfn(gmem, page), gmem->tag[page], true,
-                            tag);
+        gmem->config.access(gmem->config.opaque, gmem_get_pfn_of_page_index(gmem, page),
+                            gmem->tag[page], true, tag);
     }
     gmem->tag[page] = tag;
 }
 
 void gmem_read_page(const struct gmem *gmem, uint32_t page)
 {
-    gmem_stamp_page(gmem, page);
+    gmem_record_page_access_time(gmem, page);
     if (gmem->config.access != NULL) {
-        gmem->config.access(gmem->config.opaque, gmem_get_pfn(gmem, page), gmem->tag[page], false,
-                            0);
+        gmem->config.access(gmem->config.opaque, gmem_get_pfn_of_page_index(gmem, page),
+                            gmem->tag[page], false, 0);
     }
 }
 
@@ -342,10 +342,10 @@ uint64_t gmem_count_pages_in_use(const struct gmem *gmem, page_use use)
 page_use gmem_get_page_use(const struct gmem *gmem, uint64_t pfn)
 {
     const uint32_t page = gmem_find_page(gmem, pfn);
-    return page == BUDDY_NONE ? PAGE_USE_COUNT : gmem_get_use_by_index(gmem, page);
+    return page == BUDDY_NONE ? PAGE_USE_COUNT : gmem_get_use_of_page_index(gmem, page);
 }
 
-uint64_t gmem_get_page_tag(const struct gmem *gmem, uint64_t pfn)
+uint64_t gmem_get_page_content_tag(const struct gmem *gmem, uint64_t pfn)
 {
     const uint32_t page = gmem_find_page(gmem, pfn);
     return page == BUDDY_NONE ? 0 : gmem->tag[page];
@@ -355,7 +355,7 @@ uint64_t gmem_find_page_in_use(const struct gmem *gmem, page_use use)
 {
     for (uint32_t i = 0; i < gmem->group_count; i++) {
         if (gmem->groups[i].list[use].count > 0) {
-            return gmem_get_pfn(gmem, gmem->groups[i].list[use].head);
+            return gmem_get_pfn_of_page_index(gmem, gmem->groups[i].list[use].head);
         }
     }
     return GMEM_NONE;

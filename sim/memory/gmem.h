@@ -110,7 +110,7 @@ struct gmem_config {
 };
 
 /** Whether gmem_create would accept these sizes. If not, `error` receives a sentence. */
-bool gmem_sizes_fit(const struct gmem_config *config, char *error, size_t error_bytes);
+bool gmem_are_sizes_valid(const struct gmem_config *config, char *error, size_t error_bytes);
 
 /** Creates guest memory. Returns NULL, with a sentence in `error`, if the sizes contradict each
  * other. */
@@ -147,7 +147,7 @@ struct gmem_waited {
  * One step of an allocation that may wait: if fewer than `count` pages are ready, it reclaims one
  * batch, with swap if necessary. The step allocates no page and kills no process.
  */
-struct gmem_waited gmem_balloon_make_room(struct gmem *gmem, uint32_t count);
+struct gmem_waited gmem_balloon_reclaim_for_pages(struct gmem *gmem, uint32_t count);
 
 /**
  * Allocates up to `count` huge pages of 2 MiB without waiting, and stores the first PFN of each.
@@ -168,22 +168,23 @@ void gmem_balloon_fill_pages(struct gmem *gmem, const uint64_t *pages, uint32_t 
 
 /** The page links that bnt_guest_ops describes: the driver keeps its list of ballooned pages in
  * them. */
-void gmem_push_links(struct gmem *gmem, uint64_t head, const uint64_t *pages, uint32_t count);
-uint64_t gmem_pop_links(const struct gmem *gmem, uint64_t head, uint64_t *pages, uint32_t count);
-bool gmem_remove_link(const struct gmem *gmem, uint64_t *head, uint64_t pfn);
+void gmem_push_page_links(struct gmem *gmem, uint64_t head, const uint64_t *pages, uint32_t count);
+uint64_t gmem_pop_page_links(const struct gmem *gmem, uint64_t head, uint64_t *pages,
+                             uint32_t count);
+bool gmem_remove_page_link(const struct gmem *gmem, uint64_t *head, uint64_t pfn);
 
 /* ---- Free page hinting (gmem_hint.c) ---- */
 
 /** Takes a free block of 2^order pages above the low watermark for hinting. An order above 0 needs
  * PAGES_LIFO. */
-bool gmem_take_hint_block(struct gmem *gmem, uint32_t order, uint64_t *first_pfn);
+bool gmem_alloc_hint_block(struct gmem *gmem, uint32_t order, uint64_t *first_pfn);
 /** Frees any number of hinted pages. A page that is not hinted is left alone and counted in
  * `bad_frees`. */
 void gmem_free_hinted_pages(struct gmem *gmem, const uint64_t *pages, uint32_t count);
 /** Returns the PFN of the lowest hinted page, or GMEM_NONE. */
 uint64_t gmem_find_hinted_page(const struct gmem *gmem);
 /** The guest reads a page, whatever the page is used for. */
-void gmem_peek_page(const struct gmem *gmem, uint64_t pfn);
+void gmem_read_page_at_pfn(const struct gmem *gmem, uint64_t pfn);
 
 /* ---- Working sets (gmem_age.c) ---- */
 
@@ -200,7 +201,7 @@ void gmem_measure_working_set(const struct gmem *gmem, const struct bnt_ws_confi
  * one block stay free. No block is taken with PAGES_SEQUENTIAL or PAGES_RANDOM, where free pages do
  * not merge, and the most recently freed pages are not taken.
  */
-uint32_t gmem_take_report_blocks(struct gmem *gmem, uint64_t *blocks, uint32_t count);
+uint32_t gmem_isolate_report_blocks(struct gmem *gmem, uint64_t *blocks, uint32_t count);
 /** Returns reported blocks to the free pages. If `acked`, the blocks are not reported again before
  * they are used. */
 void gmem_return_report_blocks(struct gmem *gmem, const uint64_t *blocks, uint32_t count,
@@ -271,7 +272,7 @@ uint64_t gmem_count_pages_in_use(const struct gmem *gmem, page_use use);
 /** Returns the use of a page, or PAGE_USE_COUNT if no page begins at the PFN. */
 page_use gmem_get_page_use(const struct gmem *gmem, uint64_t pfn);
 /** Returns the content tag that a page of a workload must hold. */
-uint64_t gmem_get_page_tag(const struct gmem *gmem, uint64_t pfn);
+uint64_t gmem_get_page_content_tag(const struct gmem *gmem, uint64_t pfn);
 /** Returns the most recently used page of the first group that has a page of this use (ANON, CACHE,
  * SLAB), or GMEM_NONE. */
 uint64_t gmem_find_page_in_use(const struct gmem *gmem, page_use use);
@@ -289,7 +290,7 @@ bool gmem_audit(const struct gmem *gmem, char *text, size_t text_bytes);
 uint32_t gmem_create_group(struct gmem *gmem);
 bool gmem_is_group_killed(const struct gmem *gmem, uint32_t group);
 uint64_t gmem_count_group_pages(const struct gmem *gmem, uint32_t group, page_use use);
-uint64_t gmem_count_group_swapped(const struct gmem *gmem, uint32_t group);
+uint64_t gmem_count_group_swapped_pages(const struct gmem *gmem, uint32_t group);
 
 struct gmem_result {
     gmem_status status;
@@ -299,8 +300,8 @@ struct gmem_result {
 
 /** Allocates pages that the group must have (ANON, SLAB) and writes them. Below the min watermark
  * this runs direct reclaim. */
-struct gmem_result gmem_demand_pages(struct gmem *gmem, uint32_t group, page_use use,
-                                     uint64_t pages);
+struct gmem_result gmem_alloc_group_pages(struct gmem *gmem, uint32_t group, page_use use,
+                                          uint64_t pages);
 /**
  * Reads new file pages into the cache: first into free memory above the low watermark, then over
  * the group's own oldest clean pages, which are dropped. If the group has no clean page, the new
@@ -311,9 +312,9 @@ void gmem_cache_read_new_pages(struct gmem *gmem, uint32_t group, uint64_t pages
  * are read if there is neither free memory nor a clean page. */
 struct gmem_result gmem_cache_refault_pages(struct gmem *gmem, uint32_t group, uint64_t pages);
 /** Returns the number of cache pages that were dropped and that the group did not read again. */
-uint64_t gmem_cache_count_dropped(const struct gmem *gmem, uint32_t group);
+uint64_t gmem_cache_count_dropped_pages(const struct gmem *gmem, uint32_t group);
 /** Limits the dropped cache pages that the group wants to read again to `keep`. */
-void gmem_cache_forget_dropped(struct gmem *gmem, uint32_t group, uint64_t keep);
+void gmem_cache_limit_dropped_pages(struct gmem *gmem, uint32_t group, uint64_t keep);
 /** Makes `pages` of the group's cache pages dirty: it writes to the oldest clean pages, or writes
  * the oldest dirty pages back. */
 void gmem_cache_set_dirty_pages(struct gmem *gmem, uint32_t group, uint64_t pages);

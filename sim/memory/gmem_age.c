@@ -15,7 +15,7 @@ static uint64_t get_now_ms(const struct gmem *gmem)
     return engine_get_time_ns(gmem->config.engine) / 1000000;
 }
 
-void gmem_stamp_page(const struct gmem *gmem, uint32_t page)
+void gmem_record_page_access_time(const struct gmem *gmem, uint32_t page)
 {
     if (gmem->stamps != NULL) {
         gmem->stamps[page] = (uint32_t)get_now_ms(gmem);
@@ -34,7 +34,7 @@ void gmem_measure_working_set(const struct gmem *gmem, const struct bnt_ws_confi
         next_ms = bins[i].age_ms < UINT64_MAX / 10 ? bins[i].age_ms * 10 : UINT64_MAX - 1;
     }
     for (uint32_t page = 0; gmem->stamps != NULL && page < gmem->pages; page++) {
-        const page_use use = gmem_get_use_by_index(gmem, page);
+        const page_use use = gmem_get_use_of_page_index(gmem, page);
         const uint64_t age = now - gmem->stamps[page];
         uint32_t bin = 0;
         while (bin + 1 < count && age > bins[bin].age_ms) {

@@ -14,7 +14,7 @@ static bool is_page_seen(const struct gmem *gmem, uint32_t page)
 }
 
 /** Checks that each use has as many pages as its counter says. */
-static bool audit_counts(const struct gmem *gmem, char *text, size_t bytes)
+static bool audit_use_counters(const struct gmem *gmem, char *text, size_t bytes)
 {
     uint32_t found[GMEM_USE_MASK + 1] = {0};
     for (uint32_t page = 0; page < gmem->pages; page++) {
@@ -33,14 +33,14 @@ static bool audit_counts(const struct gmem *gmem, char *text, size_t bytes)
 }
 
 /** Checks that exactly the free pages are in the pool. */
-static bool audit_pool(const struct gmem *gmem, char *text, size_t bytes)
+static bool audit_free_page_pool(const struct gmem *gmem, char *text, size_t bytes)
 {
     memset(gmem->seen, 0, gmem->seen_bytes);
     if (!gmem_pool_audit(&gmem->pool, gmem->seen, text, bytes)) {
         return false;
     }
     for (uint32_t page = 0; page < gmem->pages; page++) {
-        const page_use use = gmem_get_use_by_index(gmem, page);
+        const page_use use = gmem_get_use_of_page_index(gmem, page);
         if (is_page_seen(gmem, page) != (use == PAGE_USE_FREE)) {
             (void)snprintf(text, bytes, "page %" PRIu32 " is %s but is %s the pool", page,
                            page_use_get_name(use), is_page_seen(gmem, page) ? "in" : "not in");
@@ -50,8 +50,8 @@ static bool audit_pool(const struct gmem *gmem, char *text, size_t bytes)
     return true;
 }
 
-static bool audit_list(const struct gmem *gmem, uint32_t group, page_use use, char *text,
-                       size_t bytes)
+static bool audit_page_list(const struct gmem *gmem, uint32_t group, page_use use, char *text,
+                            size_t bytes)
 {
     const struct gmem_list *list = &gmem->groups[group].list[use];
     uint32_t before = BUDDY_NONE;
@@ -85,13 +85,13 @@ static bool audit_list(const struct gmem *gmem, uint32_t group, page_use use, ch
 }
 
 /** Checks that every page that a group uses is on exactly one list of a group. It runs after
- * audit_pool. */
-static bool audit_lists(const struct gmem *gmem, char *text, size_t bytes)
+ * audit_free_page_pool. */
+static bool audit_all_page_lists(const struct gmem *gmem, char *text, size_t bytes)
 {
     for (uint32_t use = PAGE_USE_ANON; use <= PAGE_USE_SLAB; use++) {
         uint64_t total = 0;
         for (uint32_t group = 0; group < gmem->group_count; group++) {
-            if (!audit_list(gmem, group, (page_use)use, text, bytes)) {
+            if (!audit_page_list(gmem, group, (page_use)use, text, bytes)) {
                 return false;
             }
             total += gmem->groups[group].list[use].count;
@@ -118,7 +118,7 @@ static uint64_t count_slots_from(const struct gmem *gmem, uint32_t first)
     return count;
 }
 
-static bool audit_swap(const struct gmem *gmem, char *text, size_t bytes)
+static bool audit_swap_slots(const struct gmem *gmem, char *text, size_t bytes)
 {
     uint64_t used = 0;
     for (uint32_t group = 0; group < gmem->group_count; group++) {
@@ -145,6 +145,7 @@ static bool audit_swap(const struct gmem *gmem, char *text, size_t bytes)
 
 bool gmem_audit(const struct gmem *gmem, char *text, size_t text_bytes)
 {
-    return audit_counts(gmem, text, text_bytes) && audit_pool(gmem, text, text_bytes) &&
-           audit_lists(gmem, text, text_bytes) && audit_swap(gmem, text, text_bytes);
+    return audit_use_counters(gmem, text, text_bytes) &&
+           audit_free_page_pool(gmem, text, text_bytes) &&
+           audit_all_page_lists(gmem, text, text_bytes) && audit_swap_slots(gmem, text, text_bytes);
 }

@@ -6,7 +6,7 @@
 
 /* ---- Pages ---- */
 
-static void account_taken_pages(struct gmem *gmem, uint32_t count)
+static void add_balloon_pages_to_counters(struct gmem *gmem, uint32_t count)
 {
     gmem->in_use[PAGE_USE_BALLOON] += count;
     if (gmem->pool.free_pages < gmem->low) {
@@ -14,18 +14,18 @@ static void account_taken_pages(struct gmem *gmem, uint32_t count)
     }
 }
 
-uint32_t gmem_balloon_take_free_pages(struct gmem *gmem, uint64_t *pfns, uint32_t count)
+uint32_t gmem_balloon_alloc_free_pages(struct gmem *gmem, uint64_t *pfns, uint32_t count)
 {
     uint32_t pages[GMEM_BATCH_MAX];
-    const uint32_t room = gmem_count_free_above(gmem, gmem->min);
+    const uint32_t room = gmem_count_free_pages_above_watermark(gmem, gmem->min);
     count = count < room ? count : room;
     if (count == 0) {
         return 0;
     }
-    gmem_pool_take_pages(&gmem->pool, pages, count, (uint8_t)PAGE_USE_BALLOON);
-    account_taken_pages(gmem, count);
+    gmem_pool_alloc_pages(&gmem->pool, pages, count, (uint8_t)PAGE_USE_BALLOON);
+    add_balloon_pages_to_counters(gmem, count);
     for (uint32_t i = 0; i < count; i++) {
-        pfns[i] = gmem_get_pfn(gmem, pages[i]);
+        pfns[i] = gmem_get_pfn_of_page_index(gmem, pages[i]);
     }
     if (gmem->config.moved != NULL) {
         gmem->config.moved(gmem->config.opaque, pfns, count, PAGE_USE_FREE, PAGE_USE_BALLOON);
@@ -36,7 +36,7 @@ uint32_t gmem_balloon_take_free_pages(struct gmem *gmem, uint64_t *pfns, uint32_
 uint32_t gmem_balloon_alloc_pages(struct gmem *gmem, uint64_t *pages, uint32_t count)
 {
     count = count < GMEM_BATCH_MAX ? count : GMEM_BATCH_MAX;
-    uint32_t got = gmem_balloon_take_free_pages(gmem, pages, count);
+    uint32_t got = gmem_balloon_alloc_free_pages(gmem, pages, count);
     if (got == count) {
         return got;
     }
@@ -45,7 +45,7 @@ uint32_t gmem_balloon_alloc_pages(struct gmem *gmem, uint64_t *pages, uint32_t c
     const uint32_t missing = count - got;
     const uint32_t want = missing > GMEM_RECLAIM_BATCH ? missing : GMEM_RECLAIM_BATCH;
     if (gmem_reclaim_pages(gmem, want, GMEM_RECLAIM_BATCH, &gmem->balloon_cost_ns) > 0) {
-        got += gmem_balloon_take_free_pages(gmem, pages + got, missing);
+        got += gmem_balloon_alloc_free_pages(gmem, pages + got, missing);
     }
     return got;
 }
@@ -53,14 +53,14 @@ uint32_t gmem_balloon_alloc_pages(struct gmem *gmem, uint64_t *pages, uint32_t c
 uint32_t gmem_balloon_alloc_pages_nowait(struct gmem *gmem, uint64_t *pages, uint32_t count)
 {
     count = count < GMEM_BATCH_MAX ? count : GMEM_BATCH_MAX;
-    const uint32_t got = gmem_balloon_take_free_pages(gmem, pages, count);
+    const uint32_t got = gmem_balloon_alloc_free_pages(gmem, pages, count);
     gmem->reclaim_wanted = gmem->reclaim_wanted || got < count;
     return got;
 }
 
-struct gmem_waited gmem_balloon_make_room(struct gmem *gmem, uint32_t count)
+struct gmem_waited gmem_balloon_reclaim_for_pages(struct gmem *gmem, uint32_t count)
 {
-    struct gmem_waited result = {.ready = gmem_count_free_above(gmem, gmem->min)};
+    struct gmem_waited result = {.ready = gmem_count_free_pages_above_watermark(gmem, gmem->min)};
     if (result.ready >= count) {
         return result;
     }
@@ -70,7 +70,7 @@ struct gmem_waited gmem_balloon_make_room(struct gmem *gmem, uint32_t count)
         gmem_reclaim_pages(gmem, GMEM_RECLAIM_BATCH, GMEM_RECLAIM_BATCH, &result.cost_ns);
     gmem->balloon_cost_ns += result.cost_ns;
     result.stuck = freed == 0;
-    result.ready = gmem_count_free_above(gmem, gmem->min);
+    result.ready = gmem_count_free_pages_above_watermark(gmem, gmem->min);
     return result;
 }
 
@@ -109,7 +109,7 @@ void gmem_balloon_free_pages(struct gmem *gmem, const uint64_t *pages, uint32_t 
 /* ---- 2 MiB blocks ---- */
 
 /** Marks a freed block as not reported yet (gmem_report.c). */
-static void clear_reported_block(struct gmem *gmem, uint32_t first)
+static void clear_reported_mark_of_block(struct gmem *gmem, uint32_t first)
 {
     for (uint32_t i = 0; gmem->reported != NULL && i < GMEM_POOL_BLOCK; i++) {
         gmem->reported[(first + i) / 64] &= ~(UINT64_C(1) << ((first + i) % 64));
@@ -134,13 +134,14 @@ uint32_t gmem_balloon_alloc_huge_pages(struct gmem *gmem, uint64_t *firsts, uint
     if (gmem->config.page_order != 0 || gmem->config.first_pfn % GMEM_POOL_BLOCK != 0) {
         return 0;
     }
-    while (got < count && gmem_count_free_above(gmem, gmem->min) >= GMEM_POOL_BLOCK) {
+    while (got < count &&
+           gmem_count_free_pages_above_watermark(gmem, gmem->min) >= GMEM_POOL_BLOCK) {
         uint32_t first = 0;
-        if (!gmem_pool_take_huge_page(&gmem->pool, &first, (uint8_t)PAGE_USE_BALLOON)) {
+        if (!gmem_pool_alloc_huge_page(&gmem->pool, &first, (uint8_t)PAGE_USE_BALLOON)) {
             break;
         }
-        account_taken_pages(gmem, GMEM_POOL_BLOCK);
-        firsts[got++] = gmem_get_pfn(gmem, first);
+        add_balloon_pages_to_counters(gmem, GMEM_POOL_BLOCK);
+        firsts[got++] = gmem_get_pfn_of_page_index(gmem, first);
         notify_block_moved(gmem, first, PAGE_USE_FREE, PAGE_USE_BALLOON);
     }
     return got;
@@ -169,7 +170,7 @@ void gmem_balloon_free_huge_pages(struct gmem *gmem, const uint64_t *firsts, uin
             continue;
         }
         gmem->in_use[PAGE_USE_BALLOON] -= GMEM_POOL_BLOCK;
-        clear_reported_block(gmem, first);
+        clear_reported_mark_of_block(gmem, first);
         gmem_pool_free_huge_page(&gmem->pool, first);
         notify_block_moved(gmem, first, PAGE_USE_BALLOON, PAGE_USE_FREE);
     }
@@ -177,7 +178,7 @@ void gmem_balloon_free_huge_pages(struct gmem *gmem, const uint64_t *firsts, uin
 
 /* ---- The record's links ---- */
 
-void gmem_push_links(struct gmem *gmem, uint64_t head, const uint64_t *pages, uint32_t count)
+void gmem_push_page_links(struct gmem *gmem, uint64_t head, const uint64_t *pages, uint32_t count)
 {
     uint32_t *record = gmem->record;
     uint32_t link = gmem_find_page(gmem, head);
@@ -190,19 +191,20 @@ void gmem_push_links(struct gmem *gmem, uint64_t head, const uint64_t *pages, ui
     }
 }
 
-uint64_t gmem_pop_links(const struct gmem *gmem, uint64_t head, uint64_t *pages, uint32_t count)
+uint64_t gmem_pop_page_links(const struct gmem *gmem, uint64_t head, uint64_t *pages,
+                             uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         const uint32_t page = gmem_find_page(gmem, head);
         pages[i] = head;
         head = page == BUDDY_NONE || gmem->record[page] == BUDDY_NONE
                    ? GMEM_NONE
-                   : gmem_get_pfn(gmem, gmem->record[page]);
+                   : gmem_get_pfn_of_page_index(gmem, gmem->record[page]);
     }
     return head;
 }
 
-bool gmem_remove_link(const struct gmem *gmem, uint64_t *head, uint64_t pfn)
+bool gmem_remove_page_link(const struct gmem *gmem, uint64_t *head, uint64_t pfn)
 {
     const uint32_t wanted = gmem_find_page(gmem, pfn);
     uint32_t above = BUDDY_NONE;
@@ -218,7 +220,7 @@ bool gmem_remove_link(const struct gmem *gmem, uint64_t *head, uint64_t pfn)
     if (above != BUDDY_NONE) {
         gmem->record[above] = below;
     } else {
-        *head = below == BUDDY_NONE ? GMEM_NONE : gmem_get_pfn(gmem, below);
+        *head = below == BUDDY_NONE ? GMEM_NONE : gmem_get_pfn_of_page_index(gmem, below);
     }
     return true;
 }

@@ -38,12 +38,12 @@ uint64_t gmem_count_group_pages(const struct gmem *gmem, uint32_t group, page_us
     return gmem->groups[group].list[use].count;
 }
 
-uint64_t gmem_count_group_swapped(const struct gmem *gmem, uint32_t group)
+uint64_t gmem_count_group_swapped_pages(const struct gmem *gmem, uint32_t group)
 {
     return gmem->groups[group].swapped;
 }
 
-static uint32_t limit_to_batch(uint64_t pages)
+static uint32_t limit_pages_to_batch(uint64_t pages)
 {
     return pages < GMEM_BATCH_MAX ? (uint32_t)pages : GMEM_BATCH_MAX;
 }
@@ -55,22 +55,22 @@ static uint32_t limit_to_batch(uint64_t pages)
 static uint32_t reclaim_if_needed(struct gmem *gmem, uint32_t want, bool *reclaimed,
                                   uint64_t *cost_ns)
 {
-    if (gmem_count_free_above(gmem, gmem->min) == 0) {
+    if (gmem_count_free_pages_above_watermark(gmem, gmem->min) == 0) {
         gmem->direct_reclaims += !*reclaimed;
         *reclaimed = true;
         const uint32_t batch = want > GMEM_RECLAIM_BATCH ? want : GMEM_RECLAIM_BATCH;
         (void)gmem_reclaim_pages(gmem, batch, batch, cost_ns);
     }
-    const uint32_t room = gmem_count_free_above(gmem, gmem->min);
+    const uint32_t room = gmem_count_free_pages_above_watermark(gmem, gmem->min);
     return want < room ? want : room;
 }
 
 /** Takes pages for a group and writes them; they become its newest pages. */
-static void take_and_write_pages(struct gmem *gmem, struct gmem_group *group, uint32_t count,
-                                 page_use use)
+static void alloc_and_write_pages(struct gmem *gmem, struct gmem_group *group, uint32_t count,
+                                  page_use use)
 {
     uint32_t pages[GMEM_BATCH_MAX];
-    gmem_take_pages(gmem, pages, count, use);
+    gmem_alloc_pages(gmem, pages, count, use);
     for (uint32_t i = 0; i < count; i++) {
         gmem_write_page(gmem, pages[i]);
         gmem_list_push(gmem, &group->list[use], pages[i]);
@@ -78,19 +78,19 @@ static void take_and_write_pages(struct gmem *gmem, struct gmem_group *group, ui
     gmem->allocations += count;
 }
 
-struct gmem_result gmem_demand_pages(struct gmem *gmem, uint32_t group, page_use use,
-                                     uint64_t pages)
+struct gmem_result gmem_alloc_group_pages(struct gmem *gmem, uint32_t group, page_use use,
+                                          uint64_t pages)
 {
     struct gmem_result result = {.status = GMEM_OK};
     bool reclaimed = false;
     while (result.pages < pages) {
-        const uint32_t want = limit_to_batch(pages - result.pages);
+        const uint32_t want = limit_pages_to_batch(pages - result.pages);
         const uint32_t count = reclaim_if_needed(gmem, want, &reclaimed, &result.cost_ns);
         if (count == 0) {
             result.status = GMEM_OOM;
             break;
         }
-        take_and_write_pages(gmem, &gmem->groups[group], count, use);
+        alloc_and_write_pages(gmem, &gmem->groups[group], count, use);
         result.pages += count;
     }
     return result;
@@ -99,17 +99,18 @@ struct gmem_result gmem_demand_pages(struct gmem *gmem, uint32_t group, page_use
 /* ---- Page cache ---- */
 
 /** Reads file pages into free memory above the low watermark. Returns the number of pages. */
-static uint64_t read_into_free_pages(struct gmem *gmem, struct gmem_group *group, uint64_t pages)
+static uint64_t read_files_into_free_pages(struct gmem *gmem, struct gmem_group *group,
+                                           uint64_t pages)
 {
     uint64_t done = 0;
     while (done < pages) {
-        const uint32_t room = gmem_count_free_above(gmem, gmem->low);
-        const uint32_t want = limit_to_batch(pages - done);
+        const uint32_t room = gmem_count_free_pages_above_watermark(gmem, gmem->low);
+        const uint32_t want = limit_pages_to_batch(pages - done);
         const uint32_t count = want < room ? want : room;
         if (count == 0) {
             break;
         }
-        take_and_write_pages(gmem, group, count, PAGE_USE_CACHE_CLEAN);
+        alloc_and_write_pages(gmem, group, count, PAGE_USE_CACHE_CLEAN);
         done += count;
     }
     return done;
@@ -117,7 +118,8 @@ static uint64_t read_into_free_pages(struct gmem *gmem, struct gmem_group *group
 
 /** Reads file pages over the group's oldest clean pages, whose content is dropped. Returns the
  * number of pages. */
-static uint64_t read_over_clean_pages(struct gmem *gmem, struct gmem_group *group, uint64_t pages)
+static uint64_t read_files_over_clean_pages(struct gmem *gmem, struct gmem_group *group,
+                                            uint64_t pages)
 {
     struct gmem_list *list = &group->list[PAGE_USE_CACHE_CLEAN];
     const uint64_t done = list->count > 0 ? pages : 0;
@@ -134,8 +136,8 @@ static uint64_t read_over_clean_pages(struct gmem *gmem, struct gmem_group *grou
 void gmem_cache_read_new_pages(struct gmem *gmem, uint32_t group, uint64_t pages)
 {
     struct gmem_group *owner = &gmem->groups[group];
-    uint64_t left = pages - read_into_free_pages(gmem, owner, pages);
-    left -= read_over_clean_pages(gmem, owner, left);
+    uint64_t left = pages - read_files_into_free_pages(gmem, owner, pages);
+    left -= read_files_over_clean_pages(gmem, owner, left);
     owner->dropped += left;
 }
 
@@ -144,8 +146,8 @@ struct gmem_result gmem_cache_refault_pages(struct gmem *gmem, uint32_t group, u
     struct gmem_result result = {.status = GMEM_OK};
     struct gmem_group *owner = &gmem->groups[group];
     pages = pages < owner->dropped ? pages : owner->dropped;
-    result.pages = read_into_free_pages(gmem, owner, pages);
-    const uint64_t in_place = read_over_clean_pages(gmem, owner, pages - result.pages);
+    result.pages = read_files_into_free_pages(gmem, owner, pages);
+    const uint64_t in_place = read_files_over_clean_pages(gmem, owner, pages - result.pages);
     result.pages += in_place;
     owner->dropped -= result.pages;
     gmem->refaults += result.pages;
@@ -154,12 +156,12 @@ struct gmem_result gmem_cache_refault_pages(struct gmem *gmem, uint32_t group, u
     return result;
 }
 
-uint64_t gmem_cache_count_dropped(const struct gmem *gmem, uint32_t group)
+uint64_t gmem_cache_count_dropped_pages(const struct gmem *gmem, uint32_t group)
 {
     return gmem->groups[group].dropped;
 }
 
-void gmem_cache_forget_dropped(struct gmem *gmem, uint32_t group, uint64_t keep)
+void gmem_cache_limit_dropped_pages(struct gmem *gmem, uint32_t group, uint64_t keep)
 {
     struct gmem_group *owner = &gmem->groups[group];
     owner->dropped = owner->dropped < keep ? owner->dropped : keep;
@@ -191,13 +193,13 @@ void gmem_cache_set_dirty_pages(struct gmem *gmem, uint32_t group, uint64_t page
     const struct gmem_list *clean = &owner->list[PAGE_USE_CACHE_CLEAN];
     const struct gmem_list *dirty = &owner->list[PAGE_USE_CACHE_DIRTY];
     while (dirty->count < pages && clean->count > 0) {
-        const uint32_t want = limit_to_batch(pages - dirty->count);
+        const uint32_t want = limit_pages_to_batch(pages - dirty->count);
         move_cache_pages(gmem, owner, PAGE_USE_CACHE_CLEAN, PAGE_USE_CACHE_DIRTY,
                          want < clean->count ? want : clean->count);
     }
     while (dirty->count > pages) {
         move_cache_pages(gmem, owner, PAGE_USE_CACHE_DIRTY, PAGE_USE_CACHE_CLEAN,
-                         limit_to_batch(dirty->count - pages));
+                         limit_pages_to_batch(dirty->count - pages));
     }
 }
 
@@ -254,10 +256,10 @@ static bool swap_in_page(struct gmem *gmem, uint32_t group, bool *reclaimed, uin
         gmem_swap_push_tag(gmem, owner, tag);
         return false;
     }
-    gmem_take_pages(gmem, &page, 1, PAGE_USE_ANON);
+    gmem_alloc_pages(gmem, &page, 1, PAGE_USE_ANON);
     if (gmem->config.access != NULL) {
-        gmem->config.access(gmem->config.opaque, gmem_get_pfn(gmem, page), gmem->tag[page], true,
-                            tag);
+        gmem->config.access(gmem->config.opaque, gmem_get_pfn_of_page_index(gmem, page),
+                            gmem->tag[page], true, tag);
     }
     gmem->tag[page] = tag;
     gmem_list_push(gmem, &owner->list[PAGE_USE_ANON], page);

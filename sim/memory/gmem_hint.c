@@ -11,11 +11,11 @@
 
 /** Takes a free block of 2^order pages. The pools that do not merge free pages have only blocks of
  * order 0. */
-static bool take_free_block(struct gmem *gmem, uint32_t order, uint32_t *first)
+static bool alloc_free_block(struct gmem *gmem, uint32_t order, uint32_t *first)
 {
     const struct buddy *buddy = &gmem->pool.buddy;
     if (order == 0) {
-        gmem_pool_take_pages(&gmem->pool, first, 1, PAGE_USE_HINTED);
+        gmem_pool_alloc_pages(&gmem->pool, first, 1, PAGE_USE_HINTED);
         return true;
     }
     if (gmem->pool.kind != PAGES_LIFO || order >= BUDDY_ORDERS || buddy->nonempty >> order == 0) {
@@ -23,15 +23,16 @@ static bool take_free_block(struct gmem *gmem, uint32_t order, uint32_t *first)
     }
     const uint32_t smallest = order + (uint32_t)__builtin_ctz(buddy->nonempty >> order);
     *first = buddy->head[smallest];
-    return gmem_pool_take_block(&gmem->pool, *first, order, PAGE_USE_HINTED);
+    return gmem_pool_alloc_block(&gmem->pool, *first, order, PAGE_USE_HINTED);
 }
 
-bool gmem_take_hint_block(struct gmem *gmem, uint32_t order, uint64_t *first_pfn)
+bool gmem_alloc_hint_block(struct gmem *gmem, uint32_t order, uint64_t *first_pfn)
 {
     const uint32_t size = UINT32_C(1) << order;
     uint32_t pages[GMEM_BATCH_MAX];
     uint32_t first = 0;
-    if (gmem_count_free_above(gmem, gmem->low) < size || !take_free_block(gmem, order, &first)) {
+    if (gmem_count_free_pages_above_watermark(gmem, gmem->low) < size ||
+        !alloc_free_block(gmem, order, &first)) {
         return false;
     }
     gmem->in_use[PAGE_USE_HINTED] += size;
@@ -43,7 +44,7 @@ bool gmem_take_hint_block(struct gmem *gmem, uint32_t order, uint64_t *first_pfn
         }
         gmem_notify_moved_pages(gmem, pages, n, PAGE_USE_FREE, PAGE_USE_HINTED);
     }
-    *first_pfn = gmem_get_pfn(gmem, first);
+    *first_pfn = gmem_get_pfn_of_page_index(gmem, first);
     return true;
 }
 
@@ -69,7 +70,7 @@ void gmem_free_hinted_pages(struct gmem *gmem, const uint64_t *pages, uint32_t c
     }
 }
 
-uint32_t gmem_shrink_hints(struct gmem *gmem, uint32_t want)
+uint32_t gmem_reclaim_hints(struct gmem *gmem, uint32_t want)
 {
     const uint32_t before = gmem->in_use[PAGE_USE_HINTED];
     if (before == 0 || gmem->config.shrink == NULL) {
@@ -83,13 +84,13 @@ uint64_t gmem_find_hinted_page(const struct gmem *gmem)
 {
     for (uint32_t page = 0; page < gmem->pages && gmem->in_use[PAGE_USE_HINTED] > 0; page++) {
         if (gmem->state[page] == PAGE_USE_HINTED) {
-            return gmem_get_pfn(gmem, page);
+            return gmem_get_pfn_of_page_index(gmem, page);
         }
     }
     return GMEM_NONE;
 }
 
-void gmem_peek_page(const struct gmem *gmem, uint64_t pfn)
+void gmem_read_page_at_pfn(const struct gmem *gmem, uint64_t pfn)
 {
     gmem_read_page(gmem, gmem_find_page(gmem, pfn));
 }

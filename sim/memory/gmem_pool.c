@@ -14,7 +14,7 @@
 
 /* ---- SEQUENTIAL: a tree of bits ---- */
 
-static void init_tree(struct gmem_pool *pool)
+static void init_free_page_tree(struct gmem_pool *pool)
 {
     uint32_t bits = pool->pages;
     do {
@@ -40,8 +40,8 @@ static void mark_page_free(struct gmem_pool *pool, uint32_t page)
 }
 
 /** Takes pages from the lowest word that has a free page. Returns the number of pages. */
-static uint32_t take_lowest_pages(struct gmem_pool *pool, uint32_t *pages, uint32_t count,
-                                  uint8_t state)
+static uint32_t alloc_lowest_pages(struct gmem_pool *pool, uint32_t *pages, uint32_t count,
+                                   uint8_t state)
 {
     uint32_t at = 0;
     for (uint32_t level = pool->levels - 1; level > 0; level--) {
@@ -71,7 +71,7 @@ static uint32_t take_lowest_pages(struct gmem_pool *pool, uint32_t *pages, uint3
  * each page. Each random number is a counter put through a mixing function; the high half of its
  * product with the bound is below the bound.
  */
-static void shuffle_stack(struct gmem_pool *pool, struct engine *engine)
+static void shuffle_free_page_stack(struct gmem_pool *pool, struct engine *engine)
 {
     const uint32_t stream = engine_open_stream(engine, "shuffle");
     const uint64_t key =
@@ -112,7 +112,7 @@ static void drain_recent_pages(struct gmem_pool *pool)
             pool->recent_count * sizeof pool->recent[0]);
 }
 
-static void take_lifo_pages(struct gmem_pool *pool, uint32_t *pages, uint32_t count, uint8_t state)
+static void alloc_lifo_pages(struct gmem_pool *pool, uint32_t *pages, uint32_t count, uint8_t state)
 {
     uint32_t done = 0;
     while (done < count && pool->recent_count > 0) {
@@ -162,7 +162,7 @@ void gmem_pool_init(struct gmem_pool *pool, struct arena *arena, struct engine *
     }
     memset(state + first_free, GMEM_POOL_LOOSE, pool->free_pages);
     if (kind == PAGES_SEQUENTIAL) {
-        init_tree(pool);
+        init_free_page_tree(pool);
         for (uint32_t page = first_free; page < end; page++) {
             mark_page_free(pool, page);
         }
@@ -172,7 +172,7 @@ void gmem_pool_init(struct gmem_pool *pool, struct arena *arena, struct engine *
     for (uint32_t i = 0; i < pool->free_pages; i++) {
         pool->stack[i] = end - 1 - i;
     }
-    shuffle_stack(pool, engine);
+    shuffle_free_page_stack(pool, engine);
 }
 
 void gmem_pool_destroy(struct gmem_pool *pool)
@@ -183,15 +183,15 @@ void gmem_pool_destroy(struct gmem_pool *pool)
     }
 }
 
-void gmem_pool_take_pages(struct gmem_pool *pool, uint32_t *pages, uint32_t count, uint8_t state)
+void gmem_pool_alloc_pages(struct gmem_pool *pool, uint32_t *pages, uint32_t count, uint8_t state)
 {
     switch (pool->kind) {
     case PAGES_LIFO:
-        take_lifo_pages(pool, pages, count, state);
+        alloc_lifo_pages(pool, pages, count, state);
         break;
     case PAGES_SEQUENTIAL:
         for (uint32_t done = 0; done < count;) {
-            done += take_lowest_pages(pool, pages + done, count - done, state);
+            done += alloc_lowest_pages(pool, pages + done, count - done, state);
         }
         break;
     case PAGES_RANDOM:
@@ -223,7 +223,7 @@ void gmem_pool_free_pages(struct gmem_pool *pool, const uint32_t *pages, uint32_
     pool->free_pages += count;
 }
 
-bool gmem_pool_take_block(struct gmem_pool *pool, uint32_t page, uint32_t order, uint8_t state)
+bool gmem_pool_alloc_block(struct gmem_pool *pool, uint32_t page, uint32_t order, uint8_t state)
 {
     if (pool->kind != PAGES_LIFO || !buddy_alloc_block_at(&pool->buddy, page, order)) {
         return false;
@@ -259,7 +259,7 @@ static bool find_free_block(const struct gmem_pool *pool, uint32_t *first)
     return false;
 }
 
-static void mark_page_taken(struct gmem_pool *pool, uint32_t page)
+static void mark_page_allocated(struct gmem_pool *pool, uint32_t page)
 {
     for (uint32_t level = 0; level < pool->levels; level++) {
         uint64_t *word = &pool->bits[level][page / 64];
@@ -271,7 +271,7 @@ static void mark_page_taken(struct gmem_pool *pool, uint32_t page)
     }
 }
 
-bool gmem_pool_take_huge_page(struct gmem_pool *pool, uint32_t *first, uint8_t state)
+bool gmem_pool_alloc_huge_page(struct gmem_pool *pool, uint32_t *first, uint8_t state)
 {
     const bool sequential = pool->kind == PAGES_SEQUENTIAL && find_free_block(pool, first);
     const bool lifo =
@@ -280,7 +280,7 @@ bool gmem_pool_take_huge_page(struct gmem_pool *pool, uint32_t *first, uint8_t s
         return false;
     }
     for (uint32_t i = 0; sequential && i < GMEM_POOL_BLOCK; i++) {
-        mark_page_taken(pool, *first + i);
+        mark_page_allocated(pool, *first + i);
     }
     memset(pool->state + *first, state, GMEM_POOL_BLOCK);
     pool->free_pages -= GMEM_POOL_BLOCK;
@@ -323,7 +323,8 @@ static bool audit_loose_pages(const struct gmem_pool *pool, const uint32_t *page
     return true;
 }
 
-static bool audit_tree(const struct gmem_pool *pool, uint64_t *seen, char *text, size_t bytes)
+static bool audit_free_page_tree(const struct gmem_pool *pool, uint64_t *seen, char *text,
+                                 size_t bytes)
 {
     memcpy(seen, pool->bits[0], pool->words[0] * sizeof(uint64_t));
     for (uint32_t level = 1; level < pool->levels; level++) {
@@ -348,7 +349,7 @@ bool gmem_pool_audit(const struct gmem_pool *pool, uint64_t *seen, char *text, s
         return buddy_audit(&pool->buddy, seen, text, text_bytes) &&
                audit_loose_pages(pool, pool->recent, pool->recent_count, seen, text, text_bytes);
     case PAGES_SEQUENTIAL:
-        return audit_tree(pool, seen, text, text_bytes);
+        return audit_free_page_tree(pool, seen, text, text_bytes);
     case PAGES_RANDOM:
         return audit_loose_pages(pool, pool->stack, pool->free_pages, seen, text, text_bytes);
     }

@@ -53,18 +53,18 @@ void gmem_pool_init(struct gmem_pool *pool, struct arena *arena, struct engine *
 void gmem_pool_destroy(struct gmem_pool *pool);
 
 /** Takes `count` <= free_pages pages and sets their state byte to `state`. */
-void gmem_pool_take_pages(struct gmem_pool *pool, uint32_t *pages, uint32_t count, uint8_t state);
+void gmem_pool_alloc_pages(struct gmem_pool *pool, uint32_t *pages, uint32_t count, uint8_t state);
 
 /** Frees pages, whatever their state byte is. */
 void gmem_pool_free_pages(struct gmem_pool *pool, const uint32_t *pages, uint32_t count);
 
 /** Takes the free block of 2^order pages at `page`. Returns false if that block is not free, or if
  * the pool is not LIFO. */
-bool gmem_pool_take_block(struct gmem_pool *pool, uint32_t page, uint32_t order, uint8_t state);
+bool gmem_pool_alloc_block(struct gmem_pool *pool, uint32_t page, uint32_t order, uint8_t state);
 void gmem_pool_free_block(struct gmem_pool *pool, uint32_t page, uint32_t order);
 /** Takes an aligned block of GMEM_POOL_BLOCK pages. Returns false if no such block of pages is
  * free; RANDOM never has one. */
-bool gmem_pool_take_huge_page(struct gmem_pool *pool, uint32_t *first, uint8_t state);
+bool gmem_pool_alloc_huge_page(struct gmem_pool *pool, uint32_t *first, uint8_t state);
 /** Frees a block of GMEM_POOL_BLOCK pages, whatever the state bytes of its pages are; the block
  * merges at once. */
 void gmem_pool_free_huge_page(struct gmem_pool *pool, uint32_t first);

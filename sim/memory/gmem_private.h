@@ -79,18 +79,18 @@ struct gmem {
     uint64_t bad_frees;
 };
 
-static inline page_use gmem_get_use_by_index(const struct gmem *gmem, uint32_t page)
+static inline page_use gmem_get_use_of_page_index(const struct gmem *gmem, uint32_t page)
 {
     return (page_use)(gmem->state[page] & GMEM_USE_MASK);
 }
 
-static inline uint64_t gmem_get_pfn(const struct gmem *gmem, uint32_t page)
+static inline uint64_t gmem_get_pfn_of_page_index(const struct gmem *gmem, uint32_t page)
 {
     return gmem->config.first_pfn + ((uint64_t)page << gmem->config.page_order);
 }
 
 /** Returns the number of free pages above a watermark. */
-static inline uint32_t gmem_count_free_above(const struct gmem *gmem, uint32_t mark)
+static inline uint32_t gmem_count_free_pages_above_watermark(const struct gmem *gmem, uint32_t mark)
 {
     return gmem->pool.free_pages > mark ? gmem->pool.free_pages - mark : 0;
 }
@@ -108,7 +108,7 @@ void gmem_notify_moved_pages(const struct gmem *gmem, const uint32_t *pages, uin
                              page_use from, page_use to);
 /** Takes `count` <= GMEM_BATCH_MAX pages from the pool. Below the low watermark this wakes
  * background reclaim. */
-void gmem_take_pages(struct gmem *gmem, uint32_t *pages, uint32_t count, page_use use);
+void gmem_alloc_pages(struct gmem *gmem, uint32_t *pages, uint32_t count, page_use use);
 /** Returns `count` <= GMEM_BATCH_MAX pages to the pool. */
 void gmem_free_pages(struct gmem *gmem, const uint32_t *pages, uint32_t count, page_use from);
 /** The guest writes new content to a page. */
@@ -117,11 +117,11 @@ void gmem_read_page(const struct gmem *gmem, uint32_t page);
 /** The guest fills a page with the content that it expects of free pages. */
 void gmem_fill_page(struct gmem *gmem, uint32_t page);
 /** Records the current time as the page's last use (gmem_age.c). */
-void gmem_stamp_page(const struct gmem *gmem, uint32_t page);
+void gmem_record_page_access_time(const struct gmem *gmem, uint32_t page);
 
 /* gmem_balloon.c */
 /** Takes up to `count` free pages above the min watermark for the balloon and stores their PFNs. */
-uint32_t gmem_balloon_take_free_pages(struct gmem *gmem, uint64_t *pfns, uint32_t count);
+uint32_t gmem_balloon_alloc_free_pages(struct gmem *gmem, uint64_t *pfns, uint32_t count);
 
 /* gmem_list.c */
 void gmem_list_push(struct gmem *gmem, struct gmem_list *list, uint32_t page);
@@ -135,13 +135,13 @@ uint64_t gmem_swap_pop_tag(struct gmem *gmem, struct gmem_group *group);
 /* gmem_hint.c */
 /** Asks the balloon driver for up to `want` hinted pages. Returns how many pages the driver
  * returned. */
-uint32_t gmem_shrink_hints(struct gmem *gmem, uint32_t want);
+uint32_t gmem_reclaim_hints(struct gmem *gmem, uint32_t want);
 
 /* reclaim.c */
 /** Frees up to `want` pages, of which up to `anon_max` are anonymous, and adds the time to
  * `cost_ns`. */
 uint32_t gmem_reclaim_pages(struct gmem *gmem, uint32_t want, uint32_t anon_max, uint64_t *cost_ns);
 /** Drops the oldest clean cache pages of one group. */
-uint32_t gmem_drop_clean_cache(struct gmem *gmem, struct gmem_group *group, uint32_t want);
+uint32_t gmem_drop_clean_cache_pages(struct gmem *gmem, struct gmem_group *group, uint32_t want);
 
 #endif

@@ -73,7 +73,7 @@ static void notify_block_moved(const struct gmem *gmem, uint32_t first, page_use
     }
 }
 
-uint32_t gmem_take_report_blocks(struct gmem *gmem, uint64_t *blocks, uint32_t count)
+uint32_t gmem_isolate_report_blocks(struct gmem *gmem, uint64_t *blocks, uint32_t count)
 {
     const uint32_t order = gmem->config.report_order;
     const uint32_t size = UINT32_C(1) << order;
@@ -81,14 +81,14 @@ uint32_t gmem_take_report_blocks(struct gmem *gmem, uint64_t *blocks, uint32_t c
     if (gmem->reported == NULL || gmem->pool.kind != PAGES_LIFO) {
         return 0;
     }
-    const uint32_t room = gmem_count_free_above(gmem, gmem->low) >> order;
+    const uint32_t room = gmem_count_free_pages_above_watermark(gmem, gmem->low) >> order;
     count = count < GMEM_BATCH_MAX ? count : GMEM_BATCH_MAX;
     count = room == 0 ? 0 : count < room - 1 ? count : room - 1;
     count = count == 0 ? 0 : find_unreported_blocks(gmem, found, count);
     for (uint32_t i = 0; i < count; i++) {
-        (void)gmem_pool_take_block(&gmem->pool, found[i], order, PAGE_USE_REPORTED);
+        (void)gmem_pool_alloc_block(&gmem->pool, found[i], order, PAGE_USE_REPORTED);
         gmem->in_use[PAGE_USE_REPORTED] += size;
-        blocks[i] = gmem_get_pfn(gmem, found[i]);
+        blocks[i] = gmem_get_pfn_of_page_index(gmem, found[i]);
         notify_block_moved(gmem, found[i], PAGE_USE_FREE, PAGE_USE_REPORTED);
     }
     return count;

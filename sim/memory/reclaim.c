@@ -31,12 +31,12 @@ static uint32_t drop_cache_pages(struct gmem *gmem, struct gmem_group *group, pa
     return done;
 }
 
-uint32_t gmem_drop_clean_cache(struct gmem *gmem, struct gmem_group *group, uint32_t want)
+uint32_t gmem_drop_clean_cache_pages(struct gmem *gmem, struct gmem_group *group, uint32_t want)
 {
     return drop_cache_pages(gmem, group, PAGE_USE_CACHE_CLEAN, want);
 }
 
-static uint32_t drop_dirty_cache(struct gmem *gmem, struct gmem_group *group, uint32_t want)
+static uint32_t drop_dirty_cache_pages(struct gmem *gmem, struct gmem_group *group, uint32_t want)
 {
     return drop_cache_pages(gmem, group, PAGE_USE_CACHE_DIRTY, want);
 }
@@ -86,17 +86,18 @@ static uint32_t reclaim_from_groups(struct gmem *gmem, page_use use, reclaimer t
 
 uint32_t gmem_reclaim_pages(struct gmem *gmem, uint32_t want, uint32_t anon_max, uint64_t *cost_ns)
 {
-    const uint32_t hinted = gmem_shrink_hints(
+    const uint32_t hinted = gmem_reclaim_hints(
         gmem, want); /* hinted pages are free as soon as the driver returns them */
     if (hinted >= want) {
         return hinted;
     }
     want -= hinted;
     const uint32_t clean =
-        reclaim_from_groups(gmem, PAGE_USE_CACHE_CLEAN, gmem_drop_clean_cache, want);
+        reclaim_from_groups(gmem, PAGE_USE_CACHE_CLEAN, gmem_drop_clean_cache_pages, want);
     uint32_t left = want - clean;
     const uint32_t dirty =
-        left > 0 ? reclaim_from_groups(gmem, PAGE_USE_CACHE_DIRTY, drop_dirty_cache, left) : 0;
+        left > 0 ? reclaim_from_groups(gmem, PAGE_USE_CACHE_DIRTY, drop_dirty_cache_pages, left)
+                 : 0;
     left -= dirty;
     left = left < anon_max ? left : anon_max;
     const uint32_t anon =

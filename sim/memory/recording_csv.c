@@ -72,7 +72,7 @@ static bool report_csv_error(const struct csv *csv, const char *format, ...)
 }
 
 /** Reads the next line without its line end. Returns false at the end of the text. */
-static bool read_line(struct csv *csv, struct span *line)
+static bool read_csv_line(struct csv *csv, struct span *line)
 {
     if (csv->left == 0) {
         return false;
@@ -91,7 +91,7 @@ static bool read_line(struct csv *csv, struct span *line)
 }
 
 /** Takes the next field off a line; `more` tells whether there was one. */
-static bool read_field(struct span *line, bool *more, struct span *field)
+static bool split_off_csv_field(struct span *line, bool *more, struct span *field)
 {
     if (!*more) {
         return false;
@@ -111,7 +111,7 @@ static bool parse_header(struct csv *csv)
     struct span line = {NULL, 0};
     struct span field = {NULL, 0};
     bool more = true;
-    if (!read_line(csv, &line)) {
+    if (!read_csv_line(csv, &line)) {
         csv->line = 1;
         return report_csv_error(
             csv, "the file is empty; a header line with the columns' names is expected");
@@ -119,7 +119,7 @@ static bool parse_header(struct csv *csv)
     for (uint32_t c = 0; c < COLUMN_COUNT; c++) {
         csv->index[c] = UINT32_MAX;
     }
-    while (read_field(&line, &more, &field)) {
+    while (split_off_csv_field(&line, &more, &field)) {
         if (csv->fields == RECORDING_COLUMNS_MAX) {
             return report_csv_error(csv, "the file has more than %d columns",
                                     RECORDING_COLUMNS_MAX);
@@ -168,7 +168,7 @@ static bool parse_number(const struct csv *csv, uint32_t column, struct span fie
     return true;
 }
 
-static uint32_t count_fields(struct span line)
+static uint32_t count_csv_fields(struct span line)
 {
     uint32_t count = 1;
     for (size_t i = 0; i < line.length; i++) {
@@ -177,18 +177,18 @@ static uint32_t count_fields(struct span line)
     return count;
 }
 
-static bool parse_row(const struct csv *csv, struct span line, struct recording_row *row)
+static bool parse_recording_row(const struct csv *csv, struct span line, struct recording_row *row)
 {
     uint64_t values[COLUMN_COUNT] = {0};
     struct span field = {NULL, 0};
     bool more = true;
     uint32_t at = 0;
-    if (count_fields(line) != csv->fields) {
+    if (count_csv_fields(line) != csv->fields) {
         return report_csv_error(csv,
                                 "the line has %" PRIu32 " fields; the header line has %" PRIu32,
-                                count_fields(line), csv->fields);
+                                count_csv_fields(line), csv->fields);
     }
-    while (read_field(&line, &more, &field)) {
+    while (split_off_csv_field(&line, &more, &field)) {
         for (uint32_t c = 0; c < COLUMN_COUNT; c++) {
             if (csv->index[c] == at && !parse_number(csv, c, field, &values[c])) {
                 return false;
@@ -204,8 +204,8 @@ static bool parse_row(const struct csv *csv, struct span line, struct recording_
     return true;
 }
 
-static bool add_row(const struct csv *csv, struct recording *recording,
-                    const struct recording_row *row)
+static bool add_recording_row(const struct csv *csv, struct recording *recording,
+                              const struct recording_row *row)
 {
     if (recording->row_count > 0 &&
         row->time_ms <= recording->rows[recording->row_count - 1].time_ms) {
@@ -224,15 +224,15 @@ static bool add_row(const struct csv *csv, struct recording *recording,
     return true;
 }
 
-static bool parse_rows(struct csv *csv, struct recording *recording)
+static bool parse_recording_rows(struct csv *csv, struct recording *recording)
 {
     struct span line = {NULL, 0};
     struct recording_row row = {0};
-    while (read_line(csv, &line)) {
+    while (read_csv_line(csv, &line)) {
         if (line.length == 0 && csv->left == 0) {
             break; /* an empty line at the end of the file is allowed */
         }
-        if (!parse_row(csv, line, &row) || !add_row(csv, recording, &row)) {
+        if (!parse_recording_row(csv, line, &row) || !add_recording_row(csv, recording, &row)) {
             return false;
         }
     }
@@ -254,7 +254,7 @@ struct recording *recording_parse(struct arena *arena, const char *name, const c
     }
     struct recording *recording = arena_alloc_zeroed(arena, sizeof *recording);
     recording->arena = arena;
-    if (!parse_rows(&csv, recording)) {
+    if (!parse_recording_rows(&csv, recording)) {
         recording_free(recording);
         return NULL;
     }

@@ -26,7 +26,7 @@ struct workload *workload_create(struct arena *arena, struct engine *engine, str
     workload->spec = *spec;
     workload->recording = recording;
     workload->group = gmem_create_group(gmem);
-    workload_start_walk(workload);
+    workload_start_random_walk(workload);
     return workload;
 }
 
@@ -44,24 +44,24 @@ void workload_stop(struct workload *workload)
 
 /* ---- Allocating missing pages and freeing excess pages ---- */
 
-static uint64_t count_pages(const struct workload *workload, page_use use)
+static uint64_t count_workload_pages(const struct workload *workload, page_use use)
 {
     return gmem_count_group_pages(workload->gmem, workload->group, use);
 }
 
 static uint64_t count_anon_pages(const struct workload *workload)
 {
-    return count_pages(workload, PAGE_USE_ANON) +
-           gmem_count_group_swapped(workload->gmem, workload->group);
+    return count_workload_pages(workload, PAGE_USE_ANON) +
+           gmem_count_group_swapped_pages(workload->gmem, workload->group);
 }
 
 static uint64_t count_cache_pages(const struct workload *workload)
 {
-    return count_pages(workload, PAGE_USE_CACHE_CLEAN) +
-           count_pages(workload, PAGE_USE_CACHE_DIRTY);
+    return count_workload_pages(workload, PAGE_USE_CACHE_CLEAN) +
+           count_workload_pages(workload, PAGE_USE_CACHE_DIRTY);
 }
 
-static uint64_t compute_excess(uint64_t have, uint64_t want)
+static uint64_t compute_excess_pages(uint64_t have, uint64_t want)
 {
     return have > want ? have - want : 0;
 }
@@ -72,42 +72,46 @@ static void release_excess_memory(const struct workload *workload)
     struct gmem *gmem = workload->gmem;
     const struct workload_pages *want = &workload->want;
     const uint32_t group = workload->group;
-    (void)gmem_release_pages(gmem, group, PAGE_USE_SLAB,
-                             compute_excess(count_pages(workload, PAGE_USE_SLAB), want->slab));
+    (void)gmem_release_pages(
+        gmem, group, PAGE_USE_SLAB,
+        compute_excess_pages(count_workload_pages(workload, PAGE_USE_SLAB), want->slab));
     (void)gmem_release_pages(gmem, group, PAGE_USE_ANON,
-                             compute_excess(count_anon_pages(workload), want->anon));
-    uint64_t surplus = compute_excess(count_cache_pages(workload), want->cache);
+                             compute_excess_pages(count_anon_pages(workload), want->anon));
+    uint64_t surplus = compute_excess_pages(count_cache_pages(workload), want->cache);
     surplus -= gmem_release_pages(gmem, group, PAGE_USE_CACHE_CLEAN, surplus);
     (void)gmem_release_pages(gmem, group, PAGE_USE_CACHE_DIRTY, surplus);
-    gmem_cache_forget_dropped(gmem, group,
-                              compute_excess(want->cache, count_cache_pages(workload)));
+    gmem_cache_limit_dropped_pages(gmem, group,
+                                   compute_excess_pages(want->cache, count_cache_pages(workload)));
 }
 
 /** Allocates missing pages of one use and adds the time to `cost_ns`. Returns false if memory ran
  * out. */
-static bool demand_pages(const struct workload *workload, page_use use, uint64_t missing,
-                         uint64_t *cost_ns)
+static bool allocate_missing_pages_of_use(const struct workload *workload, page_use use,
+                                          uint64_t missing, uint64_t *cost_ns)
 {
     const struct gmem_result result =
-        gmem_demand_pages(workload->gmem, workload->group, use, missing);
+        gmem_alloc_group_pages(workload->gmem, workload->group, use, missing);
     *cost_ns += result.cost_ns;
     return result.status == GMEM_OK;
 }
 
 static uint64_t count_unmet_pages(const struct workload *workload)
 {
-    return compute_excess(workload->want.slab, count_pages(workload, PAGE_USE_SLAB)) +
-           compute_excess(workload->want.anon, count_anon_pages(workload));
+    return compute_excess_pages(workload->want.slab,
+                                count_workload_pages(workload, PAGE_USE_SLAB)) +
+           compute_excess_pages(workload->want.anon, count_anon_pages(workload));
 }
 
-static bool demand_missing_pages(const struct workload *workload, uint64_t *cost_ns)
+static bool allocate_missing_pages(const struct workload *workload, uint64_t *cost_ns)
 {
     const struct workload_pages *want = &workload->want;
-    return demand_pages(workload, PAGE_USE_SLAB,
-                        compute_excess(want->slab, count_pages(workload, PAGE_USE_SLAB)),
-                        cost_ns) &&
-           demand_pages(workload, PAGE_USE_ANON,
-                        compute_excess(want->anon, count_anon_pages(workload)), cost_ns);
+    return allocate_missing_pages_of_use(
+               workload, PAGE_USE_SLAB,
+               compute_excess_pages(want->slab, count_workload_pages(workload, PAGE_USE_SLAB)),
+               cost_ns) &&
+           allocate_missing_pages_of_use(
+               workload, PAGE_USE_ANON,
+               compute_excess_pages(want->anon, count_anon_pages(workload)), cost_ns);
 }
 
 /* ---- Using it ---- */
@@ -128,9 +132,9 @@ static uint64_t scale_access_count(uint64_t count, uint64_t part, uint64_t whole
 }
 
 /** Swaps anonymous memory in as often as the tick accesses swapped-out pages. */
-static void use_anon_memory(const struct workload *workload, uint64_t *cost_ns)
+static void access_anon_memory(const struct workload *workload, uint64_t *cost_ns)
 {
-    const uint64_t swapped = gmem_count_group_swapped(workload->gmem, workload->group);
+    const uint64_t swapped = gmem_count_group_swapped_pages(workload->gmem, workload->group);
     const uint64_t all = count_anon_pages(workload);
     gmem_touch_pages(workload->gmem, workload->group, PAGE_USE_SLAB, VERIFY_PAGES);
     gmem_touch_pages(workload->gmem, workload->group, PAGE_USE_ANON, VERIFY_PAGES);
@@ -141,20 +145,21 @@ static void use_anon_memory(const struct workload *workload, uint64_t *cost_ns)
 }
 
 /** Reads dropped cache pages again as often as the tick accesses them, and reads new files. */
-static void use_page_cache(const struct workload *workload, uint64_t *cost_ns)
+static void access_page_cache(const struct workload *workload, uint64_t *cost_ns)
 {
     struct gmem *gmem = workload->gmem;
     const uint32_t group = workload->group;
     const uint64_t wish = workload->want.cache;
     gmem_touch_pages(gmem, group, PAGE_USE_CACHE_CLEAN, VERIFY_PAGES);
     gmem_touch_pages(gmem, group, PAGE_USE_CACHE_DIRTY, VERIFY_PAGES);
-    const uint64_t dropped = gmem_cache_count_dropped(gmem, group);
+    const uint64_t dropped = gmem_cache_count_dropped_pages(gmem, group);
     const struct gmem_result result = gmem_cache_refault_pages(
         gmem, group, scale_access_count(count_accesses(wish, CACHE_SHARE), dropped, wish));
     *cost_ns += result.cost_ns;
     gmem_cache_read_new_pages(
         gmem, group,
-        compute_excess(wish, count_cache_pages(workload) + gmem_cache_count_dropped(gmem, group)));
+        compute_excess_pages(wish, count_cache_pages(workload) +
+                                       gmem_cache_count_dropped_pages(gmem, group)));
     gmem_cache_set_dirty_pages(gmem, group, workload->want.dirty);
 }
 
@@ -171,7 +176,8 @@ static uint64_t compute_next_tick(const struct workload *workload, uint64_t now_
     return next_ns < stop_ns || now_ns >= stop_ns ? next_ns : stop_ns;
 }
 
-static void block_workload(struct workload *workload, uint64_t now_ns, struct workload_tick *result)
+static void mark_workload_blocked(struct workload *workload, uint64_t now_ns,
+                                  struct workload_tick *result)
 {
     workload->blocked = true;
     workload->blocked_ns = now_ns;
@@ -202,13 +208,13 @@ void workload_run_tick(struct workload *workload, uint64_t now_ns, struct worklo
         result->next_ns = workload->spec.start_ns;
         return;
     }
-    workload_update_want(workload, now_ns);
+    workload_update_wanted_sizes(workload, now_ns);
     release_excess_memory(workload);
-    if (demand_missing_pages(workload, &cost_ns)) {
-        use_anon_memory(workload, &cost_ns);
-        use_page_cache(workload, &cost_ns);
+    if (allocate_missing_pages(workload, &cost_ns)) {
+        access_anon_memory(workload, &cost_ns);
+        access_page_cache(workload, &cost_ns);
     } else {
-        block_workload(workload, now_ns, result);
+        mark_workload_blocked(workload, now_ns, result);
     }
     workload->stalled_ns += cost_ns;
     result->next_ns = compute_next_tick(workload, now_ns, cost_ns);

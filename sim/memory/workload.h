@@ -68,7 +68,7 @@ struct workload_want {
     uint64_t cache_bytes;
     uint64_t dirty_bytes; /**< of cache_bytes */
 };
-void workload_compute_want(const struct workload *workload, uint64_t now_ns,
-                           struct workload_want *want);
+void workload_compute_wanted_sizes(const struct workload *workload, uint64_t now_ns,
+                                   struct workload_want *want);
 
 #endif

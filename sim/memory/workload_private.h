@@ -33,11 +33,11 @@ struct workload {
 };
 
 /* workload_want.c */
-void workload_start_walk(struct workload *workload);
+void workload_start_random_walk(struct workload *workload);
 /** Takes the step of a random walk that is due, and computes `want`. */
-void workload_update_want(struct workload *workload, uint64_t now_ns);
+void workload_update_wanted_sizes(struct workload *workload, uint64_t now_ns);
 /** Returns floor(a * b / c) without overflow; c must be below 2^63 and not 0, and the result must
  * fit. */
-uint64_t workload_mul_div(uint64_t a, uint64_t b, uint64_t c);
+uint64_t workload_multiply_divide(uint64_t a, uint64_t b, uint64_t c);
 
 #endif

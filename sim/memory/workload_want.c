@@ -11,7 +11,7 @@
 
 /** Horner's scheme over the bits of `a`: after each bit, quotient and remainder are those of (the
  * bits so far) * b / c. */
-uint64_t workload_mul_div(uint64_t a, uint64_t b, uint64_t c)
+uint64_t workload_multiply_divide(uint64_t a, uint64_t b, uint64_t c)
 {
     const uint64_t whole = b / c;
     const uint64_t rest = b % c;
@@ -38,17 +38,17 @@ uint64_t workload_mul_div(uint64_t a, uint64_t b, uint64_t c)
 
 /* ---- Random walk ---- */
 
-static uint64_t get_lower_size(const struct scenario_workload *spec)
+static uint64_t get_walk_lower_size(const struct scenario_workload *spec)
 {
     return spec->size_bytes < spec->to_bytes ? spec->size_bytes : spec->to_bytes;
 }
 
-static uint64_t get_upper_size(const struct scenario_workload *spec)
+static uint64_t get_walk_upper_size(const struct scenario_workload *spec)
 {
     return spec->size_bytes < spec->to_bytes ? spec->to_bytes : spec->size_bytes;
 }
 
-void workload_start_walk(struct workload *workload)
+void workload_start_random_walk(struct workload *workload)
 {
     char name[ENGINE_NAME_MAX];
     if (workload->spec.kind != WORKLOAD_RANDOM_WALK) {
@@ -61,14 +61,14 @@ void workload_start_walk(struct workload *workload)
 }
 
 /** Takes one step of at most step_bytes, up or down, and stays between the two sizes. */
-static void take_walk_step(struct workload *workload)
+static void make_random_walk_step(struct workload *workload)
 {
     const uint64_t step = workload->spec.step_bytes;
     const uint64_t drawn =
         engine_draw_choice(workload->engine, workload->stream, CHOICE_RANGE, step * 2 + 1);
     const uint64_t at = workload->walk_bytes + drawn;
-    const uint64_t low = get_lower_size(&workload->spec);
-    const uint64_t high = get_upper_size(&workload->spec);
+    const uint64_t low = get_walk_lower_size(&workload->spec);
+    const uint64_t high = get_walk_upper_size(&workload->spec);
     const uint64_t moved = at > step ? at - step : 0;
     workload->walk_bytes = moved < low ? low : moved > high ? high : moved;
 }
@@ -79,11 +79,11 @@ static void take_walk_step(struct workload *workload)
 static uint64_t interpolate_size(const struct scenario_workload *spec, uint64_t part,
                                  uint64_t whole)
 {
-    const uint64_t way = get_upper_size(spec) - get_lower_size(spec);
+    const uint64_t way = get_walk_upper_size(spec) - get_walk_lower_size(spec);
     if (whole == 0 || part >= whole) {
         return spec->to_bytes;
     }
-    const uint64_t gone = workload_mul_div(way, part, whole);
+    const uint64_t gone = workload_multiply_divide(way, part, whole);
     return spec->to_bytes >= spec->size_bytes ? spec->size_bytes + gone : spec->size_bytes - gone;
 }
 
@@ -107,22 +107,27 @@ static uint64_t compute_shape_size(const struct workload *workload, uint64_t ela
     return spec->size_bytes;
 }
 
-static void compute_recorded_want(const struct workload *workload, uint64_t elapsed_ns,
-                                  struct workload_want *want)
+static void compute_recorded_wanted_sizes(const struct workload *workload, uint64_t elapsed_ns,
+                                          struct workload_want *want)
 {
     const struct ratio scale = workload->spec.scale;
     const struct ratio speed = workload->spec.speed;
-    const uint64_t recorded_ns = workload_mul_div(elapsed_ns, speed.numerator, speed.denominator);
+    const uint64_t recorded_ns =
+        workload_multiply_divide(elapsed_ns, speed.numerator, speed.denominator);
     const struct recording_row *row =
         recording_find_row(workload->recording, recorded_ns / 1000000);
-    want->anon_bytes = workload_mul_div(row->anon_kib * 1024, scale.numerator, scale.denominator);
-    want->slab_bytes = workload_mul_div(row->slab_kib * 1024, scale.numerator, scale.denominator);
-    want->cache_bytes = workload_mul_div(row->cache_kib * 1024, scale.numerator, scale.denominator);
-    want->dirty_bytes = workload_mul_div(row->dirty_kib * 1024, scale.numerator, scale.denominator);
+    want->anon_bytes =
+        workload_multiply_divide(row->anon_kib * 1024, scale.numerator, scale.denominator);
+    want->slab_bytes =
+        workload_multiply_divide(row->slab_kib * 1024, scale.numerator, scale.denominator);
+    want->cache_bytes =
+        workload_multiply_divide(row->cache_kib * 1024, scale.numerator, scale.denominator);
+    want->dirty_bytes =
+        workload_multiply_divide(row->dirty_kib * 1024, scale.numerator, scale.denominator);
 }
 
-void workload_compute_want(const struct workload *workload, uint64_t now_ns,
-                           struct workload_want *want)
+void workload_compute_wanted_sizes(const struct workload *workload, uint64_t now_ns,
+                                   struct workload_want *want)
 {
     const struct scenario_workload *spec = &workload->spec;
     *want = (struct workload_want){0, 0, 0, 0};
@@ -131,7 +136,7 @@ void workload_compute_want(const struct workload *workload, uint64_t now_ns,
     }
     const uint64_t elapsed_ns = now_ns - spec->start_ns;
     if (spec->kind == WORKLOAD_RECORDED) {
-        compute_recorded_want(workload, elapsed_ns, want);
+        compute_recorded_wanted_sizes(workload, elapsed_ns, want);
         return;
     }
     const uint64_t bytes = compute_shape_size(workload, elapsed_ns);
@@ -151,15 +156,15 @@ void workload_compute_want(const struct workload *workload, uint64_t now_ns,
     }
 }
 
-void workload_update_want(struct workload *workload, uint64_t now_ns)
+void workload_update_wanted_sizes(struct workload *workload, uint64_t now_ns)
 {
     struct workload_want want;
     const uint64_t page = gmem_get_page_bytes(workload->gmem);
     if (workload->spec.kind == WORKLOAD_RANDOM_WALK && workload->due_ns > 0 &&
         now_ns >= workload->due_ns) {
-        take_walk_step(workload);
+        make_random_walk_step(workload);
     }
-    workload_compute_want(workload, now_ns, &want);
+    workload_compute_wanted_sizes(workload, now_ns, &want);
     workload->want = (struct workload_pages){
         .anon = want.anon_bytes / page + (want.anon_bytes % page != 0),
         .slab = want.slab_bytes / page + (want.slab_bytes % page != 0),

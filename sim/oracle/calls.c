@@ -9,7 +9,7 @@
 
 #include <inttypes.h>
 
-void oracle_use_vmware_wire(struct oracle *oracle, uint32_t vm, uint64_t slack_pfns)
+void oracle_set_vmware_transport(struct oracle *oracle, uint32_t vm, uint64_t slack_pfns)
 {
     struct shadow *shadow = &oracle->vms[vm];
     shadow->calls = true;
@@ -46,11 +46,11 @@ static void check_call_answer(struct oracle *oracle, uint32_t vm, const struct o
     if (call->status != BNT_VMWARE_SUCCESS) {
         return;
     }
-    if (shadow->reset_wanted && bnt_vmware_command_checked(call->command)) {
+    if (shadow->reset_wanted && bnt_vmware_can_command_return_reset(call->command)) {
         oracle_record_violation(oracle, vm, INVARIANT_CALL_ANSWER,
                                 "the host answered %s with SUCCESS while it waits for START", name);
     }
-    if (bnt_vmware_command_targets(call->command) && call->result != call->target_pfns) {
+    if (bnt_vmware_does_command_return_target(call->command) && call->result != call->target_pfns) {
         oracle_record_violation(oracle, vm, INVARIANT_CALL_ANSWER,
                                 "the host answered %s with the target %" PRIu64
                                 ", but the target is %" PRIu64,
@@ -60,9 +60,9 @@ static void check_call_answer(struct oracle *oracle, uint32_t vm, const struct o
 
 /** Whether a command is about pages: every command that is answered with the target, except
  * GET_TARGET. */
-static bool is_about_pages(uint32_t command)
+static bool is_page_command(uint32_t command)
 {
-    return bnt_vmware_command_targets(command) && command != BNT_VMWARE_CMD_GET_TARGET;
+    return bnt_vmware_does_command_return_target(command) && command != BNT_VMWARE_CMD_GET_TARGET;
 }
 
 /** Remembers which commands the host refused last. RESET is no refusal while the host waits for
@@ -89,8 +89,8 @@ static void note_refused_call(struct shadow *shadow, uint32_t command, bool obli
 void oracle_observe_call(struct oracle *oracle, uint32_t vm, const struct oracle_call *call)
 {
     struct shadow *shadow = &oracle->vms[vm];
-    const bool success = bnt_vmware_succeeded(call->command, call->status);
-    if (shadow->reset_seen && is_about_pages(call->command)) {
+    const bool success = bnt_vmware_has_call_succeeded(call->command, call->status);
+    if (shadow->reset_seen && is_page_command(call->command)) {
         oracle_record_violation(oracle, vm, INVARIANT_RESET_SILENT,
                                 "the driver called %s after the answer RESET and before START",
                                 bnt_vmware_command_name(call->command));
@@ -98,7 +98,7 @@ void oracle_observe_call(struct oracle *oracle, uint32_t vm, const struct oracle
     check_call_answer(oracle, vm, call);
     note_refused_call(shadow, call->command,
                       success || (call->status == BNT_VMWARE_RESET && shadow->reset_wanted));
-    if (is_about_pages(call->command)) {
+    if (is_page_command(call->command)) {
         const bool single =
             call->command == BNT_VMWARE_CMD_LOCK || call->command == BNT_VMWARE_CMD_UNLOCK;
         shadow->call_failed = !success && !single;
@@ -126,7 +126,8 @@ void oracle_check_empty_after_reset(struct oracle *oracle, uint32_t vm)
     }
 }
 
-void oracle_check_slack(struct oracle *oracle, uint32_t vm, const struct bnt_host_info *host)
+void oracle_check_balloon_near_target(struct oracle *oracle, uint32_t vm,
+                                      const struct bnt_host_info *host)
 {
     const struct shadow *shadow = &oracle->vms[vm];
     const uint64_t slack = host->target.target_pfns == 0 ? 0 : shadow->slack_pfns;

@@ -111,7 +111,7 @@ static bool is_vm_settled(const struct shadow *shadow)
            shadow->unknown_pages == 0;
 }
 
-static void check_views_agree(struct oracle *oracle, uint32_t vm)
+static void check_guest_and_host_agree(struct oracle *oracle, uint32_t vm)
 {
     const struct shadow *shadow = &oracle->vms[vm];
     const uint64_t balloon = shadow->in_place[PLACE_BALLOON] << shadow->config.page_order;
@@ -175,14 +175,14 @@ void oracle_check_counters(struct oracle *oracle, uint32_t vm, const struct bnt_
                                 shadow->discards[0].first_pfn);
         shadow->discard_count = 0;
     }
-    check_views_agree(oracle, vm);
+    check_guest_and_host_agree(oracle, vm);
 }
 
 /* ---- Progress ---- */
 
 static const invariant_id progress[2] = {INVARIANT_DRIVER_PROGRESS, INVARIANT_DEVICE_PROGRESS};
 
-void oracle_count_step(struct oracle *oracle, uint32_t vm, bool device)
+void oracle_check_step_progress(struct oracle *oracle, uint32_t vm, bool device)
 {
     struct shadow *shadow = &oracle->vms[vm];
     const uint64_t now_ns = engine_get_time_ns(oracle->engine);
@@ -215,13 +215,13 @@ static void audit_idle_steps(struct oracle *oracle, uint32_t vm, const struct bn
 
 /* ---- Full audit ---- */
 
-static void audit_places(struct oracle *oracle, uint32_t vm, uint64_t allocator_pages,
-                         uint64_t reported_pages)
+static void audit_page_places(struct oracle *oracle, uint32_t vm, uint64_t allocator_pages,
+                              uint64_t reported_pages)
 {
     const struct shadow *shadow = &oracle->vms[vm];
     uint64_t counted[PLACE_COUNT] = {0};
     for (uint64_t i = 0; i < shadow->pages; i++) {
-        counted[shadow_get_place(shadow->place[i])]++;
+        counted[shadow_get_place_without_lent_flag(shadow->place[i])]++;
     }
     uint64_t with_driver = 0;
     for (int place = 0; place < PLACE_COUNT; place++) {
@@ -258,7 +258,7 @@ static void audit_ledger(struct oracle *oracle, uint32_t vm, const struct bnt_ho
     }
     for (uint64_t i = 0; i < shadow->config.pfns; i++) {
         const uint64_t pfn = shadow->config.first_pfn + i;
-        const bool held = bnt_host_page_get(host, pfn) != BNT_HOST_PAGE_GUEST;
+        const bool held = bnt_host_page_state_get(host, pfn) != BNT_HOST_PAGE_GUEST;
         if (held != (shadow->host[i] != 0)) {
             oracle_record_violation(oracle, vm, INVARIANT_LEDGER_COUNT,
                                     "the ledger says that PFN %" PRIu64
@@ -269,7 +269,7 @@ static void audit_ledger(struct oracle *oracle, uint32_t vm, const struct bnt_ho
     }
 }
 
-static void audit_views(struct oracle *oracle, uint32_t vm)
+static void audit_guest_and_host_agree(struct oracle *oracle, uint32_t vm)
 {
     const struct shadow *shadow = &oracle->vms[vm];
     if (!is_vm_settled(shadow)) {
@@ -291,9 +291,9 @@ static void audit_views(struct oracle *oracle, uint32_t vm)
 void oracle_audit_pages(struct oracle *oracle, uint32_t vm, const struct bnt_host *host,
                         uint64_t allocator_pages, uint64_t reported_pages)
 {
-    audit_places(oracle, vm, allocator_pages, reported_pages);
+    audit_page_places(oracle, vm, allocator_pages, reported_pages);
     audit_ledger(oracle, vm, host);
-    audit_views(oracle, vm);
+    audit_guest_and_host_agree(oracle, vm);
 }
 
 void oracle_audit_counters(struct oracle *oracle, uint32_t vm, const struct bnt_guest_info *guest,
@@ -355,8 +355,8 @@ static bool is_target_request_recent(const struct oracle *oracle, uint32_t vm,
 
 /** Whether an operation began so recently that it need not be complete. Time in which the VM was
  * paused does not count. */
-static bool is_still_allowed(const struct oracle *oracle, uint32_t vm, uint64_t since_ns,
-                             uint64_t most_ns)
+static bool may_operation_be_incomplete(const struct oracle *oracle, uint32_t vm, uint64_t since_ns,
+                                        uint64_t most_ns)
 {
     const uint64_t now_ns = engine_get_time_ns(oracle->engine);
     const uint64_t paused_ns = oracle->vms[vm].paused_until_ns;
@@ -370,7 +370,8 @@ static uint64_t count_overdue_requests(const struct oracle *oracle, uint32_t vm)
     const struct shadow *shadow = &oracle->vms[vm];
     uint64_t count = shadow->in_flight;
     for (uint64_t i = 0; shadow->in_flight <= SHADOW_SENT_MAX && i < shadow->in_flight; i++) {
-        count -= is_still_allowed(oracle, vm, shadow->sent[i].since_ns, shadow->config.answer_ns);
+        count -= may_operation_be_incomplete(oracle, vm, shadow->sent[i].since_ns,
+                                             shadow->config.answer_ns);
     }
     return count;
 }
@@ -381,11 +382,12 @@ static bool is_balloon_reset_recent(const struct oracle *oracle, uint32_t vm,
 {
     const struct shadow *shadow = &oracle->vms[vm];
     return shadow->reset_ns >= quiet_since_ns &&
-           is_still_allowed(oracle, vm, shadow->releasing_since_ns, shadow->config.reset_empty_ns);
+           may_operation_be_incomplete(oracle, vm, shadow->releasing_since_ns,
+                                       shadow->config.reset_empty_ns);
 }
 
-void oracle_check_converged(struct oracle *oracle, uint32_t vm, const struct bnt_host_info *host,
-                            oracle_device device, uint64_t quiet_since_ns)
+void oracle_check_convergence(struct oracle *oracle, uint32_t vm, const struct bnt_host_info *host,
+                              oracle_device device, uint64_t quiet_since_ns)
 {
     const struct shadow *shadow = &oracle->vms[vm];
     if (device == ORACLE_DEVICE_SUSPENDED) {
@@ -393,7 +395,7 @@ void oracle_check_converged(struct oracle *oracle, uint32_t vm, const struct bnt
     }
     const uint64_t news_ns = shadow->config.answer_ns + shadow->config.poll_ns;
     if (!is_target_request_recent(oracle, vm, quiet_since_ns)) {
-        oracle_check_slack(oracle, vm, host);
+        oracle_check_balloon_near_target(oracle, vm, host);
     }
     if (count_overdue_requests(oracle, vm) > 0) {
         oracle_record_violation(oracle, vm, INVARIANT_CONVERGES,
@@ -401,7 +403,8 @@ void oracle_check_converged(struct oracle *oracle, uint32_t vm, const struct bnt
                                 count_overdue_requests(oracle, vm));
     }
     if (shadow->in_place[PLACE_REPORTING] + shadow->in_place[PLACE_REPORTED] > 0 &&
-        !is_still_allowed(oracle, vm, shadow->reporting_since_ns, shadow->config.answer_ns)) {
+        !may_operation_be_incomplete(oracle, vm, shadow->reporting_since_ns,
+                                     shadow->config.answer_ns)) {
         oracle_record_violation(
             oracle, vm, INVARIANT_CONVERGES,
             "%" PRIu64 " pages are still in a free page report at the end of the run",
@@ -409,7 +412,7 @@ void oracle_check_converged(struct oracle *oracle, uint32_t vm, const struct bnt
     }
     const bool done = shadow->hint_state == BNT_HOST_HINT_DONE && shadow->hint_notified;
     if (shadow->in_place[PLACE_HINTED] > 0 && done &&
-        !is_still_allowed(oracle, vm, shadow->hint_done_ns, news_ns)) {
+        !may_operation_be_incomplete(oracle, vm, shadow->hint_done_ns, news_ns)) {
         oracle_record_violation(oracle, vm, INVARIANT_CONVERGES,
                                 "the driver still keeps %" PRIu64
                                 " hinted pages although the device set the command id to DONE",

@@ -7,8 +7,8 @@
 
 #include <inttypes.h>
 
-void oracle_check_content(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t expected,
-                          uint64_t found)
+void oracle_check_page_content(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t expected,
+                               uint64_t found)
 {
     if (found == expected) {
         return;

@@ -109,10 +109,10 @@ static void note_completed_report(struct oracle *oracle, uint32_t vm, uint64_t f
         const uint64_t page = first_pfn + i;
         if (shadow_move_pages(oracle, vm, &page, 1, PLACE_REPORTING, PLACE_REPORTED) == 0 &&
             shadow_check_guest_pfn(oracle, vm, page, "a report")) {
-            oracle_record_violation(oracle, vm, INVARIANT_REPORT_FREE,
-                                    "the device completed a free page report with PFN %" PRIu64
-                                    ", which is %s",
-                                    page, shadow_describe_place(*shadow_find_place(shadow, page)));
+            oracle_record_violation(
+                oracle, vm, INVARIANT_REPORT_FREE,
+                "the device completed a free page report with PFN %" PRIu64 ", which is %s", page,
+                shadow_describe_page_place(*shadow_find_page_place(shadow, page)));
             return;
         }
     }

@@ -9,15 +9,15 @@
 
 #include <inttypes.h>
 
-void oracle_observe_hint_pages_taken(struct oracle *oracle, uint32_t vm, const uint64_t *pages,
-                                     uint32_t count)
+void oracle_observe_hint_pages_allocated(struct oracle *oracle, uint32_t vm, const uint64_t *pages,
+                                         uint32_t count)
 {
     const uint32_t moved = shadow_move_pages(oracle, vm, pages, count, PLACE_OS, PLACE_HINTED);
     if (moved < count) {
         oracle_record_violation(
             oracle, vm, INVARIANT_ONE_PLACE,
             "the driver took page %" PRIu64 " for a hint while the page is %s", pages[moved],
-            shadow_describe_place((uint8_t)oracle_get_page_place(oracle, vm, pages[moved])));
+            shadow_describe_page_place((uint8_t)oracle_get_page_place(oracle, vm, pages[moved])));
     }
 }
 
@@ -29,7 +29,7 @@ void oracle_observe_hint_pages_returned(struct oracle *oracle, uint32_t vm, cons
         oracle_record_violation(
             oracle, vm, INVARIANT_GIVEN_UNUSED,
             "the driver freed page %" PRIu64 " while the page is %s", pages[moved],
-            shadow_describe_place((uint8_t)oracle_get_page_place(oracle, vm, pages[moved])));
+            shadow_describe_page_place((uint8_t)oracle_get_page_place(oracle, vm, pages[moved])));
     }
 }
 

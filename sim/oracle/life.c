@@ -7,7 +7,7 @@
 
 #include <inttypes.h>
 
-void oracle_observe_foreign_reset(struct oracle *oracle, uint32_t vm)
+void oracle_observe_reset_without_driver(struct oracle *oracle, uint32_t vm)
 {
     struct shadow *shadow = &oracle->vms[vm];
     oracle_observe_balloon_reset(oracle, vm);
@@ -44,7 +44,7 @@ void oracle_observe_device_reset(struct oracle *oracle, uint32_t vm)
                          &shadow->place[page],
                          place == PLACE_REPORTING ? PLACE_REPORTED : PLACE_TAKEN);
     }
-    oracle_observe_foreign_reset(oracle, vm);
+    oracle_observe_reset_without_driver(oracle, vm);
     shadow->in_flight = 0;
     shadow->unknown_pages = 0;
     shadow->releasing = false;

@@ -61,12 +61,12 @@ void oracle_note_driver_step_due(struct oracle *oracle, uint32_t vm, bool goes_o
     oracle->vms[vm].goes_on = goes_on;
 }
 
-void oracle_mark_hostile(struct oracle *oracle, uint32_t vm, unsigned who)
+void oracle_mark_party_hostile(struct oracle *oracle, uint32_t vm, unsigned who)
 {
     oracle->vms[vm].hostile |= who;
 }
 
-void oracle_mark_trusted(struct oracle *oracle, uint32_t vm)
+void oracle_mark_parties_trusted(struct oracle *oracle, uint32_t vm)
 {
     oracle->vms[vm].hostile = 0;
 }
@@ -79,12 +79,13 @@ void oracle_suspend_invariant(struct oracle *oracle, uint32_t vm, invariant_id i
     }
 }
 
-bool oracle_is_suspended_by_name(const struct oracle *oracle, uint32_t vm, invariant_id id)
+bool oracle_is_invariant_suspended_by_quirk(const struct oracle *oracle, uint32_t vm,
+                                            invariant_id id)
 {
     return (oracle->vms[vm].quirky >> id & 1) != 0;
 }
 
-bool oracle_is_suspended(const struct oracle *oracle, uint32_t vm, invariant_id id)
+bool oracle_is_invariant_suspended(const struct oracle *oracle, uint32_t vm, invariant_id id)
 {
     const struct shadow *shadow = &oracle->vms[vm];
     return (shadow->hostile & invariant_get_assumed_parties(id)) != 0 ||
@@ -94,7 +95,7 @@ bool oracle_is_suspended(const struct oracle *oracle, uint32_t vm, invariant_id 
 void oracle_record_violation(struct oracle *oracle, uint32_t vm, invariant_id id,
                              const char *format, ...)
 {
-    if (oracle->violated || oracle_is_suspended(oracle, vm, id)) {
+    if (oracle->violated || oracle_is_invariant_suspended(oracle, vm, id)) {
         return;
     }
     oracle->violated = true;
@@ -116,7 +117,7 @@ const struct oracle_violation *oracle_get_violation(const struct oracle *oracle)
 page_place oracle_get_page_place(const struct oracle *oracle, uint32_t vm, uint64_t pfn)
 {
     const struct shadow *shadow = &oracle->vms[vm];
-    return shadow_get_place(
+    return shadow_get_place_without_lent_flag(
         shadow->place[(pfn - shadow->config.first_pfn) >> shadow->config.page_order]);
 }
 

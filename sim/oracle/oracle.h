@@ -87,17 +87,18 @@ void oracle_note_driver_step_due(struct oracle *oracle, uint32_t vm, bool goes_o
 
 /** The parties in `who` (ASSUMES_*) are hostile from now on: invariants that assume them are
  * suspended. */
-void oracle_mark_hostile(struct oracle *oracle, uint32_t vm, unsigned who);
+void oracle_mark_party_hostile(struct oracle *oracle, uint32_t vm, unsigned who);
 /** No party is hostile from now on: a reset of the device ended all effects of faults. */
-void oracle_mark_trusted(struct oracle *oracle, uint32_t vm);
+void oracle_mark_parties_trusted(struct oracle *oracle, uint32_t vm);
 /** Suspends one invariant, because a declared quirk of a party violates it. */
 void oracle_suspend_invariant(struct oracle *oracle, uint32_t vm, invariant_id id);
-bool oracle_is_suspended_by_name(const struct oracle *oracle, uint32_t vm, invariant_id id);
-bool oracle_is_suspended(const struct oracle *oracle, uint32_t vm, invariant_id id);
+bool oracle_is_invariant_suspended_by_quirk(const struct oracle *oracle, uint32_t vm,
+                                            invariant_id id);
+bool oracle_is_invariant_suspended(const struct oracle *oracle, uint32_t vm, invariant_id id);
 
 /** This VM uses VMware's wire, which has calls instead of buffers. The driver of this VM does not
  * deflate while the balloon is at most `slack_pfns` above its target. */
-void oracle_use_vmware_wire(struct oracle *oracle, uint32_t vm, uint64_t slack_pfns);
+void oracle_set_vmware_transport(struct oracle *oracle, uint32_t vm, uint64_t slack_pfns);
 
 /* ---- What the world observes ---- */
 
@@ -118,8 +119,8 @@ void oracle_observe_pages_freed(struct oracle *oracle, uint32_t vm, const uint64
                                 uint32_t count);
 /** The driver took free pages for a free page report, or returned them to the allocator. `pages`
  * holds the first PFN of each page. */
-void oracle_observe_report_pages_taken(struct oracle *oracle, uint32_t vm, const uint64_t *pages,
-                                       uint32_t count);
+void oracle_observe_report_pages_isolated(struct oracle *oracle, uint32_t vm, const uint64_t *pages,
+                                          uint32_t count);
 void oracle_observe_report_pages_returned(struct oracle *oracle, uint32_t vm, const uint64_t *pages,
                                           uint32_t count);
 /** The driver submitted a request, or the driver saw that a request was completed. */
@@ -132,7 +133,7 @@ void oracle_observe_actual_written(struct oracle *oracle, uint32_t vm, uint64_t 
 void oracle_observe_epoch_acknowledged(struct oracle *oracle, uint32_t vm, uint32_t epoch);
 /** A party other than the driver reset the device: the device forgets all pages, but the driver
  * does not know it. */
-void oracle_observe_foreign_reset(struct oracle *oracle, uint32_t vm);
+void oracle_observe_reset_without_driver(struct oracle *oracle, uint32_t vm);
 /** The device status became 0: the device has no pages any more. */
 void oracle_observe_device_reset(struct oracle *oracle, uint32_t vm);
 /** A new device replaces the previous device. */
@@ -163,8 +164,8 @@ void oracle_observe_detach(struct oracle *oracle, uint32_t vm, bool orderly);
 void oracle_observe_target_set(struct oracle *oracle, uint32_t vm, uint64_t id);
 /** The driver took free pages for hints, or returned them to the allocator. `pages` holds the first
  * PFN of each page. */
-void oracle_observe_hint_pages_taken(struct oracle *oracle, uint32_t vm, const uint64_t *pages,
-                                     uint32_t count);
+void oracle_observe_hint_pages_allocated(struct oracle *oracle, uint32_t vm, const uint64_t *pages,
+                                         uint32_t count);
 void oracle_observe_hint_pages_returned(struct oracle *oracle, uint32_t vm, const uint64_t *pages,
                                         uint32_t count);
 /** The driver submitted a hint, or the device accepted a hint. */
@@ -180,8 +181,8 @@ void oracle_check_hinted_access(struct oracle *oracle, uint32_t vm, uint64_t pfn
 void oracle_check_migrated_page(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t held,
                                 uint64_t holds);
 /** The guest read a page: `expected` is what it wrote there, `found` what it read. */
-void oracle_check_content(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t expected,
-                          uint64_t found);
+void oracle_check_page_content(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t expected,
+                               uint64_t found);
 
 /** A guest that expects a value of its free pages is about to use a free page. */
 void oracle_check_free_page(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t expected,
@@ -198,7 +199,7 @@ void oracle_check_initialised_page(struct oracle *oracle, uint32_t vm, uint64_t 
 #define ORACLE_PFNS_PER_STEP     16
 
 /** The library of a party is about to make a step. */
-void oracle_count_step(struct oracle *oracle, uint32_t vm, bool device);
+void oracle_check_step_progress(struct oracle *oracle, uint32_t vm, bool device);
 
 /** Compares the counters of driver and device with the oracle's, after an event that touched this
  * VM. */
@@ -223,8 +224,8 @@ typedef enum oracle_device {
                         */
 } oracle_device;
 /** Checks at the end of a quiet run that no request is pending. */
-void oracle_check_converged(struct oracle *oracle, uint32_t vm, const struct bnt_host_info *host,
-                            oracle_device device, uint64_t quiet_since_ns);
+void oracle_check_convergence(struct oracle *oracle, uint32_t vm, const struct bnt_host_info *host,
+                              oracle_device device, uint64_t quiet_since_ns);
 
 /** The first violation, or NULL. */
 const struct oracle_violation *oracle_get_violation(const struct oracle *oracle);
@@ -232,7 +233,8 @@ const struct oracle_violation *oracle_get_violation(const struct oracle *oracle)
 /** Only messages and tests use these functions. */
 page_place oracle_get_page_place(const struct oracle *oracle, uint32_t vm, uint64_t pfn);
 uint64_t oracle_count_pages_in_place(const struct oracle *oracle, uint32_t vm, page_place place);
-/** Computes the state word from all pages; it must equal engine_get_state after every event. */
+/** Computes the state word from all pages; it must equal engine_get_state_word after every event.
+ */
 uint64_t oracle_recompute_state(const struct oracle *oracle);
 
 const char *invariant_get_name(invariant_id id);

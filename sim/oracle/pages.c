@@ -16,12 +16,12 @@ void oracle_observe_pages_allocated(struct oracle *oracle, uint32_t vm, const ui
         oracle_record_violation(
             oracle, vm, INVARIANT_ONE_PLACE,
             "the driver allocated page %" PRIu64 " while the page is %s", pages[moved],
-            shadow_describe_place(*shadow_find_place(&oracle->vms[vm], pages[moved])));
+            shadow_describe_page_place(*shadow_find_page_place(&oracle->vms[vm], pages[moved])));
     }
 }
 
 /** Whether the driver may free a page that is in this place. */
-static bool may_free_page(const struct shadow *shadow, page_place place)
+static bool may_driver_free_page(const struct shadow *shadow, page_place place)
 {
     switch (place) {
     case PLACE_TAKEN:
@@ -46,11 +46,11 @@ void oracle_observe_pages_freed(struct oracle *oracle, uint32_t vm, const uint64
         if (!shadow_check_guest_pfn(oracle, vm, pages[i], "a free")) {
             return;
         }
-        uint8_t *place = shadow_find_place(shadow, pages[i]);
-        if (!may_free_page(shadow, shadow_get_place(*place))) {
+        uint8_t *place = shadow_find_page_place(shadow, pages[i]);
+        if (!may_driver_free_page(shadow, shadow_get_place_without_lent_flag(*place))) {
             oracle_record_violation(oracle, vm, INVARIANT_GIVEN_UNUSED,
                                     "the driver freed page %" PRIu64 " while the page is %s",
-                                    pages[i], shadow_describe_place(*place));
+                                    pages[i], shadow_describe_page_place(*place));
             return;
         }
         const uint8_t lent = *place == PLACE_DEFLATING ? SHADOW_LENT : *place & SHADOW_LENT;
@@ -59,8 +59,8 @@ void oracle_observe_pages_freed(struct oracle *oracle, uint32_t vm, const uint64
     }
 }
 
-void oracle_observe_report_pages_taken(struct oracle *oracle, uint32_t vm, const uint64_t *pages,
-                                       uint32_t count)
+void oracle_observe_report_pages_isolated(struct oracle *oracle, uint32_t vm, const uint64_t *pages,
+                                          uint32_t count)
 {
     struct shadow *shadow = &oracle->vms[vm];
     if (shadow->in_place[PLACE_REPORTING] + shadow->in_place[PLACE_REPORTED] == 0) {
@@ -72,7 +72,7 @@ void oracle_observe_report_pages_taken(struct oracle *oracle, uint32_t vm, const
             oracle, vm, INVARIANT_ONE_PLACE,
             "the driver took page %" PRIu64 " for a free page report while the page is %s",
             pages[moved],
-            shadow_describe_place(*shadow_find_place(&oracle->vms[vm], pages[moved])));
+            shadow_describe_page_place(*shadow_find_page_place(&oracle->vms[vm], pages[moved])));
     }
 }
 
@@ -107,14 +107,14 @@ void oracle_observe_report_pages_returned(struct oracle *oracle, uint32_t vm, co
         if (!shadow_check_guest_pfn(oracle, vm, pages[i], "a free")) {
             return;
         }
-        uint8_t *place = shadow_find_place(shadow, pages[i]);
+        uint8_t *place = shadow_find_page_place(shadow, pages[i]);
         const uint8_t lent = *place & SHADOW_LENT;
-        const bool declined = shadow_get_place(*place) == PLACE_REPORTING &&
+        const bool declined = shadow_get_place_without_lent_flag(*place) == PLACE_REPORTING &&
                               is_reported_block_ignored(shadow, pages[i]);
-        if (!declined && shadow_get_place(*place) != PLACE_REPORTED) {
+        if (!declined && shadow_get_place_without_lent_flag(*place) != PLACE_REPORTED) {
             oracle_record_violation(oracle, vm, INVARIANT_GIVEN_UNUSED,
                                     "the driver freed page %" PRIu64 " while the page is %s",
-                                    pages[i], shadow_describe_place(*place));
+                                    pages[i], shadow_describe_page_place(*place));
             return;
         }
         shadow_move_page(oracle, vm, pages[i], place, PLACE_OS);

@@ -20,7 +20,7 @@ static const char *const place_names[PLACE_COUNT] = {
     [PLACE_HINTED] = "kept as hinted",
 };
 
-const char *shadow_describe_place(uint8_t place)
+const char *shadow_describe_page_place(uint8_t place)
 {
     return (place & SHADOW_LENT) != 0 ? "in use during its deflate" : place_names[place];
 }
@@ -37,7 +37,7 @@ bool shadow_check_guest_pfn(struct oracle *oracle, uint32_t vm, uint64_t pfn, co
 }
 
 /** Whether pages in this place are part of the state word. */
-static bool is_in_state_word(uint8_t place)
+static bool is_place_in_state_word(uint8_t place)
 {
     return place == PLACE_BALLOON || place == PLACE_HELD;
 }
@@ -46,14 +46,15 @@ void shadow_move_page(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint8_t 
                       page_place to)
 {
     struct shadow *shadow = &oracle->vms[vm];
-    if (is_in_state_word(*place)) {
-        engine_add_to_state(oracle->engine, 0 - shadow_hash_page(vm, pfn, *place == PLACE_HELD));
+    if (is_place_in_state_word(*place)) {
+        engine_add_to_state_word(oracle->engine,
+                                 0 - shadow_hash_page(vm, pfn, *place == PLACE_HELD));
     }
-    shadow->in_place[shadow_get_place(*place)]--;
+    shadow->in_place[shadow_get_place_without_lent_flag(*place)]--;
     shadow->in_place[to]++;
     *place = (uint8_t)to;
-    if (is_in_state_word(*place)) {
-        engine_add_to_state(oracle->engine, shadow_hash_page(vm, pfn, to == PLACE_HELD));
+    if (is_place_in_state_word(*place)) {
+        engine_add_to_state_word(oracle->engine, shadow_hash_page(vm, pfn, to == PLACE_HELD));
     }
 }
 
@@ -62,13 +63,13 @@ static void add_to_state_word(struct oracle *oracle, uint32_t vm, const uint64_t
                               uint32_t count, page_place place, bool add)
 {
     uint64_t sum = 0;
-    if (!is_in_state_word((uint8_t)place)) {
+    if (!is_place_in_state_word((uint8_t)place)) {
         return;
     }
     for (uint32_t i = 0; i < count; i++) {
         sum += shadow_hash_page(vm, pages[i], place == PLACE_HELD);
     }
-    engine_add_to_state(oracle->engine, add ? sum : 0 - sum);
+    engine_add_to_state_word(oracle->engine, add ? sum : 0 - sum);
 }
 
 uint32_t shadow_move_pages(struct oracle *oracle, uint32_t vm, const uint64_t *pages,

@@ -10,21 +10,21 @@
 /* ---- Submitted ---- */
 
 /** Moves pages of a held huge page to the driver, which now inflates them one by one (BX-27). */
-static void take_huge_page_parts(struct oracle *oracle, uint32_t vm,
-                                 const struct bnt_guest_request *request)
+static void move_huge_page_parts_to_driver(struct oracle *oracle, uint32_t vm,
+                                           const struct bnt_guest_request *request)
 {
     struct shadow *shadow = &oracle->vms[vm];
     for (uint32_t i = 0; i < request->page_count; i++) {
         const uint64_t index = request->pages[i] - shadow->config.first_pfn;
         uint8_t *place =
-            index < shadow->config.pfns ? shadow_find_place(shadow, request->pages[i]) : NULL;
+            index < shadow->config.pfns ? shadow_find_page_place(shadow, request->pages[i]) : NULL;
         if (place != NULL && *place == PLACE_HELD_PARTS) {
             shadow_move_page(oracle, vm, request->pages[i], place, PLACE_TAKEN);
         }
     }
 }
 
-static uint64_t get_first_page(const struct bnt_guest_request *request)
+static uint64_t get_first_page_of_request(const struct bnt_guest_request *request)
 {
     return request->page_count > 0 ? request->pages[0] : UINT64_MAX;
 }
@@ -35,8 +35,9 @@ static void add_request_in_flight(struct oracle *oracle, uint32_t vm,
 {
     struct shadow *shadow = &oracle->vms[vm];
     if (shadow->in_flight < SHADOW_SENT_MAX) {
-        shadow->sent[shadow->in_flight] = (struct shadow_sent){
-            get_first_page(request), request->inflate, engine_get_time_ns(oracle->engine)};
+        shadow->sent[shadow->in_flight] =
+            (struct shadow_sent){get_first_page_of_request(request), request->inflate,
+                                 engine_get_time_ns(oracle->engine)};
     }
     shadow->in_flight++;
 }
@@ -49,7 +50,7 @@ static void remove_request_in_flight(struct shadow *shadow, const struct bnt_gue
     uint64_t at = 0;
     for (uint64_t i = 0; i < known; i++) {
         if (shadow->sent[i].inflate == request->inflate &&
-            shadow->sent[i].page == get_first_page(request)) {
+            shadow->sent[i].page == get_first_page_of_request(request)) {
             at = i;
             break;
         }
@@ -60,8 +61,8 @@ static void remove_request_in_flight(struct shadow *shadow, const struct bnt_gue
     shadow->in_flight--;
 }
 
-static void submit_request(struct oracle *oracle, uint32_t vm,
-                           const struct bnt_guest_request *request)
+static void record_submitted_request(struct oracle *oracle, uint32_t vm,
+                                     const struct bnt_guest_request *request)
 {
     struct shadow *shadow = &oracle->vms[vm];
     add_request_in_flight(oracle, vm, request);
@@ -75,7 +76,7 @@ static void submit_request(struct oracle *oracle, uint32_t vm,
         return;
     }
     if (request->inflate && shadow->in_place[PLACE_HELD_PARTS] > 0) {
-        take_huge_page_parts(oracle, vm, request);
+        move_huge_page_parts_to_driver(oracle, vm, request);
     }
     const page_place from = request->inflate ? PLACE_TAKEN : PLACE_BALLOON;
     const page_place to = request->inflate ? PLACE_INFLATING : PLACE_DEFLATING;
@@ -83,7 +84,7 @@ static void submit_request(struct oracle *oracle, uint32_t vm,
     /* The driver repeats a deflate with an unknown outcome although the OS already uses the pages.
      */
     while (request->repeats_unknown && moved < request->page_count &&
-           (*shadow_find_place(shadow, request->pages[moved]) & SHADOW_LENT) != 0) {
+           (*shadow_find_page_place(shadow, request->pages[moved]) & SHADOW_LENT) != 0) {
         moved++;
     }
     if (moved < request->page_count &&
@@ -92,7 +93,7 @@ static void submit_request(struct oracle *oracle, uint32_t vm,
             oracle, vm, INVARIANT_ONE_PLACE,
             "the driver sent page %" PRIu64 " in %s while the page is %s", request->pages[moved],
             request->inflate ? "an inflate" : "a deflate",
-            shadow_describe_place(*shadow_find_place(shadow, request->pages[moved])));
+            shadow_describe_page_place(*shadow_find_page_place(shadow, request->pages[moved])));
     }
 }
 
@@ -129,7 +130,7 @@ static uint8_t get_page_verdict(const struct shadow *shadow,
     return accepted == 0 ? other : (uint8_t)BNT_VERDICT_NONE;
 }
 
-static page_place find_place_after_inflate(struct shadow *shadow, uint8_t verdict)
+static page_place find_page_place_after_inflate(struct shadow *shadow, uint8_t verdict)
 {
     switch ((bnt_verdict)verdict) {
     case BNT_VERDICT_ACCEPTED:
@@ -147,7 +148,7 @@ static page_place find_place_after_inflate(struct shadow *shadow, uint8_t verdic
     }
 }
 
-static page_place find_place_after_deflate(struct shadow *shadow, uint8_t verdict)
+static page_place find_page_place_after_deflate(struct shadow *shadow, uint8_t verdict)
 {
     if (verdict == BNT_VERDICT_RESET &&
         (shadow->config.habits & BNT_GUEST_VMWARE_QUIRK_RESET_LATE) != 0) {
@@ -179,8 +180,8 @@ static bool is_every_pfn_accepted(const struct shadow *shadow,
 
 /** Moves the pages of a request that was accepted as a whole, up to the first page that is in
  * another place. Returns how many pages moved. */
-static uint32_t complete_accepted_request(struct oracle *oracle, uint32_t vm, bool verdicts,
-                                          const struct bnt_guest_request *request)
+static uint32_t record_accepted_request(struct oracle *oracle, uint32_t vm, bool verdicts,
+                                        const struct bnt_guest_request *request)
 {
     const struct shadow *shadow = &oracle->vms[vm];
     if (verdicts && !is_every_pfn_accepted(shadow, request)) {
@@ -193,21 +194,21 @@ static uint32_t complete_accepted_request(struct oracle *oracle, uint32_t vm, bo
 
 /** The place of a page whose request has an unknown outcome: it counts as ballooned until a deflate
  * settles it. */
-static page_place find_place_after_unknown(const struct shadow *shadow)
+static page_place find_page_place_after_unknown_outcome(const struct shadow *shadow)
 {
     return shadow->releasing ? PLACE_TAKEN : PLACE_BALLOON;
 }
 
 /** The place of a page after its request is completed. */
-static page_place find_place_after_completion(struct shadow *shadow,
-                                              const struct bnt_guest_request *request,
-                                              uint8_t verdict)
+static page_place find_page_place_after_completion(struct shadow *shadow,
+                                                   const struct bnt_guest_request *request,
+                                                   uint8_t verdict)
 {
     if (request->outcome_unknown) {
-        return find_place_after_unknown(shadow);
+        return find_page_place_after_unknown_outcome(shadow);
     }
-    const page_place to = request->inflate ? find_place_after_inflate(shadow, verdict)
-                                           : find_place_after_deflate(shadow, verdict);
+    const page_place to = request->inflate ? find_page_place_after_inflate(shadow, verdict)
+                                           : find_page_place_after_deflate(shadow, verdict);
     if (shadow->releasing) {
         return PLACE_TAKEN; /* BX-17, BX-19 */
     }
@@ -215,8 +216,8 @@ static page_place find_place_after_completion(struct shadow *shadow,
     return parts ? PLACE_HELD_PARTS : to;
 }
 
-static void complete_request(struct oracle *oracle, uint32_t vm, bool verdicts,
-                             const struct bnt_guest_request *request)
+static void record_completed_request(struct oracle *oracle, uint32_t vm, bool verdicts,
+                                     const struct bnt_guest_request *request)
 {
     struct shadow *shadow = &oracle->vms[vm];
     if (shadow->in_flight == 0) {
@@ -227,16 +228,16 @@ static void complete_request(struct oracle *oracle, uint32_t vm, bool verdicts,
     remove_request_in_flight(shadow, request);
     if (shadow->in_flight < shadow->uncompleted[0] + shadow->uncompleted[1] &&
         (shadow->hostile & ASSUMES_DEVICE) == 0 &&
-        !oracle_is_suspended(oracle, vm, INVARIANT_IN_FLIGHT)) {
+        !oracle_is_invariant_suspended(oracle, vm, INVARIANT_IN_FLIGHT)) {
         oracle_record_violation(
             oracle, vm, INVARIANT_IN_FLIGHT,
             "the driver treats a request as completed that the device has not completed");
         return;
     }
     const uint32_t whole =
-        request->outcome_unknown ? 0 : complete_accepted_request(oracle, vm, verdicts, request);
+        request->outcome_unknown ? 0 : record_accepted_request(oracle, vm, verdicts, request);
     for (uint32_t i = whole; i < request->page_count; i++) {
-        uint8_t *place = shadow_find_place(shadow, request->pages[i]);
+        uint8_t *place = shadow_find_page_place(shadow, request->pages[i]);
         if (!request->inflate && (*place & SHADOW_LENT) != 0) {
             /* The OS owns a lent page, whatever place the page is in now. If the outcome is
              * unknown, the page stays lent. */
@@ -248,13 +249,13 @@ static void complete_request(struct oracle *oracle, uint32_t vm, bool verdicts,
             oracle_record_violation(oracle, vm, INVARIANT_IN_FLIGHT,
                                     "a completed request named page %" PRIu64
                                     " while the page is %s",
-                                    request->pages[i], shadow_describe_place(*place));
+                                    request->pages[i], shadow_describe_page_place(*place));
             return;
         }
         const uint8_t verdict =
             verdicts ? get_page_verdict(shadow, request, i) : (uint8_t)BNT_VERDICT_ACCEPTED;
         shadow_move_page(oracle, vm, request->pages[i], place,
-                         find_place_after_completion(shadow, request, verdict));
+                         find_page_place_after_completion(shadow, request, verdict));
     }
 }
 
@@ -263,9 +264,10 @@ void oracle_observe_guest_request(struct oracle *oracle, uint32_t vm, uint64_t f
 {
     oracle->vms[vm].must_tell_host = (features & BNT_BALLOON_F_MUST_TELL_HOST) != 0;
     if (request->complete) {
-        complete_request(oracle, vm, (features >> BNT_BALLOON_BIT_VERDICTS & 1) != 0, request);
+        record_completed_request(oracle, vm, (features >> BNT_BALLOON_BIT_VERDICTS & 1) != 0,
+                                 request);
     } else {
-        submit_request(oracle, vm, request);
+        record_submitted_request(oracle, vm, request);
     }
 }
 

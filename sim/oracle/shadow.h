@@ -109,11 +109,11 @@ void oracle_observe_balloon_reset(struct oracle *oracle, uint32_t vm);
 
 /* places.c */
 /** Describes a place in words, for messages. */
-const char *shadow_describe_place(uint8_t place);
+const char *shadow_describe_page_place(uint8_t place);
 /** Whether a PFN belongs to the guest's memory; records a violation if it does not. `what` names
  * the operation in the message. */
 bool shadow_check_guest_pfn(struct oracle *oracle, uint32_t vm, uint64_t pfn, const char *what);
-static inline uint8_t *shadow_find_place(struct shadow *shadow, uint64_t pfn)
+static inline uint8_t *shadow_find_page_place(struct shadow *shadow, uint64_t pfn)
 {
     return &shadow->place[(pfn - shadow->config.first_pfn) >> shadow->config.page_order];
 }
@@ -127,7 +127,7 @@ void shadow_move_page(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint8_t 
 uint32_t shadow_move_pages(struct oracle *oracle, uint32_t vm, const uint64_t *pages,
                            uint32_t count, page_place from, page_place to);
 /** The place without SHADOW_LENT. */
-static inline page_place shadow_get_place(uint8_t place)
+static inline page_place shadow_get_place_without_lent_flag(uint8_t place)
 {
     return (page_place)(place & ~SHADOW_LENT);
 }
@@ -138,7 +138,8 @@ static inline bool shadow_has_refused_calls(const struct shadow *shadow)
 }
 /** Functions of calls.c, called after an event and at the end of a quiet run. */
 void oracle_check_empty_after_reset(struct oracle *oracle, uint32_t vm);
-void oracle_check_slack(struct oracle *oracle, uint32_t vm, const struct bnt_host_info *host);
+void oracle_check_balloon_near_target(struct oracle *oracle, uint32_t vm,
+                                      const struct bnt_host_info *host);
 
 /** Returns what a page adds to the state word when it is ballooned (role 0) or held (role 1). */
 static inline uint64_t shadow_hash_page(uint32_t vm, uint64_t number, uint64_t role)

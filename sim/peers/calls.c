@@ -11,8 +11,8 @@
 #define DOORBELL_CONTEXT  3u
 #define DOORBELL_RESOURCE 7u
 
-static void observe_call(struct vm *vm, uint32_t command, uint64_t arg1, int32_t status,
-                         uint64_t result)
+static void observe_vmware_call(struct vm *vm, uint32_t command, uint64_t arg1, int32_t status,
+                                uint64_t result)
 {
     const struct oracle_call call = {
         .command = command,
@@ -33,7 +33,7 @@ static int32_t make_vmware_call(void *opaque, uint32_t command, uint64_t arg1, u
     const uint64_t from_ns = vm->called_until_ns > now_ns ? vm->called_until_ns : now_ns;
     vm->called_until_ns = from_ns + vm->spec.call_ns;
     vm->touched = true;
-    observe_call(vm, command, arg1, status, *result);
+    observe_vmware_call(vm, command, arg1, status, *result);
     return status;
 }
 
@@ -50,7 +50,7 @@ static void close_doorbell(void *opaque)
     (void)opaque;
 }
 
-void calls_add_guest_ops(struct bnt_guest_ops *ops)
+void calls_add_vmware_guest_ops(struct bnt_guest_ops *ops)
 {
     ops->vmware.call = make_vmware_call;
     ops->vmware.doorbell_open = open_doorbell;

@@ -19,9 +19,9 @@ static struct bnt_host_config make_host_config(const struct vm *vm)
     config.backing.discard_zeroes = true;
     config.hinting.id_last =
         device->hint_ids == 0 ? 0 : BNT_BALLOON_HINT_ID_FIRST - 1 + device->hint_ids;
-    if (vm_uses_vmware_wire(vm)) {
+    if (vm_uses_vmware_transport(vm)) {
         config.wire = BNT_HOST_WIRE_VMWARE;
-        config.target.slack_pfns = vm_get_slack_pfns(vm);
+        config.target.slack_pfns = vm_get_target_tolerance_pfns(vm);
     } else {
         config.vmware.capabilities = 0;
     }
@@ -32,9 +32,9 @@ bool device_create(struct vm *vm, char *error, size_t error_bytes)
 {
     struct arena *arena = vm->world->arena;
     const struct bnt_host_config config = make_host_config(vm);
-    bnt_status status = bnt_host_footprint(&config, &vm->host_bytes);
+    bnt_status status = bnt_host_compute_footprint(&config, &vm->host_bytes);
     if (status != BNT_OK) {
-        return peers_report_refusal(error, error_bytes, vm, "the device", status);
+        return peers_report_start_failure(error, error_bytes, vm, "the device", status);
     }
     vm->host_storage = arena_alloc(arena, vm->host_bytes);
     status = bnt_host_init(vm->host_storage, vm->host_bytes, &config, &vm->ends.host, vm, &vm->mem,
@@ -44,9 +44,10 @@ bool device_create(struct vm *vm, char *error, size_t error_bytes)
         for (uint32_t i = 0; i < ws.interval_count; i++) {
             ws.intervals_ms[i] = (uint32_t)(vm->spec.device.ws_interval_ns / 1000000) << i;
         }
-        status = bnt_host_ws_config(vm->host, 0, &ws);
+        status = bnt_host_ws_config_set(vm->host, 0, &ws);
     }
-    return status == BNT_OK || peers_report_refusal(error, error_bytes, vm, "the device", status);
+    return status == BNT_OK ||
+           peers_report_start_failure(error, error_bytes, vm, "the device", status);
 }
 
 bool device_can_start(const struct vm *vm, char *error, size_t error_bytes)
@@ -54,7 +55,7 @@ bool device_can_start(const struct vm *vm, char *error, size_t error_bytes)
     const uint64_t ws_ns = vm->spec.device.ws_interval_ns;
     const struct bnt_host_config config = make_host_config(vm);
     size_t bytes = 0;
-    const bnt_status status = bnt_host_footprint(&config, &bytes);
+    const bnt_status status = bnt_host_compute_footprint(&config, &bytes);
     if (status == BNT_OK && ws_ns > 0 && ws_ns < 1000000) {
         (void)snprintf(error, error_bytes,
                        "%s: ws_interval must be 0 or at least 1ms, because the device sends "
@@ -62,7 +63,8 @@ bool device_can_start(const struct vm *vm, char *error, size_t error_bytes)
                        vm->spec.name);
         return false;
     }
-    return status == BNT_OK || peers_report_refusal(error, error_bytes, vm, "the device", status);
+    return status == BNT_OK ||
+           peers_report_start_failure(error, error_bytes, vm, "the device", status);
 }
 
 void device_destroy(struct vm *vm)
@@ -81,30 +83,30 @@ struct instance {
     size_t bytes;
 };
 
-static bool exchange_instance(struct vm *vm, struct instance *old)
+static bool exchange_device_instance(struct vm *vm, struct instance *old)
 {
     char error[256];
     *old = (struct instance){vm->host, vm->host_storage, vm->host_bytes};
     if (!device_create(vm, error, sizeof error)) {
-        world_fail(vm->world, VERDICT_FAIL, "%s", error);
+        world_fail_run(vm->world, VERDICT_FAIL, "%s", error);
         return false;
     }
     return true;
 }
 
-static void free_instance(struct vm *vm, const struct instance *old)
+static void free_old_device_instance(struct vm *vm, const struct instance *old)
 {
     bnt_host_fini(old->host);
     arena_free(vm->world->arena, old->storage, old->bytes);
 }
 
-bool device_renew(struct vm *vm)
+bool device_replace_instance(struct vm *vm)
 {
     struct instance old;
-    if (!exchange_instance(vm, &old)) {
+    if (!exchange_device_instance(vm, &old)) {
         return false;
     }
-    free_instance(vm, &old);
+    free_old_device_instance(vm, &old);
     return true;
 }
 
@@ -112,14 +114,14 @@ bnt_status device_restore(struct vm *vm)
 {
     struct world *world = vm->world;
     const uint64_t now_ns = engine_get_time_ns(world->engine);
-    const size_t bytes = bnt_host_state_size(vm->host);
+    const size_t bytes = bnt_host_state_size_get(vm->host);
     void *state = arena_alloc(world->arena, bytes);
     struct instance old;
     bnt_status status = bnt_host_save(vm->host, now_ns, state, bytes);
     OBSERVE(vm, OBSERVED_DEVICE_SAVED, .value = bytes);
-    if (status == BNT_OK && exchange_instance(vm, &old)) {
+    if (status == BNT_OK && exchange_device_instance(vm, &old)) {
         status = bnt_host_load(vm->host, now_ns, state, bytes);
-        free_instance(vm, &old);
+        free_old_device_instance(vm, &old);
         OBSERVE(vm, OBSERVED_DEVICE_RESTORED);
     }
     arena_free(world->arena, state, bytes);

@@ -33,8 +33,8 @@ static bnt_status discard_memory(void *opaque, uint64_t gpa, uint64_t bytes, uin
         return BNT_E_STATE;
     }
     if (first_pfn - vm->spec.first_pfn + pfns > vm->spec.memory_bytes >> BNT_PFN_SHIFT) {
-        world_fail(vm->world, VERDICT_FAIL,
-                   "%s: the device discarded PFNs beyond the guest's memory", vm->spec.name);
+        world_fail_run(vm->world, VERDICT_FAIL,
+                       "%s: the device discarded PFNs beyond the guest's memory", vm->spec.name);
         return BNT_E_RANGE;
     }
     backing_discard_pages(vm, first_pfn, pfns, freed);
@@ -55,7 +55,7 @@ static bnt_status fill_memory(void *opaque, uint64_t gpa, uint64_t bytes, uint32
 
 /** Random refusals are faults. In a quiet phase the result is bound - 1, which causes no refusal.
  */
-static uint32_t draw_refusal(void *opaque, uint32_t bound)
+static uint32_t draw_random_refusal(void *opaque, uint32_t bound)
 {
     const struct vm *vm = opaque;
     if (vm->world->quiet) {
@@ -66,13 +66,13 @@ static uint32_t draw_refusal(void *opaque, uint32_t bound)
                                         bound);
 }
 
-static void *alloc_leaf(void *opaque, size_t bytes)
+static void *alloc_leaf_memory(void *opaque, size_t bytes)
 {
     const struct vm *vm = opaque;
     return arena_alloc_zeroed(vm->world->arena, bytes);
 }
 
-static void free_leaf(void *opaque, void *leaf, size_t bytes)
+static void free_leaf_memory(void *opaque, void *leaf, size_t bytes)
 {
     const struct vm *vm = opaque;
     arena_free(vm->world->arena, leaf, bytes);
@@ -99,7 +99,7 @@ static void observe_free_page_report(void *opaque, uint64_t first_pfn, uint64_t 
     OBSERVE(vm, OBSERVED_REPORTED, .at = first_pfn, .value = pfns);
 }
 
-static void observe_hint(void *opaque, uint64_t first_pfn, uint64_t pfns)
+static void observe_accepted_hint(void *opaque, uint64_t first_pfn, uint64_t pfns)
 {
     struct vm *vm = opaque;
     vm->touched = true;
@@ -121,13 +121,13 @@ struct bnt_host_ops device_make_ops(const struct vm *vm)
         .config_interrupt = send_config_interrupt,
         .backing.discard = vm->spec.device.discard ? discard_memory : NULL,
         .backing.fill = vm->spec.device.fill ? fill_memory : NULL,
-        .refusal.draw = draw_refusal,
-        .ledger.leaf_alloc = alloc_leaf,
-        .ledger.leaf_free = free_leaf,
+        .refusal.draw = draw_random_refusal,
+        .ledger.leaf_alloc = alloc_leaf_memory,
+        .ledger.leaf_free = free_leaf_memory,
         .event = observe_host_event,
         .request = observe_host_request,
         .reporting.report = observe_free_page_report,
-        .hinting.hint = observe_hint,
+        .hinting.hint = observe_accepted_hint,
         .vmware.doorbell = ring_doorbell,
     };
 }

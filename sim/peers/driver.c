@@ -7,7 +7,7 @@
 
 /* ---- Settings ---- */
 
-static uint32_t encode_slack(uint64_t pfns)
+static uint32_t encode_target_tolerance(uint64_t pfns)
 {
     return pfns == 0 ? BNT_GUEST_SLACK_NONE : (uint32_t)pfns;
 }
@@ -15,20 +15,20 @@ static uint32_t encode_slack(uint64_t pfns)
 static void set_vmware_config(const struct vm *vm, struct bnt_guest_config *config)
 {
     const struct scenario_driver *driver = &vm->spec.driver;
-    if (!vm_uses_vmware_wire(vm)) {
+    if (!vm_uses_vmware_transport(vm)) {
         config->vmware = (struct bnt_guest_vmware){0};
         return;
     }
     config->wire = BNT_GUEST_WIRE_VMWARE;
     if (driver->profile_2010) {
         const uint64_t poll_ns = config->sizing.poll_ns;
-        bnt_guest_vmware_2010(config);
+        bnt_guest_config_set_vmware_2010(config);
         config->rates = driver->config.rates;
         config->sizing.poll_ns = poll_ns != 0 ? poll_ns : config->sizing.poll_ns;
     }
     config->vmware.caps = driver->config.vmware.caps;
     config->vmware.quirks |= driver->config.vmware.quirks;
-    config->vmware.slack_pfns = encode_slack(vm_get_slack_pfns(vm));
+    config->vmware.slack_pfns = encode_target_tolerance(vm_get_target_tolerance_pfns(vm));
 }
 
 /** Returns the order of the reported block that the scenario asks for. */
@@ -67,7 +67,7 @@ void driver_make_config(const struct vm *vm, struct bnt_guest_config *made)
 }
 
 /** Returns the core's configuration with the changes that faults make. */
-static struct bnt_guest_config get_guest_config(const struct vm *vm)
+static struct bnt_guest_config make_guest_config_with_faults(const struct vm *vm)
 {
     struct bnt_guest_config config;
     vm->ends.driver.make_config(vm, &config);
@@ -78,11 +78,11 @@ static struct bnt_guest_config get_guest_config(const struct vm *vm)
 
 bool driver_get_dma_bytes(const struct vm *vm, size_t *bytes, char *error, size_t error_bytes)
 {
-    const struct bnt_guest_config config = get_guest_config(vm);
+    const struct bnt_guest_config config = make_guest_config_with_faults(vm);
     struct bnt_guest_need need;
-    const bnt_status status = bnt_guest_footprint(&config, &need);
+    const bnt_status status = bnt_guest_compute_footprint(&config, &need);
     if (status != BNT_OK) {
-        return peers_report_refusal(error, error_bytes, vm, "the driver", status);
+        return peers_report_start_failure(error, error_bytes, vm, "the driver", status);
     }
     *bytes = need.dma_bytes;
     return true;
@@ -91,19 +91,20 @@ bool driver_get_dma_bytes(const struct vm *vm, size_t *bytes, char *error, size_
 bool driver_create(struct vm *vm, char *error, size_t error_bytes)
 {
     struct arena *arena = vm->world->arena;
-    const struct bnt_guest_config config = get_guest_config(vm);
+    const struct bnt_guest_config config = make_guest_config_with_faults(vm);
     struct bnt_guest_ops ops = vm->ends.guest;
     ops.transport = vm->ends.transport;
     struct bnt_guest_need need;
-    bnt_status status = bnt_guest_footprint(&config, &need);
+    bnt_status status = bnt_guest_compute_footprint(&config, &need);
     if (status != BNT_OK) {
-        return peers_report_refusal(error, error_bytes, vm, "the driver", status);
+        return peers_report_start_failure(error, error_bytes, vm, "the driver", status);
     }
     vm->guest_bytes = need.state_bytes;
     vm->guest_state = arena_alloc(arena, vm->guest_bytes);
     status = bnt_guest_init(vm->guest_state, vm->guest_bytes, vm->dma, vm->dma_gpa, vm->dma_bytes,
                             &config, &ops, vm, &vm->guest);
-    return status == BNT_OK || peers_report_refusal(error, error_bytes, vm, "the driver", status);
+    return status == BNT_OK ||
+           peers_report_start_failure(error, error_bytes, vm, "the driver", status);
 }
 
 /** Creates the driver core of a new kernel in place of the old kernel's, which is not called again.
@@ -129,9 +130,10 @@ bool driver_can_start(struct vm *vm, char *error, size_t error_bytes)
     struct bnt_guest_need need;
     vm->record_bits = vm->spec.driver.config.record.kind == BNT_GUEST_RECORD_BITS ? &there : NULL;
     vm->init_bits = &there;
-    const struct bnt_guest_config guest = get_guest_config(vm);
+    const struct bnt_guest_config guest = make_guest_config_with_faults(vm);
     vm->record_bits = NULL;
     vm->init_bits = NULL;
-    const bnt_status status = bnt_guest_footprint(&guest, &need);
-    return status == BNT_OK || peers_report_refusal(error, error_bytes, vm, "the driver", status);
+    const bnt_status status = bnt_guest_compute_footprint(&guest, &need);
+    return status == BNT_OK ||
+           peers_report_start_failure(error, error_bytes, vm, "the driver", status);
 }

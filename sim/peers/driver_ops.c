@@ -28,23 +28,25 @@ static uint32_t limit_pages_by_floor(const struct vm *vm, uint32_t count)
 }
 
 /** Whether an allocation may sleep; then pages_alloc itself reclaims nothing. */
-static bool may_sleep(const struct vm *vm)
+static bool may_allocation_sleep(const struct vm *vm)
 {
     const uint32_t sleeping = vm->spec.driver.config.sizing.sleeping;
-    return sleeping == BNT_GUEST_ON || (sleeping == BNT_GUEST_DEFAULT && vm_uses_vmware_wire(vm));
+    return sleeping == BNT_GUEST_ON ||
+           (sleeping == BNT_GUEST_DEFAULT && vm_uses_vmware_transport(vm));
 }
 
 static bool start_sleeping_alloc(void *opaque, uint32_t count)
 {
-    return sleeping_start_wait(opaque, count);
+    return sleeping_start_allocation_wait(opaque, count);
 }
 
 static uint32_t alloc_pages(void *opaque, uint64_t *pages, uint32_t count)
 {
     struct vm *vm = opaque;
     const uint32_t wanted = limit_pages_by_floor(vm, count);
-    const uint32_t got = may_sleep(vm) ? gmem_balloon_alloc_pages_nowait(vm->gmem, pages, wanted)
-                                       : gmem_balloon_alloc_pages(vm->gmem, pages, wanted);
+    const uint32_t got = may_allocation_sleep(vm)
+                             ? gmem_balloon_alloc_pages_nowait(vm->gmem, pages, wanted)
+                             : gmem_balloon_alloc_pages(vm->gmem, pages, wanted);
     if (got < count) {
         OBSERVE(vm, OBSERVED_PAGES_SHORT);
     }
@@ -53,7 +55,7 @@ static uint32_t alloc_pages(void *opaque, uint64_t *pages, uint32_t count)
         struct bnt_guest_oom_result result;
         const uint64_t pfns = vm->oom_allocating_pfns;
         vm->oom_allocating_pfns = 0;
-        memory_ask_balloon(vm, pfns, &result);
+        memory_request_oom_deflate(vm, pfns, &result);
     }
     return got;
 }
@@ -71,19 +73,19 @@ static void free_pages(void *opaque, const uint64_t *pages, uint32_t count)
 static void push_links(void *opaque, uint64_t head, const uint64_t *pages, uint32_t count)
 {
     const struct vm *vm = opaque;
-    gmem_push_links(vm->gmem, head, pages, count);
+    gmem_push_page_links(vm->gmem, head, pages, count);
 }
 
 static uint64_t pop_links(void *opaque, uint64_t head, uint64_t *pages, uint32_t count)
 {
     const struct vm *vm = opaque;
-    return gmem_pop_links(vm->gmem, head, pages, count);
+    return gmem_pop_page_links(vm->gmem, head, pages, count);
 }
 
 static bool remove_link(void *opaque, uint64_t *head, uint64_t page)
 {
     const struct vm *vm = opaque;
-    return gmem_remove_link(vm->gmem, head, page);
+    return gmem_remove_page_link(vm->gmem, head, page);
 }
 
 static uint32_t get_stats(void *opaque, struct bnt_stat *stats, uint32_t count)
@@ -125,10 +127,10 @@ static uint32_t get_stats(void *opaque, struct bnt_stat *stats, uint32_t count)
 
 /* ---- Free page reporting ---- */
 
-static uint32_t take_report_blocks(void *opaque, uint64_t *blocks, uint32_t count)
+static uint32_t isolate_report_blocks(void *opaque, uint64_t *blocks, uint32_t count)
 {
     struct vm *vm = opaque;
-    const uint32_t got = gmem_take_report_blocks(vm->gmem, blocks, count);
+    const uint32_t got = gmem_isolate_report_blocks(vm->gmem, blocks, count);
     OBSERVE(vm, OBSERVED_REPORT_TAKEN, .pages = blocks, .count = got);
     return got;
 }
@@ -143,7 +145,7 @@ static void return_report_blocks(void *opaque, const uint64_t *blocks, uint32_t 
         const uint64_t pages = UINT64_C(1) << vm_get_guest_settings(vm).reporting.order;
         for (uint64_t n = 0; n < pages; n++) {
             const uint64_t page = blocks[i] + n * page_pfns;
-            backing_check_initialised(vm, &page, 1);
+            backing_check_initialised_pages(vm, &page, 1);
         }
     }
     gmem_return_report_blocks(vm->gmem, blocks, count, how != BNT_GUEST_REPORTED_VOID);
@@ -171,7 +173,7 @@ static void check_initialised_pages(void *opaque, const uint64_t *pages, uint32_
 {
     struct vm *vm = opaque;
     OBSERVE(vm, OBSERVED_PAGES_INITIALISED, .pages = pages, .count = count);
-    backing_check_initialised(vm, pages, count);
+    backing_check_initialised_pages(vm, pages, count);
 }
 
 /* ---- Events and requests that the core reports ---- */
@@ -188,10 +190,10 @@ static void observe_guest_event(void *opaque, const struct bnt_guest_event *even
 /** Returns the negotiated features by which requests are judged, even after the device has failed.
  * A call of VMware's wire tells the host before the page is used, and has a verdict for each page.
  */
-static uint64_t get_judged_features(const struct vm *vm)
+static uint64_t get_features_for_request_checks(const struct vm *vm)
 {
     struct bnt_guest_info info = {.size = offsetof(struct bnt_guest_info, balloon.target_pfns)};
-    if (vm_uses_vmware_wire(vm)) {
+    if (vm_uses_vmware_transport(vm)) {
         return BNT_BALLOON_F_MUST_TELL_HOST | UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS;
     }
     return bnt_guest_info_get(vm->guest, &info) == BNT_OK ? info.features : 0;
@@ -200,7 +202,8 @@ static uint64_t get_judged_features(const struct vm *vm)
 static void observe_guest_request(void *opaque, const struct bnt_guest_request *request)
 {
     struct vm *vm = opaque;
-    OBSERVE(vm, OBSERVED_GUEST_REQUEST, .guest_request = request, .value = get_judged_features(vm));
+    OBSERVE(vm, OBSERVED_GUEST_REQUEST, .guest_request = request,
+            .value = get_features_for_request_checks(vm));
 }
 
 static uint32_t alloc_huge_pages(void *opaque, uint64_t *pages, uint32_t count)
@@ -238,7 +241,7 @@ struct bnt_guest_ops driver_make_ops(void)
         .statistics.get = get_stats,
         .event = observe_guest_event,
         .request = observe_guest_request,
-        .reporting.take = take_report_blocks,
+        .reporting.take = isolate_report_blocks,
         .poison.fill = fill_pages,
         .working_set.get = get_working_set,
         .device_init.initialised = check_initialised_pages,

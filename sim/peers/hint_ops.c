@@ -8,7 +8,7 @@ static bool alloc_hint_block(void *opaque, uint32_t pfns, uint64_t *first_pfn)
 {
     struct vm *vm = opaque;
     const uint32_t order = (uint32_t)__builtin_ctz(pfns) - vm->spec.page_order;
-    const bool got = gmem_take_hint_block(vm->gmem, order, first_pfn);
+    const bool got = gmem_alloc_hint_block(vm->gmem, order, first_pfn);
     OBSERVE(vm, OBSERVED_HINT_BLOCK_TAKEN, .value = got ? *first_pfn : BNT_NEVER);
     return got;
 }

@@ -4,7 +4,7 @@
  */
 #include "sim/peers/peers.h"
 
-static uint64_t get_now(const struct vm *vm)
+static uint64_t get_now_ns(const struct vm *vm)
 {
     return engine_get_time_ns(vm->world->engine);
 }
@@ -28,12 +28,12 @@ static uint8_t read_status(const struct vm *vm)
 
 static bnt_status write_status(struct vm *vm, uint8_t status)
 {
-    return bnt_host_status_write(vm->host, get_now(vm), status);
+    return bnt_host_status_write(vm->host, get_now_ns(vm), status);
 }
 
 static uint32_t read_generation(struct vm *vm)
 {
-    return bnt_host_config_generation(vm->host);
+    return bnt_host_config_generation_read(vm->host);
 }
 
 static void read_config(const struct vm *vm, uint32_t offset, void *dst, uint32_t bytes)
@@ -43,12 +43,12 @@ static void read_config(const struct vm *vm, uint32_t offset, void *dst, uint32_
 
 static void write_config(struct vm *vm, uint32_t offset, const void *src, uint32_t bytes)
 {
-    bnt_host_config_write(vm->host, get_now(vm), offset, src, bytes);
+    bnt_host_config_write(vm->host, get_now_ns(vm), offset, src, bytes);
 }
 
 static uint16_t get_queue_size_max(const struct vm *vm, uint16_t queue)
 {
-    return bnt_host_queue_size_max(vm->host, queue);
+    return bnt_host_queue_size_max_get(vm->host, queue);
 }
 
 static bnt_status enable_queue(struct vm *vm, uint16_t queue, uint16_t size, uint64_t desc_gpa,
@@ -59,22 +59,22 @@ static bnt_status enable_queue(struct vm *vm, uint16_t queue, uint16_t size, uin
 
 static bnt_status reset_queue(struct vm *vm, uint16_t queue)
 {
-    return bnt_host_queue_reset(vm->host, get_now(vm), queue);
+    return bnt_host_queue_reset(vm->host, get_now_ns(vm), queue);
 }
 
 static bool is_queue_enabled(const struct vm *vm, uint16_t queue)
 {
-    return bnt_host_queue_enabled(vm->host, queue);
+    return bnt_host_is_queue_enabled(vm->host, queue);
 }
 
 static void kick_queue(struct vm *vm, uint16_t queue)
 {
-    bnt_host_kick(vm->host, queue);
+    bnt_host_handle_kick(vm->host, queue);
 }
 
 static void kick_queue_with_data(struct vm *vm, uint32_t data)
 {
-    bnt_host_kick_data(vm->host, data);
+    bnt_host_handle_kick_with_data(vm->host, data);
 }
 
 static int32_t serve_vmware_call(struct vm *vm, uint32_t command, uint64_t arg1, uint64_t arg2,
@@ -82,20 +82,20 @@ static int32_t serve_vmware_call(struct vm *vm, uint32_t command, uint64_t arg1,
 {
     int32_t status = BNT_VMWARE_FAILURE;
     *result = 0;
-    if (bnt_host_vmware_call(vm->host, get_now(vm), command, arg1, arg2, &status, result) !=
-        BNT_OK) {
-        world_fail(vm->world, VERDICT_FAIL, "%s: the device did not answer a call of VMware's wire",
-                   vm->spec.name);
+    if (bnt_host_serve_vmware_call(vm->host, get_now_ns(vm), command, arg1, arg2, &status,
+                                   result) != BNT_OK) {
+        world_fail_run(vm->world, VERDICT_FAIL,
+                       "%s: the device did not answer a call of VMware's wire", vm->spec.name);
     }
     return status;
 }
 
 static bnt_status step_device(struct vm *vm, uint64_t *deadline_ns)
 {
-    const bnt_status status = bnt_host_step(vm->host, get_now(vm), WORLD_BUDGET, deadline_ns);
+    const bnt_status status = bnt_host_step(vm->host, get_now_ns(vm), WORLD_BUDGET, deadline_ns);
     if (*deadline_ns ==
-        get_now(vm)) { /* more buffers are waiting: each round takes the service time */
-        *deadline_ns = get_now(vm) + vm->spec.service_ns;
+        get_now_ns(vm)) { /* more buffers are waiting: each round takes the service time */
+        *deadline_ns = get_now_ns(vm) + vm->spec.service_ns;
     }
     return status;
 }
@@ -111,22 +111,22 @@ static void get_info(const struct vm *vm, struct bnt_host_info *info)
 
 static const struct bnt_diag *get_diag(const struct vm *vm)
 {
-    return bnt_host_diag(vm->host);
+    return bnt_host_diag_get(vm->host);
 }
 
 static bnt_status get_stats(const struct vm *vm, struct bnt_host_stats *stats)
 {
-    return bnt_host_stats_get(vm->host, get_now(vm), stats);
+    return bnt_host_stats_get(vm->host, get_now_ns(vm), stats);
 }
 
 static bnt_status get_working_set(const struct vm *vm, struct bnt_host_ws *ws)
 {
-    return bnt_host_ws_get(vm->host, get_now(vm), ws);
+    return bnt_host_ws_get(vm->host, get_now_ns(vm), ws);
 }
 
 static bool has_page(const struct vm *vm, uint64_t pfn)
 {
-    return bnt_host_page_get(vm->host, pfn) != BNT_HOST_PAGE_GUEST;
+    return bnt_host_page_state_get(vm->host, pfn) != BNT_HOST_PAGE_GUEST;
 }
 
 static void audit_ledger(const struct vm *vm, uint64_t allocator_pages, uint64_t reported_pages)
@@ -138,22 +138,22 @@ static void audit_ledger(const struct vm *vm, uint64_t allocator_pages, uint64_t
 
 static bnt_status set_target(struct vm *vm, uint64_t pfns, uint64_t within_ns, uint64_t *id)
 {
-    return bnt_host_target_set(vm->host, get_now(vm), pfns, within_ns, id);
+    return bnt_host_target_set(vm->host, get_now_ns(vm), pfns, within_ns, id);
 }
 
 static bnt_status set_guest_memory(struct vm *vm, uint64_t pfns, uint64_t within_ns, uint64_t *id)
 {
-    return bnt_host_guest_memory_set(vm->host, get_now(vm), pfns, within_ns, id);
+    return bnt_host_guest_memory_set(vm->host, get_now_ns(vm), pfns, within_ns, id);
 }
 
-static bnt_status set_memory(struct vm *vm)
+static bnt_status set_device_memory_map(struct vm *vm)
 {
     return bnt_host_memory_set(vm->host, &vm->mem);
 }
 
 static bnt_status reset_device(struct vm *vm)
 {
-    return bnt_host_reset(vm->host, get_now(vm));
+    return bnt_host_reset_balloon(vm->host, get_now_ns(vm));
 }
 
 static bnt_status add_refusal_rule(struct vm *vm, const struct bnt_host_rule *rule)
@@ -166,39 +166,39 @@ static void clear_refusal_rules(struct vm *vm)
     bnt_host_rules_clear(vm->host);
 }
 
-static bnt_status add_call_rule(struct vm *vm, const struct bnt_host_call_rule *rule)
+static bnt_status add_vmware_call_rule(struct vm *vm, const struct bnt_host_call_rule *rule)
 {
     return bnt_host_call_rule_add(vm->host, rule);
 }
 
 static bnt_status poll_stats(struct vm *vm)
 {
-    return bnt_host_stats_poll(vm->host, get_now(vm), NULL);
+    return bnt_host_stats_request(vm->host, get_now_ns(vm), NULL);
 }
 
 static bnt_status request_working_set(struct vm *vm)
 {
-    return bnt_host_ws_request(vm->host, get_now(vm), NULL);
+    return bnt_host_ws_request(vm->host, get_now_ns(vm), NULL);
 }
 
 static bnt_status start_hinting(struct vm *vm)
 {
-    return bnt_host_hint_start(vm->host, get_now(vm), NULL);
+    return bnt_host_hint_start(vm->host, get_now_ns(vm), NULL);
 }
 
 static bnt_status stop_hinting(struct vm *vm)
 {
-    return bnt_host_hint_stop(vm->host, get_now(vm));
+    return bnt_host_hint_stop(vm->host, get_now_ns(vm));
 }
 
 static bnt_status end_hinting(struct vm *vm)
 {
-    return bnt_host_hint_done(vm->host, get_now(vm));
+    return bnt_host_hint_finish(vm->host, get_now_ns(vm));
 }
 
-static bnt_status touch_page(struct vm *vm, uint64_t pfn)
+static bnt_status report_page_touch(struct vm *vm, uint64_t pfn)
 {
-    return bnt_host_touched(vm->host, get_now(vm), pfn);
+    return bnt_host_handle_page_touch(vm->host, get_now_ns(vm), pfn);
 }
 
 const struct device_peer our_device = {
@@ -206,7 +206,7 @@ const struct device_peer our_device = {
     .can_start = device_can_start,
     .create = device_create,
     .destroy = device_destroy,
-    .renew = device_renew,
+    .renew = device_replace_instance,
     .restore = device_restore,
     .features_read = read_features,
     .features_write = write_features,
@@ -231,15 +231,15 @@ const struct device_peer our_device = {
     .audit = audit_ledger,
     .target_set = set_target,
     .guest_memory_set = set_guest_memory,
-    .memory_set = set_memory,
+    .memory_set = set_device_memory_map,
     .reset = reset_device,
     .rule_add = add_refusal_rule,
     .rules_clear = clear_refusal_rules,
-    .call_rule_add = add_call_rule,
+    .call_rule_add = add_vmware_call_rule,
     .stats_poll = poll_stats,
     .working_set_request = request_working_set,
     .hint_start = start_hinting,
     .hint_stop = stop_hinting,
     .hint_done = end_hinting,
-    .touched = touch_page,
+    .touched = report_page_touch,
 };

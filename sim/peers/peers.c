@@ -24,12 +24,12 @@ const struct device_peer *peers_find_device(const struct vm *vm)
     return &our_device;
 }
 
-static void carry_signal(struct vm *vm, link_signal signal, uint16_t queue, uint64_t data)
+static void deliver_notification(struct vm *vm, link_signal signal, uint16_t queue, uint64_t data)
 {
     vm_schedule_arrival(vm, signal, queue, data, vm->spec.link[signal].latency_ns);
 }
 
-void peers_make_ends(struct vm *vm)
+void peers_fill_driver_and_device_ops(struct vm *vm)
 {
     vm->honest = (struct vm_ends){
         .transport = registers_make_transport(),
@@ -37,16 +37,16 @@ void peers_make_ends(struct vm *vm)
         .host = device_make_ops(vm),
         .driver = *peers_find_driver(vm),
         .device = *peers_find_device(vm),
-        .carry = carry_signal,
+        .carry = deliver_notification,
         .sync_dirty_log = backing_sync_dirty_log,
     };
     driver_add_hint_ops(&vm->honest.guest);
-    calls_add_guest_ops(&vm->honest.guest);
+    calls_add_vmware_guest_ops(&vm->honest.guest);
     vm->ends = vm->honest;
 }
 
-bool peers_report_refusal(char *error, size_t error_bytes, const struct vm *vm, const char *what,
-                          bnt_status status)
+bool peers_report_start_failure(char *error, size_t error_bytes, const struct vm *vm,
+                                const char *what, bnt_status status)
 {
     (void)snprintf(error, error_bytes, "%s: %s cannot start: %s", vm->spec.name, what,
                    bnt_status_text(status));

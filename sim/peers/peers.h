@@ -12,12 +12,12 @@ const struct driver_peer *peers_find_driver(const struct vm *vm);
 const struct device_peer *peers_find_device(const struct vm *vm);
 
 /** Fills `vm->ends` with the functions that are called without any fault. */
-void peers_make_ends(struct vm *vm);
+void peers_fill_driver_and_device_ops(struct vm *vm);
 
 /** Writes to `error` why a part of the VM cannot start. Always returns false, so that the caller
  * can return the result. */
-bool peers_report_refusal(char *error, size_t error_bytes, const struct vm *vm, const char *what,
-                          bnt_status status);
+bool peers_report_start_failure(char *error, size_t error_bytes, const struct vm *vm,
+                                const char *what, bnt_status status);
 
 /** Resets the device without the driver's knowledge. */
 void registers_reset_device(struct vm *vm);
@@ -35,14 +35,14 @@ bool driver_create(struct vm *vm, char *error, size_t error_bytes);
 bool driver_restart(struct vm *vm, char *error, size_t error_bytes);
 struct bnt_guest_ops driver_make_ops(void);
 void driver_add_hint_ops(struct bnt_guest_ops *ops);
-void calls_add_guest_ops(struct bnt_guest_ops *ops);
+void calls_add_vmware_guest_ops(struct bnt_guest_ops *ops);
 struct bnt_drv_transport registers_make_transport(void);
 
 /* device.c, device_ops.c: our device */
 bool device_can_start(const struct vm *vm, char *error, size_t error_bytes);
 bool device_create(struct vm *vm, char *error, size_t error_bytes);
 void device_destroy(struct vm *vm);
-bool device_renew(struct vm *vm);
+bool device_replace_instance(struct vm *vm);
 bnt_status device_restore(struct vm *vm);
 struct bnt_host_ops device_make_ops(const struct vm *vm);
 

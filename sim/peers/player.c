@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static const struct world_file *find_file(const struct world *world, const char *name)
+static const struct world_file *find_world_file(const struct world *world, const char *name)
 {
     for (uint32_t i = 0; i < world->config.file_count; i++) {
         const struct world_file *file = &world->config.files[i];
@@ -36,7 +36,7 @@ static void set_target(void *opaque, uint64_t pfns)
 static void fail_run(void *opaque, const char *text)
 {
     struct vm *vm = opaque;
-    world_fail(vm->world, VERDICT_FAIL, "%s", text);
+    world_fail_run(vm->world, VERDICT_FAIL, "%s", text);
 }
 
 static uint64_t count_ledger_pfns(void *opaque)
@@ -59,7 +59,7 @@ static void describe_misuse(void *opaque, char *text, size_t bytes)
 
 static bool create_player(struct vm *vm, char *error, size_t error_bytes)
 {
-    const struct world_file *file = find_file(vm->world, vm->spec.recording);
+    const struct world_file *file = find_world_file(vm->world, vm->spec.recording);
     if (file == NULL) {
         (void)snprintf(error, error_bytes, "%s: the recording %s was not loaded", vm->spec.name,
                        vm->spec.recording);
@@ -80,7 +80,7 @@ static bool create_player(struct vm *vm, char *error, size_t error_bytes)
     return vm->player != NULL;
 }
 
-static bool drives_vm(const struct vm *vm)
+static bool is_driver_of_vm(const struct vm *vm)
 {
     return vm->spec.recording[0] != '\0';
 }
@@ -110,7 +110,7 @@ static void destroy_player(struct vm *vm)
 }
 
 /** Always fails: a recording belongs to one kernel. */
-static bool refuse_restart(struct vm *vm, char *error, size_t error_bytes)
+static bool refuse_driver_restart(struct vm *vm, char *error, size_t error_bytes)
 {
     (void)vm;
     (void)error;
@@ -118,7 +118,7 @@ static bool refuse_restart(struct vm *vm, char *error, size_t error_bytes)
     return false;
 }
 
-static void schedule_lines(struct vm *vm)
+static void schedule_recorded_lines(struct vm *vm)
 {
     for (uint32_t i = 0; i < wire_player_count_lines(vm->player); i++) {
         world_schedule_event(vm->world, wire_player_get_time_ns(vm->player, i), WORLD_EVENT_WIRE,
@@ -126,9 +126,9 @@ static void schedule_lines(struct vm *vm)
     }
 }
 
-static void play_line(struct vm *vm, uint32_t line)
+static void replay_recorded_line(struct vm *vm, uint32_t line)
 {
-    wire_player_play_line(vm->player, line);
+    wire_player_replay_line(vm->player, line);
 }
 
 static bool is_done(const struct vm *vm)
@@ -138,7 +138,7 @@ static bool is_done(const struct vm *vm)
 
 static void deliver_interrupt(struct vm *vm, uint16_t queue)
 {
-    wire_player_take_used_buffers(vm->player, queue);
+    wire_player_pop_used_buffers(vm->player, queue);
 }
 
 static void ignore_notification(struct vm *vm)
@@ -173,7 +173,7 @@ static bnt_status refuse_queue_reset(struct vm *vm, bnt_balloon_queue role)
     return refuse_request(vm);
 }
 
-static bnt_status refuse_shrink(struct vm *vm, uint64_t pfns, uint64_t *freed_pfns)
+static bnt_status refuse_hint_reclaim(struct vm *vm, uint64_t pfns, uint64_t *freed_pfns)
 {
     (void)pfns;
     (void)freed_pfns;
@@ -182,21 +182,23 @@ static bnt_status refuse_shrink(struct vm *vm, uint64_t pfns, uint64_t *freed_pf
 
 /* NOLINTEND(readability-non-const-parameter) */
 
-static bnt_status refuse_oom(struct vm *vm, uint64_t pfns, struct bnt_guest_oom_result *result)
+static bnt_status refuse_oom_deflate(struct vm *vm, uint64_t pfns,
+                                     struct bnt_guest_oom_result *result)
 {
     (void)pfns;
     (void)result;
     return refuse_request(vm);
 }
 
-static bnt_status refuse_alloc_done(struct vm *vm, const uint64_t *pages, uint32_t count)
+static bnt_status refuse_allocated_pages(struct vm *vm, const uint64_t *pages, uint32_t count)
 {
     (void)pages;
     (void)count;
     return refuse_request(vm);
 }
 
-static bnt_status refuse_page_migrate(struct vm *vm, uint64_t from, uint64_t to, bool deflate_first)
+static bnt_status refuse_page_migration(struct vm *vm, uint64_t from, uint64_t to,
+                                        bool deflate_first)
 {
     (void)from;
     (void)to;
@@ -206,15 +208,15 @@ static bnt_status refuse_page_migrate(struct vm *vm, uint64_t from, uint64_t to,
 
 const struct driver_peer recording_player = {
     .name = "a recording",
-    .plays = drives_vm,
+    .plays = is_driver_of_vm,
     .can_start = can_start,
     .make_config = driver_make_config,
     .dma_bytes = get_dma_bytes,
     .create = create_player,
     .destroy = destroy_player,
-    .restart = refuse_restart,
-    .begin = schedule_lines,
-    .line = play_line,
+    .restart = refuse_driver_restart,
+    .begin = schedule_recorded_lines,
+    .line = replay_recorded_line,
     .is_done = is_done,
     .interrupt = deliver_interrupt,
     .config_changed = ignore_notification,
@@ -230,8 +232,8 @@ const struct driver_peer recording_player = {
     .target_follow = refuse_request,
     .queue_reset = refuse_queue_reset,
     .pages_freed = ignore_notification,
-    .shrink = refuse_shrink,
-    .oom = refuse_oom,
-    .alloc_done = refuse_alloc_done,
-    .page_migrate = refuse_page_migrate,
+    .shrink = refuse_hint_reclaim,
+    .oom = refuse_oom_deflate,
+    .alloc_done = refuse_allocated_pages,
+    .page_migrate = refuse_page_migration,
 };

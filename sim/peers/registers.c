@@ -11,12 +11,12 @@
 
 /** Whether the device is unplugged. An access after the guest knows of the unplug is the driver's
  * error. */
-static bool is_device_gone(const struct vm *vm)
+static bool is_device_unplugged(const struct vm *vm)
 {
     if (vm->life.unplugged && vm->life.told) {
-        world_fail(vm->world, VERDICT_FAIL,
-                   "%s: the driver accessed the device after the guest knew of the unplug",
-                   vm->spec.name);
+        world_fail_run(vm->world, VERDICT_FAIL,
+                       "%s: the driver accessed the device after the guest knew of the unplug",
+                       vm->spec.name);
     }
     return vm->life.unplugged;
 }
@@ -24,7 +24,7 @@ static bool is_device_gone(const struct vm *vm)
 static uint64_t read_features(void *opaque)
 {
     struct vm *vm = opaque;
-    if (is_device_gone(vm)) {
+    if (is_device_unplugged(vm)) {
         return UINT64_MAX;
     }
     uint64_t offered = vm->ends.device.features_read(vm) |
@@ -40,20 +40,21 @@ static uint64_t read_features(void *opaque)
 static void write_features(void *opaque, uint64_t features)
 {
     struct vm *vm = opaque;
-    if (is_device_gone(vm)) {
+    if (is_device_unplugged(vm)) {
         return;
     }
     OBSERVE(vm, OBSERVED_FEATURES_WRITING, .value = features);
     if (vm->ends.device.features_write(vm, features) != BNT_OK) {
-        world_log(vm->world, LOG_ALL, "%s: the device ignored the features that the driver wrote",
-                  vm->spec.name);
+        world_log_message(vm->world, LOG_ALL,
+                          "%s: the device ignored the features that the driver wrote",
+                          vm->spec.name);
     }
 }
 
 static uint8_t read_status(void *opaque)
 {
     struct vm *vm = opaque;
-    if (is_device_gone(vm)) {
+    if (is_device_unplugged(vm)) {
         return UINT8_MAX;
     }
     const uint8_t status = vm->ends.device.status_read(vm);
@@ -66,8 +67,9 @@ static void write_device_status(struct vm *vm, uint8_t status)
     vm->touched = true;
     OBSERVE(vm, OBSERVED_STATUS_WRITING, .value = status);
     if (vm->ends.device.status_write(vm, status) != BNT_OK) {
-        world_log(vm->world, LOG_ALL, "%s: the device refused the status %u that the driver wrote",
-                  vm->spec.name, status);
+        world_log_message(vm->world, LOG_ALL,
+                          "%s: the device refused the status %u that the driver wrote",
+                          vm->spec.name, status);
     }
     OBSERVE(vm, OBSERVED_STATUS_WRITTEN, .value = status, .other = vm->ends.device.status_read(vm));
     vm_schedule_step(vm, PARTY_DEVICE, engine_get_time_ns(vm->world->engine));
@@ -76,7 +78,7 @@ static void write_device_status(struct vm *vm, uint8_t status)
 static void write_status(void *opaque, uint8_t status)
 {
     struct vm *vm = opaque;
-    if (is_device_gone(vm)) {
+    if (is_device_unplugged(vm)) {
         return;
     }
     write_device_status(vm, status);
@@ -94,7 +96,7 @@ void registers_reset_device(struct vm *vm)
 static uint32_t read_config_generation(void *opaque)
 {
     struct vm *vm = opaque;
-    if (is_device_gone(vm)) {
+    if (is_device_unplugged(vm)) {
         return UINT32_MAX;
     }
     const uint32_t generation = vm->ends.device.generation(vm);
@@ -105,7 +107,7 @@ static uint32_t read_config_generation(void *opaque)
 static void read_config(void *opaque, uint32_t offset, void *dst, uint32_t bytes)
 {
     struct vm *vm = opaque;
-    if (is_device_gone(vm)) { /* a bus returns all ones where there is no device */
+    if (is_device_unplugged(vm)) { /* a bus returns all ones where there is no device */
         memset(dst, UINT8_MAX, bytes);
         return;
     }
@@ -117,12 +119,12 @@ static uint32_t load_le32(const void *src)
 {
     bnt_le32 value;
     memcpy(&value, src, sizeof value);
-    return bnt_le32_get(value);
+    return bnt_le32_to_cpu(value);
 }
 
 static void write_actual(struct vm *vm, uint32_t pfns)
 {
-    const bnt_le32 value = bnt_le32_set(pfns);
+    const bnt_le32 value = bnt_cpu_to_le32(pfns);
     OBSERVE(vm, OBSERVED_CONFIG_WRITING, .at = BNT_BALLOON_CONFIG_ACTUAL, .data = &value,
             .count = sizeof value);
     vm->ends.device.config_write(vm, BNT_BALLOON_CONFIG_ACTUAL, &value, sizeof value);
@@ -132,7 +134,7 @@ static void write_actual(struct vm *vm, uint32_t pfns)
 static void write_config(void *opaque, uint32_t offset, const void *src, uint32_t bytes)
 {
     struct vm *vm = opaque;
-    if (is_device_gone(vm)) {
+    if (is_device_unplugged(vm)) {
         return;
     }
     vm->touched = true;
@@ -147,7 +149,7 @@ static void write_config(void *opaque, uint32_t offset, const void *src, uint32_
 static uint16_t get_queue_size_max(void *opaque, uint16_t queue)
 {
     const struct vm *vm = opaque;
-    if (is_device_gone(vm)) {
+    if (is_device_unplugged(vm)) {
         return UINT16_MAX;
     }
     return vm->ends.device.queue_size_max(vm, queue);
@@ -157,7 +159,7 @@ static void enable_queue(void *opaque, uint16_t queue, uint16_t size, uint64_t d
                          uint64_t avail_gpa, uint64_t used_gpa)
 {
     struct vm *vm = opaque;
-    if (is_device_gone(vm)) {
+    if (is_device_unplugged(vm)) {
         return;
     }
     const struct queue_place place = {size, false, desc_gpa, avail_gpa, used_gpa};
@@ -167,8 +169,8 @@ static void enable_queue(void *opaque, uint16_t queue, uint16_t size, uint64_t d
     OBSERVE(vm, OBSERVED_QUEUE_ENABLING, .queue = queue, .value = vm_get_queue_role(vm, queue),
             .place = &place);
     if (vm->ends.device.queue_enable(vm, queue, size, desc_gpa, avail_gpa, used_gpa) != BNT_OK) {
-        world_log(vm->world, LOG_ALL, "%s: the device refused to enable queue %u", vm->spec.name,
-                  queue);
+        world_log_message(vm->world, LOG_ALL, "%s: the device refused to enable queue %u",
+                          vm->spec.name, queue);
     }
     const uint64_t features =
         vm_get_host_info(vm).features; /* the features of a legacy driver are negotiated only now */
@@ -182,7 +184,7 @@ static void enable_queue(void *opaque, uint16_t queue, uint16_t size, uint64_t d
 static void notify_queue(void *opaque, uint16_t queue)
 {
     struct vm *vm = opaque;
-    if (is_device_gone(vm)) {
+    if (is_device_unplugged(vm)) {
         return;
     }
     OBSERVE(vm, OBSERVED_KICKED, .queue = queue);
@@ -192,7 +194,7 @@ static void notify_queue(void *opaque, uint16_t queue)
 static void notify_queue_with_data(void *opaque, uint32_t data)
 {
     struct vm *vm = opaque;
-    if (is_device_gone(vm)) {
+    if (is_device_unplugged(vm)) {
         return;
     }
     OBSERVE(vm, OBSERVED_KICKED_WITH_DATA, .value = data);
@@ -202,14 +204,14 @@ static void notify_queue_with_data(void *opaque, uint32_t data)
 static void reset_queue(void *opaque, uint16_t queue)
 {
     struct vm *vm = opaque;
-    if (is_device_gone(vm)) {
+    if (is_device_unplugged(vm)) {
         return;
     }
     vm->touched = true;
     OBSERVE(vm, OBSERVED_QUEUE_RESETTING, .queue = queue);
     if (vm->ends.device.queue_reset(vm, queue) != BNT_OK) {
-        world_log(vm->world, LOG_ALL, "%s: the device refused to reset queue %u", vm->spec.name,
-                  queue);
+        world_log_message(vm->world, LOG_ALL, "%s: the device refused to reset queue %u",
+                          vm->spec.name, queue);
         return;
     }
     if (!vm->ends.device.queue_is_enabled(vm, queue)) {
@@ -221,7 +223,7 @@ static void reset_queue(void *opaque, uint16_t queue)
 static uint16_t read_queue_reset(void *opaque, uint16_t queue)
 {
     struct vm *vm = opaque;
-    if (is_device_gone(vm)) {
+    if (is_device_unplugged(vm)) {
         return UINT16_MAX;
     }
     const bool resetting =

@@ -17,7 +17,7 @@
 static uint64_t get_ring_bytes(void)
 {
     const uint64_t mask = BNT_PFN_BYTES - 1;
-    return (bnt_vq_drv_ring_bytes(WIRE_QUEUE_SIZE_MAX, 0) + mask) & ~mask;
+    return (bnt_vq_drv_compute_ring_bytes(WIRE_QUEUE_SIZE_MAX, 0) + mask) & ~mask;
 }
 
 #define BUFFER_ROOM ((uint64_t)WIRE_REQUEST_PFNS_MAX * sizeof(bnt_le32))
@@ -100,7 +100,7 @@ struct wire_player_counts wire_player_get_counts(const struct wire_player *playe
 
 /* ---- Failure ---- */
 
-void wire_report_breach(struct wire_player *player, uint32_t line, const char *format, ...)
+void wire_report_violation(struct wire_player *player, uint32_t line, const char *format, ...)
 {
     char text[WIRE_NAME_MAX + 512];
     if (player->failed) {
@@ -116,7 +116,7 @@ void wire_report_breach(struct wire_player *player, uint32_t line, const char *f
 }
 
 /** Fails the run if the device counted a new violation, which this line must have caused. */
-static bool check_misuse(struct wire_player *player, uint32_t line)
+static bool check_no_new_misuse(struct wire_player *player, uint32_t line)
 {
     const uint64_t misuses = player->ops.misuses(player->opaque);
     if (misuses == player->misuses) {
@@ -124,8 +124,8 @@ static bool check_misuse(struct wire_player *player, uint32_t line)
     }
     char text[256] = "";
     player->ops.misuse_text(player->opaque, text, sizeof text);
-    wire_report_breach(player, line, "the device reports a violation in this %s: %s",
-                       wire_get_kind_name(player->recording.lines[line].kind), text);
+    wire_report_violation(player, line, "the device reports a violation in this %s: %s",
+                          wire_get_kind_name(player->recording.lines[line].kind), text);
     return false;
 }
 
@@ -133,24 +133,24 @@ void wire_report_unanswered_request(struct wire_player *player, uint32_t queue, 
 {
     const uint32_t sent = player->queues[queue].line;
     const char *kind = wire_get_kind_name(player->recording.lines[sent].kind);
-    if (!check_misuse(player, sent)) {
+    if (!check_no_new_misuse(player, sent)) {
         return;
     }
     if ((player->ops.transport.status_read(player->opaque) & BNT_DEVICE_STATUS_NEEDS_RESET) != 0) {
-        wire_report_breach(player, sent, "the device asks for a reset instead of serving this %s",
-                           kind);
+        wire_report_violation(player, sent,
+                              "the device asks for a reset instead of serving this %s", kind);
         return;
     }
-    wire_report_breach(player, line, "the device still has the %s of line %" PRIu32, kind,
-                       sent + 1);
+    wire_report_violation(player, line, "the device still has the %s of line %" PRIu32, kind,
+                          sent + 1);
 }
 
 void wire_report_missing_actual(struct wire_player *player, uint32_t line)
 {
-    wire_report_breach(player, line,
-                       "no actual was written after the request of line %" PRIu32
-                       ": a line is lost or moved",
-                       player->actual_after + 1);
+    wire_report_violation(player, line,
+                          "no actual was written after the request of line %" PRIu32
+                          ": a line is lost or moved",
+                          player->actual_after + 1);
 }
 
 /* ---- Queues ---- */
@@ -162,8 +162,8 @@ void wire_send_buffer(struct wire_player *player, uint32_t queue, uint32_t line,
     uint16_t head = 0;
     const bnt_status status = bnt_vq_drv_add(&to->vq, segs, readable, writable, &head);
     if (status != BNT_OK) {
-        wire_report_breach(player, line, "the buffer cannot be put on queue %" PRIu32 ": %s", queue,
-                           bnt_status_text(status));
+        wire_report_violation(player, line, "the buffer cannot be put on queue %" PRIu32 ": %s",
+                              queue, bnt_status_text(status));
         return;
     }
     to->outstanding = true;
@@ -173,7 +173,7 @@ void wire_send_buffer(struct wire_player *player, uint32_t queue, uint32_t line,
     }
 }
 
-void wire_player_take_used_buffers(struct wire_player *player, uint16_t queue)
+void wire_player_pop_used_buffers(struct wire_player *player, uint16_t queue)
 {
     if (player->failed || player->phase != WIRE_RUNNING || queue >= WIRE_QUEUES ||
         player->queues[queue].slots == NULL) {
@@ -186,14 +186,14 @@ void wire_player_take_used_buffers(struct wire_player *player, uint16_t queue)
     bnt_status status = bnt_vq_drv_pop(&from->vq, &head, &len, &diag);
     while (status == BNT_OK) {
         from->outstanding = false;
-        if (!check_misuse(player, from->line)) {
+        if (!check_no_new_misuse(player, from->line)) {
             return;
         }
         status = bnt_vq_drv_pop(&from->vq, &head, &len, &diag);
     }
     if (status != BNT_E_AGAIN) {
-        wire_report_breach(player, from->line, "the device broke queue %u: %s", (unsigned)queue,
-                           bnt_fault_text(diag.fault));
+        wire_report_violation(player, from->line, "the device broke queue %u: %s", (unsigned)queue,
+                              bnt_fault_text(diag.fault));
     }
 }
 
@@ -203,21 +203,21 @@ static bool check_line_order(struct wire_player *player, uint32_t index)
 {
     const struct wire_line *line = &player->recording.lines[index];
     if (index != player->next) {
-        wire_report_breach(player, index,
-                           "the line is played out of order: line %" PRIu32 " is next",
-                           player->next + 1);
+        wire_report_violation(player, index,
+                              "the line is played out of order: line %" PRIu32 " is next",
+                              player->next + 1);
     } else if (line->again) {
-        wire_report_breach(player, index, "the line repeats the line above");
+        wire_report_violation(player, index, "the line repeats the line above");
     } else if (line->at_us != line->t_us) {
-        wire_report_breach(player, index,
-                           "t_us goes back from %" PRIu64 " to %" PRIu64
-                           ": the lines are out of order",
-                           line->at_us, line->t_us);
+        wire_report_violation(player, index,
+                              "t_us goes back from %" PRIu64 " to %" PRIu64
+                              ": the lines are out of order",
+                              line->at_us, line->t_us);
     } else if (player->counts.stats > 0 && line->t_us - player->stats_us > WIRE_STATS_GAP_US_MAX) {
-        wire_report_breach(player, index,
-                           "no statistics for %" PRIu64
-                           " us, though the device asks every second: a line is lost",
-                           line->t_us - player->stats_us);
+        wire_report_violation(player, index,
+                              "no statistics for %" PRIu64
+                              " us, though the device asks every second: a line is lost",
+                              line->t_us - player->stats_us);
     }
     if (player->actual_due && line->at_us - player->recording.lines[player->actual_after].at_us >
                                   WIRE_ACTUAL_GAP_US_MAX) {
@@ -235,7 +235,7 @@ static bool check_line_phase(struct wire_player *player, uint32_t index)
     if (player->phase < WIRE_QUEUES_UP) {
         const bool right = kind == (player->phase == WIRE_BEGIN ? WIRE_FEATURES : WIRE_REGION);
         if (!right) {
-            wire_report_breach(
+            wire_report_violation(
                 player, index,
                 "the line is %s, but the line of the %s must come first: a line is lost", name,
                 wanted[player->phase]);
@@ -244,25 +244,25 @@ static bool check_line_phase(struct wire_player *player, uint32_t index)
     }
     if (kind == WIRE_FEATURES || kind == WIRE_REGION ||
         (kind == WIRE_QUEUE && player->phase == WIRE_RUNNING)) {
-        wire_report_breach(player, index,
-                           "the line of %s comes too late: the driver has set this up already",
-                           name);
+        wire_report_violation(player, index,
+                              "the line of %s comes too late: the driver has set this up already",
+                              name);
         return false;
     }
     return kind == WIRE_QUEUE || player->phase == WIRE_RUNNING || wire_start_driver(player, index);
 }
 
-void wire_player_play_line(struct wire_player *player, uint32_t line)
+void wire_player_replay_line(struct wire_player *player, uint32_t line)
 {
     if (player->failed || line >= player->recording.line_count || !check_line_order(player, line) ||
         !check_line_phase(player, line)) {
         return;
     }
     player->next++;
-    wire_play_line(player, line);
+    wire_replay_line(player, line);
     if (player->next == player->recording.line_count &&
         player->recording.lines[line].kind != WIRE_ACTUAL) {
-        wire_report_breach(
+        wire_report_violation(
             player, line, "the recording ends before the last write of actual: its end is missing");
     }
 }

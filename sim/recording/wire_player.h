@@ -7,8 +7,8 @@
  * what the recording says, the player ends the run with one call of ops->fail, which names the line
  * and the error. docs/use/recordings.md lists what the player checks.
  *
- * Usage: wire_player_create once; wire_player_play_line for each line, at its time;
- * wire_player_take_used_buffers at each interrupt; wire_player_is_done at the end.
+ * Usage: wire_player_create once; wire_player_replay_line for each line, at its time;
+ * wire_player_pop_used_buffers at each interrupt; wire_player_is_done at the end.
  */
 #ifndef SIM_RECORDING_WIRE_PLAYER_H
 #define SIM_RECORDING_WIRE_PLAYER_H
@@ -67,10 +67,10 @@ uint32_t wire_player_count_lines(const struct wire_player *player);
 uint64_t wire_player_get_time_ns(const struct wire_player *player, uint32_t line);
 
 /** Plays a line; lines must be played in order. After the run has failed, this does nothing. */
-void wire_player_play_line(struct wire_player *player, uint32_t line);
+void wire_player_replay_line(struct wire_player *player, uint32_t line);
 
 /** Takes back the buffers that the device has used from a queue. This may be called at any time. */
-void wire_player_take_used_buffers(struct wire_player *player, uint16_t queue);
+void wire_player_pop_used_buffers(struct wire_player *player, uint16_t queue);
 
 /** Whether every line was played, all requests are answered and nothing failed. */
 bool wire_player_is_done(const struct wire_player *player);

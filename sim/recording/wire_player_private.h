@@ -76,7 +76,7 @@ struct wire_player {
 
 /** Ends the run with `FILE:LINE: ` and the text; `line` counts from 0. Only the first call has an
  * effect. */
-void wire_report_breach(struct wire_player *player, uint32_t line, const char *format, ...)
+void wire_report_violation(struct wire_player *player, uint32_t line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /** Reports that the device still has a queue's buffer when `line` needs it back. */
 void wire_report_unanswered_request(struct wire_player *player, uint32_t queue, uint32_t line);
@@ -94,7 +94,7 @@ void wire_send_buffer(struct wire_player *player, uint32_t queue, uint32_t line,
 /** Sets DRIVER_OK after the last queue line. Returns false if the run failed. */
 bool wire_start_driver(struct wire_player *player, uint32_t line);
 /** Plays one line, whose order was already checked. */
-void wire_play_line(struct wire_player *player, uint32_t line);
+void wire_replay_line(struct wire_player *player, uint32_t line);
 
 /* wire_rules.c */
 

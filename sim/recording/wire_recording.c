@@ -99,8 +99,8 @@ const char *wire_get_kind_name(wire_kind kind)
     return (uint32_t)kind < WIRE_KINDS ? kinds[kind].name : "unknown";
 }
 
-__attribute__((format(printf, 2, 3))) static bool reject(struct scanner *scanner,
-                                                         const char *format, ...)
+__attribute__((format(printf, 2, 3))) static bool reject_recording_line(struct scanner *scanner,
+                                                                        const char *format, ...)
 {
     const int head =
         snprintf(scanner->error, scanner->error_bytes,
@@ -117,7 +117,7 @@ __attribute__((format(printf, 2, 3))) static bool reject(struct scanner *scanner
 
 /* ---- Memory ---- */
 
-static void grow_lines(struct wire_recording *recording)
+static void grow_line_array(struct wire_recording *recording)
 {
     if (recording->line_count < recording->line_room) {
         return;
@@ -129,7 +129,7 @@ static void grow_lines(struct wire_recording *recording)
     recording->line_room = room;
 }
 
-static void add_pair(struct wire_recording *recording, uint64_t first, uint64_t second)
+static void add_number_pair(struct wire_recording *recording, uint64_t first, uint64_t second)
 {
     if (recording->pair_count == recording->pair_room) {
         const uint32_t room = recording->pair_room == 0 ? 4096 : recording->pair_room * 2;
@@ -158,7 +158,7 @@ static void skip_blanks(struct scanner *scanner)
 }
 
 /** Takes the character `wanted` if it comes next. */
-static bool take_character(struct scanner *scanner, char wanted)
+static bool consume_character_if_next(struct scanner *scanner, char wanted)
 {
     skip_blanks(scanner);
     if (scanner->at < scanner->end && *scanner->at == wanted) {
@@ -168,39 +168,41 @@ static bool take_character(struct scanner *scanner, char wanted)
     return false;
 }
 
-static bool expect_character(struct scanner *scanner, char wanted, const char *where)
+static bool consume_required_character(struct scanner *scanner, char wanted, const char *where)
 {
-    if (take_character(scanner, wanted)) {
+    if (consume_character_if_next(scanner, wanted)) {
         return true;
     }
     if (scanner->at == scanner->end) {
-        return reject(scanner, "the line ends where '%c' must come %s: it is cut off", wanted,
-                      where);
+        return reject_recording_line(
+            scanner, "the line ends where '%c' must come %s: it is cut off", wanted, where);
     }
     const unsigned char found = (unsigned char)*scanner->at;
     if (found < 0x20 || found > 0x7E) {
-        return reject(scanner, "the line has byte 0x%02x where '%c' must come %s", (unsigned)found,
-                      wanted, where);
+        return reject_recording_line(scanner, "the line has byte 0x%02x where '%c' must come %s",
+                                     (unsigned)found, wanted, where);
     }
-    return reject(scanner, "the line has '%c' where '%c' must come %s", (char)found, wanted, where);
+    return reject_recording_line(scanner, "the line has '%c' where '%c' must come %s", (char)found,
+                                 wanted, where);
 }
 
 /** Scans a string without escapes; no string of a recording needs escapes. */
 static bool scan_text(struct scanner *scanner, char text[TEXT_BYTES], const char *where)
 {
     size_t length = 0;
-    if (!expect_character(scanner, '"', where)) {
+    if (!consume_required_character(scanner, '"', where)) {
         return false;
     }
     while (scanner->at < scanner->end && *scanner->at != '"') {
         const unsigned char c = (unsigned char)*scanner->at++;
         if (c < 0x20 || c > 0x7E || c == '\\' || length + 1 == TEXT_BYTES) {
-            return reject(scanner, "the text used %s is too long or has a wrong character", where);
+            return reject_recording_line(
+                scanner, "the text used %s is too long or has a wrong character", where);
         }
         text[length++] = (char)c;
     }
     text[length] = '\0';
-    return expect_character(scanner, '"', where);
+    return consume_required_character(scanner, '"', where);
 }
 
 static bool parse_digit(char c, uint32_t base, uint32_t *digit)
@@ -226,16 +228,16 @@ static bool scan_digits(struct scanner *scanner, uint32_t base, uint64_t max, co
     uint64_t sum = 0;
     while (scanner->at < scanner->end && parse_digit(*scanner->at, base, &digit)) {
         if (sum > (max - digit) / base) {
-            return reject(scanner, "%s must be at most %" PRIu64, what, max);
+            return reject_recording_line(scanner, "%s must be at most %" PRIu64, what, max);
         }
         sum = sum * base + digit;
         scanner->at++;
     }
     if (scanner->at == begin) {
-        return reject(scanner, "%s must be a whole number", what);
+        return reject_recording_line(scanner, "%s must be a whole number", what);
     }
     if (base == 10 && *begin == '0' && scanner->at - begin > 1) {
-        return reject(scanner, "%s must not begin with the digit 0", what);
+        return reject_recording_line(scanner, "%s must not begin with the digit 0", what);
     }
     *value = sum;
     return true;
@@ -251,32 +253,34 @@ static bool scan_number(struct scanner *scanner, uint64_t max, const char *what,
 
 static bool scan_hex(struct scanner *scanner, const struct key_rule *rule, uint64_t *value)
 {
-    if (!expect_character(scanner, '"', "before a hexadecimal number")) {
+    if (!consume_required_character(scanner, '"', "before a hexadecimal number")) {
         return false;
     }
     if (scanner->end - scanner->at < 2 || scanner->at[0] != '0' || scanner->at[1] != 'x') {
-        return reject(scanner, "%s must be a text such as \"0x100000001\"", rule->name);
+        return reject_recording_line(scanner, "%s must be a text such as \"0x100000001\"",
+                                     rule->name);
     }
     scanner->at += 2;
     return scan_digits(scanner, 16, rule->max, rule->name, value) &&
-           expect_character(scanner, '"', "after a hexadecimal number");
+           consume_required_character(scanner, '"', "after a hexadecimal number");
 }
 
 static bool scan_pair(struct scanner *scanner, const struct key_rule *rule)
 {
     uint64_t first = 0;
     uint64_t second = 0;
-    if (!expect_character(scanner, '[', "before a pair") ||
+    if (!consume_required_character(scanner, '[', "before a pair") ||
         !scan_number(scanner, rule->max_first, rule->name, &first) ||
-        !expect_character(scanner, ',', "inside a pair") ||
+        !consume_required_character(scanner, ',', "inside a pair") ||
         !scan_number(scanner, rule->max, rule->name, &second) ||
-        !expect_character(scanner, ']', "after a pair")) {
+        !consume_required_character(scanner, ']', "after a pair")) {
         return false;
     }
     if (second == 0) {
-        return reject(scanner, "%s holds an empty range at PFN %" PRIu64, rule->name, first);
+        return reject_recording_line(scanner, "%s holds an empty range at PFN %" PRIu64, rule->name,
+                                     first);
     }
-    add_pair(scanner->recording, first, second);
+    add_number_pair(scanner->recording, first, second);
     return true;
 }
 
@@ -284,14 +288,14 @@ static bool scan_tag(struct scanner *scanner, const struct key_rule *rule)
 {
     uint64_t tag = 0;
     uint64_t value = 0;
-    if (!expect_character(scanner, '"', "before a tag") ||
+    if (!consume_required_character(scanner, '"', "before a tag") ||
         !scan_digits(scanner, 10, rule->max_first, "a tag", &tag) ||
-        !expect_character(scanner, '"', "after a tag") ||
-        !expect_character(scanner, ':', "after a tag") ||
+        !consume_required_character(scanner, '"', "after a tag") ||
+        !consume_required_character(scanner, ':', "after a tag") ||
         !scan_number(scanner, rule->max, "a tag's value", &value)) {
         return false;
     }
-    add_pair(scanner->recording, tag, value);
+    add_number_pair(scanner->recording, tag, value);
     return true;
 }
 
@@ -301,21 +305,22 @@ static bool scan_list(struct scanner *scanner, const struct key_rule *rule)
     const bool tags = rule->type == TYPE_TAGS;
     const char close = tags ? '}' : ']';
     const uint32_t before = scanner->recording->pair_count;
-    if (!expect_character(scanner, tags ? '{' : '[', "before a list")) {
+    if (!consume_required_character(scanner, tags ? '{' : '[', "before a list")) {
         return false;
     }
-    if (take_character(scanner, close)) {
+    if (consume_character_if_next(scanner, close)) {
         return true;
     }
     do {
         if (scanner->recording->pair_count - before == WIRE_PAIRS_MAX) {
-            return reject(scanner, "%s holds more than %u entries", rule->name, WIRE_PAIRS_MAX);
+            return reject_recording_line(scanner, "%s holds more than %u entries", rule->name,
+                                         WIRE_PAIRS_MAX);
         }
         if (!(tags ? scan_tag(scanner, rule) : scan_pair(scanner, rule))) {
             return false;
         }
-    } while (take_character(scanner, ','));
-    return expect_character(scanner, close, "after a list");
+    } while (consume_character_if_next(scanner, ','));
+    return consume_required_character(scanner, close, "after a list");
 }
 
 static bool scan_value(struct scanner *scanner, key which)
@@ -348,13 +353,14 @@ static bool scan_member(struct scanner *scanner)
         which++;
     }
     if (which == KEY_COUNT) {
-        return reject(scanner, "unknown key \"%s\"", text);
+        return reject_recording_line(scanner, "unknown key \"%s\"", text);
     }
     if ((scanner->seen >> which & 1u) != 0) {
-        return reject(scanner, "key \"%s\" comes twice", text);
+        return reject_recording_line(scanner, "key \"%s\" comes twice", text);
     }
     scanner->seen |= 1u << which;
-    return expect_character(scanner, ':', "after a key") && scan_value(scanner, (key)which);
+    return consume_required_character(scanner, ':', "after a key") &&
+           scan_value(scanner, (key)which);
 }
 
 /** Finds the kind of a line by its key `event` or `queue`. */
@@ -362,8 +368,9 @@ static bool find_line_kind(struct scanner *scanner, wire_kind *kind)
 {
     const bool event = (scanner->seen >> KEY_EVENT & 1u) != 0;
     if (event == ((scanner->seen >> KEY_QUEUE & 1u) != 0)) {
-        return reject(scanner, "a line needs either \"event\" or \"queue\", and has %s",
-                      event ? "both" : "neither");
+        return reject_recording_line(scanner,
+                                     "a line needs either \"event\" or \"queue\", and has %s",
+                                     event ? "both" : "neither");
     }
     const key by = event ? KEY_EVENT : KEY_QUEUE;
     for (uint32_t i = 0; i < WIRE_KINDS; i++) {
@@ -372,7 +379,7 @@ static bool find_line_kind(struct scanner *scanner, wire_kind *kind)
             return true;
         }
     }
-    return reject(scanner, "unknown %s \"%s\"", keys[by].name, scanner->names[by]);
+    return reject_recording_line(scanner, "unknown %s \"%s\"", keys[by].name, scanner->names[by]);
 }
 
 /** Checks that the line has exactly the keys of its kind. */
@@ -385,10 +392,11 @@ static bool check_line_keys(struct scanner *scanner, wire_kind kind)
     }
     for (uint32_t i = 0; i < KEY_COUNT; i++) {
         if (((wanted ^ scanner->seen) >> i & 1u) != 0) {
-            return reject(scanner,
-                          (wanted >> i & 1u) != 0 ? "%s lacks the key \"%s\""
-                                                  : "%s must not have the key \"%s\"",
-                          rule->name, keys[i].name);
+            return reject_recording_line(scanner,
+                                         (wanted >> i & 1u) != 0
+                                             ? "%s lacks the key \"%s\""
+                                             : "%s must not have the key \"%s\"",
+                                         rule->name, keys[i].name);
         }
     }
     return true;
@@ -400,20 +408,21 @@ static bool scan_line(struct scanner *scanner, bool again)
     struct wire_line line = {.again = again, .pair = recording->pair_count};
     scanner->seen = 0;
     memset(scanner->numbers, 0, sizeof scanner->numbers);
-    if (!expect_character(scanner, '{', "at a line's begin")) {
+    if (!consume_required_character(scanner, '{', "at a line's begin")) {
         return false;
     }
     do {
         if (!scan_member(scanner)) {
             return false;
         }
-    } while (take_character(scanner, ','));
-    if (!expect_character(scanner, '}', "at a line's end")) {
+    } while (consume_character_if_next(scanner, ','));
+    if (!consume_required_character(scanner, '}', "at a line's end")) {
         return false;
     }
     skip_blanks(scanner);
     if (scanner->at != scanner->end) {
-        return reject(scanner, "text follows the JSON object: a line has exactly one object");
+        return reject_recording_line(scanner,
+                                     "text follows the JSON object: a line has exactly one object");
     }
     if (!find_line_kind(scanner, &line.kind) || !check_line_keys(scanner, line.kind)) {
         return false;
@@ -428,7 +437,7 @@ static bool scan_line(struct scanner *scanner, bool again)
     line.value = scanner->numbers[rule->value];
     line.extra = rule->extra != KEY_COUNT ? scanner->numbers[rule->extra] : 0;
     line.pair_count = recording->pair_count - line.pair;
-    grow_lines(recording);
+    grow_line_array(recording);
     recording->lines[recording->line_count++] = line;
     return true;
 }
@@ -444,10 +453,12 @@ static bool scan_all_lines(struct scanner *scanner, const char *bytes, size_t le
         const size_t line_length = (size_t)((stop != NULL ? stop : end) - at);
         scanner->number++;
         if (line_length > WIRE_LINE_BYTES_MAX) {
-            return reject(scanner, "the line has more than %u bytes", WIRE_LINE_BYTES_MAX);
+            return reject_recording_line(scanner, "the line has more than %u bytes",
+                                         WIRE_LINE_BYTES_MAX);
         }
         if (scanner->number > WIRE_LINES_MAX) {
-            return reject(scanner, "the recording has more than %u lines", WIRE_LINES_MAX);
+            return reject_recording_line(scanner, "the recording has more than %u lines",
+                                         WIRE_LINES_MAX);
         }
         scanner->at = at;
         scanner->end = at + line_length;
@@ -473,9 +484,9 @@ bool wire_recording_parse(struct wire_recording *recording, struct arena *arena,
     bool good = false;
     if (length == 0 || length > WIRE_BYTES_MAX) {
         scanner.number = 1;
-        good = length == 0
-                   ? reject(&scanner, "the recording is empty")
-                   : reject(&scanner, "the recording has more than %u bytes", WIRE_BYTES_MAX);
+        good = length == 0 ? reject_recording_line(&scanner, "the recording is empty")
+                           : reject_recording_line(&scanner, "the recording has more than %u bytes",
+                                                   WIRE_BYTES_MAX);
     } else {
         good = scan_all_lines(&scanner, bytes, length);
     }

@@ -56,7 +56,7 @@ static bool is_buddy_block(const struct wire_pair *extent)
     return (extent->second & (extent->second - 1)) == 0 && extent->first % extent->second == 0;
 }
 
-static bool are_overlapping(const struct wire_pair *a, const struct wire_pair *b)
+static bool are_extents_overlapping(const struct wire_pair *a, const struct wire_pair *b)
 {
     return a->first < b->first + b->second && b->first < a->first + a->second;
 }
@@ -68,7 +68,7 @@ static bool check_report_extents(struct wire_player *player, uint32_t index)
     const struct wire_pair *extents = player->recording.pairs + line->pair;
     for (uint32_t i = 0; i < line->pair_count; i++) {
         if (!is_buddy_block(&extents[i])) {
-            wire_report_breach(
+            wire_report_violation(
                 player, index,
                 "the range at PFN %" PRIu64 " with %" PRIu64
                 " PFNs is no block of the guest's allocator, whose blocks are powers of two "
@@ -77,11 +77,11 @@ static bool check_report_extents(struct wire_player *player, uint32_t index)
             return false;
         }
         for (uint32_t before = 0; before < i; before++) {
-            if (are_overlapping(&extents[before], &extents[i])) {
-                wire_report_breach(player, index, "PFN %" PRIu64 " is in this report twice",
-                                   extents[i].first > extents[before].first
-                                       ? extents[i].first
-                                       : extents[before].first);
+            if (are_extents_overlapping(&extents[before], &extents[i])) {
+                wire_report_violation(player, index, "PFN %" PRIu64 " is in this report twice",
+                                      extents[i].first > extents[before].first
+                                          ? extents[i].first
+                                          : extents[before].first);
                 return false;
             }
         }
@@ -111,12 +111,12 @@ bool wire_check_report(struct wire_player *player, uint32_t index)
     for (uint32_t i = 0; i < line->pair_count; i++) {
         const uint32_t order = (uint32_t)__builtin_ctzll(extents[i].second);
         if (find_block_around(player, extents[i].first, order, &first) >= 0) {
-            wire_report_breach(player, index,
-                               "the range at PFN %" PRIu64 " with %" PRIu64
-                               " PFNs was reported free by line %" PRIu32
-                               ", and none of its pages was inflated since",
-                               extents[i].first, extents[i].second,
-                               find_reporting_line(player, index - 1, first) + 1);
+            wire_report_violation(player, index,
+                                  "the range at PFN %" PRIu64 " with %" PRIu64
+                                  " PFNs was reported free by line %" PRIu32
+                                  ", and none of its pages was inflated since",
+                                  extents[i].first, extents[i].second,
+                                  find_reporting_line(player, index - 1, first) + 1);
             return false;
         }
     }
@@ -173,11 +173,11 @@ static bool check_statistics_tags(struct wire_player *player, uint32_t index,
     if (i == line->pair_count && i == before->pair_count) {
         return true;
     }
-    wire_report_breach(player, index,
-                       "the %" PRIu32 " tags differ from the %" PRIu32 " tags of line %" PRIu32
-                       ": tag %" PRIu64 " is left out, added or moved",
-                       line->pair_count, before->pair_count, player->stats_line + 1,
-                       i < before->pair_count ? wanted[i].first : tags[i].first);
+    wire_report_violation(player, index,
+                          "the %" PRIu32 " tags differ from the %" PRIu32 " tags of line %" PRIu32
+                          ": tag %" PRIu64 " is left out, added or moved",
+                          line->pair_count, before->pair_count, player->stats_line + 1,
+                          i < before->pair_count ? wanted[i].first : tags[i].first);
     return false;
 }
 
@@ -192,7 +192,7 @@ static bool check_statistics_values(struct wire_player *player, uint32_t index,
         total = is_tag_of_kind(tags[i].first, STAT_TOTAL) ? tags[i].second : total;
         for (uint32_t j = 0; j < i; j++) {
             if (tags[j].first == tags[i].first) {
-                wire_report_breach(player, index, "tag %" PRIu64 " comes twice", tags[i].first);
+                wire_report_violation(player, index, "tag %" PRIu64 " comes twice", tags[i].first);
                 return false;
             }
         }
@@ -201,17 +201,17 @@ static bool check_statistics_values(struct wire_player *player, uint32_t index,
         const bool is_known = tags[i].second != BNT_STAT_UNSET && last[i].second != BNT_STAT_UNSET;
         if (is_known && is_tag_of_kind(tags[i].first, STAT_COUNTER) &&
             tags[i].second < last[i].second) {
-            wire_report_breach(player, index,
-                               "tag %" PRIu64 " decreases from %" PRIu64 " to %" PRIu64
-                               ", but this counter only grows: lines were altered or swapped",
-                               tags[i].first, last[i].second, tags[i].second);
+            wire_report_violation(player, index,
+                                  "tag %" PRIu64 " decreases from %" PRIu64 " to %" PRIu64
+                                  ", but this counter only grows: lines were altered or swapped",
+                                  tags[i].first, last[i].second, tags[i].second);
             return false;
         }
         if (is_known && is_tag_of_kind(tags[i].first, STAT_MEMORY) && tags[i].second > total) {
-            wire_report_breach(player, index,
-                               "tag %" PRIu64 " is %" PRIu64
-                               " bytes, more than all memory (%" PRIu64 ")",
-                               tags[i].first, tags[i].second, total);
+            wire_report_violation(player, index,
+                                  "tag %" PRIu64 " is %" PRIu64
+                                  " bytes, more than all memory (%" PRIu64 ")",
+                                  tags[i].first, tags[i].second, total);
             return false;
         }
     }

@@ -5,22 +5,22 @@
 
 #include <inttypes.h>
 
-static void format_size(char *out, size_t bytes, const struct vm *vm, metric which)
+static void format_metric_as_size(char *out, size_t bytes, const struct vm *vm, metric which)
 {
     world_format_bytes(out, bytes, world_read_metric(vm->world, which, vm->index));
 }
 
-static void print_balloon(const struct vm *vm, FILE *out)
+static void print_balloon_account(const struct vm *vm, FILE *out)
 {
     char target[32];
     char ledger[32];
     char inflated[32];
     char deflated[32];
     char outcome[64] = "";
-    format_size(target, sizeof target, vm, METRIC_TARGET);
-    format_size(ledger, sizeof ledger, vm, METRIC_LEDGER);
-    format_size(inflated, sizeof inflated, vm, METRIC_INFLATED);
-    format_size(deflated, sizeof deflated, vm, METRIC_DEFLATED);
+    format_metric_as_size(target, sizeof target, vm, METRIC_TARGET);
+    format_metric_as_size(ledger, sizeof ledger, vm, METRIC_LEDGER);
+    format_metric_as_size(inflated, sizeof inflated, vm, METRIC_INFLATED);
+    format_metric_as_size(deflated, sizeof deflated, vm, METRIC_DEFLATED);
     if (vm->account.outcome != BNT_OUTCOME_PENDING) {
         char when[32];
         world_format_time(when, sizeof when, vm->account.outcome_ns);
@@ -31,7 +31,7 @@ static void print_balloon(const struct vm *vm, FILE *out)
                   vm->spec.name, target, ledger, outcome, inflated, deflated);
 }
 
-static void print_refusals(const struct vm *vm, FILE *out)
+static void print_refusal_account(const struct vm *vm, FILE *out)
 {
     const uint64_t refused = world_read_metric(vm->world, METRIC_REFUSED, vm->index);
     if (refused == 0) {
@@ -57,12 +57,12 @@ static void print_refusals(const struct vm *vm, FILE *out)
                   vm->spec.name, vm->account.returned, last);
 }
 
-static void print_resets(const struct vm *vm, FILE *out)
+static void print_reset_account(const struct vm *vm, FILE *out)
 {
     const uint64_t resets = world_read_metric(vm->world, METRIC_RESETS, vm->index);
     if (resets > 0) {
         char freed[32];
-        format_size(freed, sizeof freed, vm, METRIC_RESET_FREED);
+        format_metric_as_size(freed, sizeof freed, vm, METRIC_RESET_FREED);
         (void)fprintf(out,
                       "  %s: %" PRIu64
                       " resets emptied %s from the balloon without requests, epoch %" PRIu64 "\n",
@@ -71,7 +71,7 @@ static void print_resets(const struct vm *vm, FILE *out)
     }
 }
 
-static void print_memory(const struct vm *vm, FILE *out)
+static void print_memory_account(const struct vm *vm, FILE *out)
 {
     const uint64_t reclaimed = world_read_metric(vm->world, METRIC_RECLAIMED, vm->index);
     const struct vm_account *account = &vm->account;
@@ -79,9 +79,9 @@ static void print_memory(const struct vm *vm, FILE *out)
         char dropped[32];
         char refaults[32];
         char freed[32];
-        format_size(dropped, sizeof dropped, vm, METRIC_RECLAIMED);
-        format_size(refaults, sizeof refaults, vm, METRIC_REFAULTS);
-        format_size(freed, sizeof freed, vm, METRIC_OOM_FREED);
+        format_metric_as_size(dropped, sizeof dropped, vm, METRIC_RECLAIMED);
+        format_metric_as_size(refaults, sizeof refaults, vm, METRIC_REFAULTS);
+        format_metric_as_size(freed, sizeof freed, vm, METRIC_OOM_FREED);
         (void)fprintf(out,
                       "  %s: %s of page cache were dropped, %s were read again; %" PRIu64
                       " OOM deflates freed %s, %" PRIu64 " workloads were killed\n",
@@ -90,7 +90,7 @@ static void print_memory(const struct vm *vm, FILE *out)
     }
 }
 
-static void print_faults(const struct vm *vm, FILE *out)
+static void print_fault_account(const struct vm *vm, FILE *out)
 {
     const uint64_t lost =
         vm->link[SIGNAL_KICK].lost + vm->link[SIGNAL_INTERRUPT].lost + vm->link[SIGNAL_CONFIG].lost;
@@ -107,7 +107,7 @@ static void print_faults(const struct vm *vm, FILE *out)
     }
     if (vm->account.reported_pfns > 0) {
         char reported[32];
-        format_size(reported, sizeof reported, vm, METRIC_REPORTED);
+        format_metric_as_size(reported, sizeof reported, vm, METRIC_REPORTED);
         (void)fprintf(out, "  %s: %s were reported as free pages\n", vm->spec.name, reported);
     }
 }
@@ -117,8 +117,8 @@ static void print_suspended_invariants(const struct vm *vm, FILE *out, bool quir
     const struct oracle *oracle = vm->world->oracle;
     const char *separator = "";
     for (int i = 0; oracle != NULL && i < INVARIANT_COUNT; i++) {
-        if (oracle_is_suspended(oracle, vm->index, (invariant_id)i) &&
-            oracle_is_suspended_by_name(oracle, vm->index, (invariant_id)i) == quirk) {
+        if (oracle_is_invariant_suspended(oracle, vm->index, (invariant_id)i) &&
+            oracle_is_invariant_suspended_by_quirk(oracle, vm->index, (invariant_id)i) == quirk) {
             if (separator[0] == '\0') {
                 (void)fprintf(out, "  %s: a %s suspends:", vm->spec.name,
                               quirk ? "declared quirk" : "hostile party");
@@ -136,11 +136,11 @@ void world_print_account(const struct world *world, FILE *out)
 {
     for (uint32_t i = 0; i < world->vm_count; i++) {
         const struct vm *vm = &world->vms[i];
-        print_balloon(vm, out);
-        print_refusals(vm, out);
-        print_resets(vm, out);
-        print_memory(vm, out);
-        print_faults(vm, out);
+        print_balloon_account(vm, out);
+        print_refusal_account(vm, out);
+        print_reset_account(vm, out);
+        print_memory_account(vm, out);
+        print_fault_account(vm, out);
         print_suspended_invariants(vm, out, false);
         print_suspended_invariants(vm, out, true);
     }

@@ -28,7 +28,7 @@ static bool is_device_waiting(const struct vm *vm, const struct bnt_host_info *h
 
 /** Tells the oracle that the device waits; the event that ends the wait still counts as part of it.
  */
-static void report_device_wait(struct vm *vm, const struct bnt_host_info *host)
+static void report_device_wait_to_oracle(struct vm *vm, const struct bnt_host_info *host)
 {
     const bool waits = is_device_waiting(vm, host);
     if (waits || vm->device_waited) {
@@ -39,23 +39,23 @@ static void report_device_wait(struct vm *vm, const struct bnt_host_info *host)
 
 /** This check runs after every event, so it reads only the fields that oracle_check_counters needs.
  */
-void check_touched_vm(struct vm *vm)
+void check_vm_after_event(struct vm *vm)
 {
     struct world *world = vm->world;
     struct bnt_host_info host = {.size = offsetof(struct bnt_host_info, ledger.retained_pfns)};
     vm_read_host_info(vm, &host);
-    settled_note_ledger(vm, host.ledger.pfns);
+    settled_record_ledger_size(vm, host.ledger.pfns);
     host.ledger.pfns += vm->armed[CORRUPT_LEDGER_MISCOUNT];
-    report_device_wait(vm, &host);
+    report_device_wait_to_oracle(vm, &host);
     if (!vm->stall_secret[PARTY_DRIVER]) {
         oracle_observe_driver_stall(world->oracle, vm->index, vm->stalled_until_ns[PARTY_DRIVER]);
     }
-    if (vm_is_recorded(vm)) {
+    if (vm_is_driver_recorded(vm)) {
         oracle_check_counters(world->oracle, vm->index, NULL, &host);
         return;
     }
     /* Only in such runs can a page be on the move, or have a PFN that the wire cannot name. */
-    const bool whole = vm->life.moving || vm_ends_beyond_32_bits(vm);
+    const bool whole = vm->life.moving || vm_has_memory_beyond_32_bits(vm);
     const size_t needed = whole ? sizeof(struct bnt_guest_info)
                                 : offsetof(struct bnt_guest_info, totals.inflated_pfns);
     struct bnt_guest_info guest = {.size = (uint32_t)needed};
@@ -72,7 +72,7 @@ void check_vm_in_full(struct vm *vm)
 {
     struct world *world = vm->world;
     char text[256];
-    if (!vm_is_recorded(vm)) {
+    if (!vm_is_driver_recorded(vm)) {
         const struct bnt_guest_info guest = vm_get_guest_info(vm);
         const struct bnt_host_info host = vm_get_host_info(vm);
         vm->ends.device.audit(vm, gmem_count_pages_in_use(vm->gmem, PAGE_USE_BALLOON),
@@ -83,7 +83,7 @@ void check_vm_in_full(struct vm *vm)
                                 guest.hinting.hinted_pfns);
     }
     if (vm->gmem != NULL && !gmem_audit(vm->gmem, text, sizeof text)) {
-        world_fail(world, VERDICT_FAIL, "%s: the guest's memory is inconsistent: %s", vm->spec.name,
-                   text);
+        world_fail_run(world, VERDICT_FAIL, "%s: the guest's memory is inconsistent: %s",
+                       vm->spec.name, text);
     }
 }

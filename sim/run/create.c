@@ -32,7 +32,7 @@ bool vm_create(struct world *world, uint32_t index, char *error, size_t error_by
     struct arena *arena = world->arena;
     const uint64_t pfns = vm->spec.memory_bytes >> BNT_PFN_SHIFT;
     const uint64_t pages = pfns >> vm->spec.page_order;
-    peers_make_ends(vm);
+    peers_fill_driver_and_device_ops(vm);
     faults_add_interposers(vm);
     vm->content = arena_alloc_zeroed(arena, pages * sizeof *vm->content);
     vm->backed_bytes = (pfns + 63) / 64 * sizeof *vm->backed;
@@ -53,8 +53,8 @@ bool vm_create(struct world *world, uint32_t index, char *error, size_t error_by
             .pfns = pfns,
             .host_pages = vm->spec.device.config.memory.host_page_order > 0,
             .page_order = vm->spec.page_order,
-            .refused_max = vm_get_refused_max(vm),
-            .habits = vm_get_driver_habits(vm),
+            .refused_max = vm_get_refused_pages_max(vm),
+            .habits = vm_get_driver_quirks(vm),
             .stall_ns = vm->spec.device.config.target.stall_ns,
             .report_pages = UINT64_C(1) << vm_get_guest_settings(vm).reporting.order,
             .answer_ns = compute_answer_ns(vm),
@@ -64,11 +64,11 @@ bool vm_create(struct world *world, uint32_t index, char *error, size_t error_by
             .reset_empty_ns = vm_get_reset_limit_ns(vm),
         };
         oracle_init_vm(world->oracle, index, &config);
-        if (vm_uses_vmware_wire(vm)) {
-            oracle_use_vmware_wire(world->oracle, index, vm_get_slack_pfns(vm));
+        if (vm_uses_vmware_transport(vm)) {
+            oracle_set_vmware_transport(world->oracle, index, vm_get_target_tolerance_pfns(vm));
         }
         quirks_suspend_invariants(vm);
-        if (vm_is_recorded(vm)) {
+        if (vm_is_driver_recorded(vm)) {
             oracle_mark_driver_recorded(world->oracle, index);
         }
     }
@@ -79,9 +79,9 @@ bool vm_create(struct world *world, uint32_t index, char *error, size_t error_by
     vm_create_dma(vm, dma_bytes);
     const bnt_status status = vm_map_memory(vm);
     if (status != BNT_OK) {
-        return peers_report_refusal(error, error_bytes, vm, "its memory", status);
+        return peers_report_start_failure(error, error_bytes, vm, "its memory", status);
     }
-    vm_start_watching(vm);
+    vm_start_conformance_watch(vm);
     return vm->ends.device.create(vm, error, error_bytes) &&
            vm->ends.driver.create(vm, error, error_bytes);
 }

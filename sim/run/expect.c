@@ -44,9 +44,9 @@ static void report_broken_expectation(struct world *world, uint32_t index, const
     char value[64];
     world_format_metric(value, sizeof value, expect->expression.left, found);
     const run_verdict verdict = expect->kind == EXPECT_EVENTUALLY ? VERDICT_LIVENESS : VERDICT_FAIL;
-    world_fail(world, verdict, "%s:%" PRIu32 ":%" PRIu32 ": expected %s: %s; it is %s",
-               world->scenario->path, expect->place.line, expect->place.column, what,
-               expect->expression.text, value);
+    world_fail_run(world, verdict, "%s:%" PRIu32 ":%" PRIu32 ": expected %s: %s; it is %s",
+                   world->scenario->path, expect->place.line, expect->place.column, what,
+                   expect->expression.text, value);
 }
 
 void expect_schedule_events(struct world *world)
@@ -64,7 +64,7 @@ void expect_schedule_events(struct world *world)
     }
 }
 
-void expect_judge_after_event(struct world *world)
+void expect_check_after_event(struct world *world)
 {
     const struct scenario *scenario = world->scenario;
     for (uint32_t i = 0; i < scenario->expect_count; i++) {
@@ -108,7 +108,7 @@ void expect_handle_event(struct world *world, uint32_t index)
     }
 }
 
-void expect_judge_at_end(struct world *world)
+void expect_check_at_end(struct world *world)
 {
     const struct scenario *scenario = world->scenario;
     for (uint32_t i = 0; i < scenario->expect_count; i++) {

@@ -8,22 +8,22 @@
 
 /** Checks that the incremental state word equals one that is computed anew from all state; the hash
  * of a run contains this word. */
-static void audit_state(struct world *world)
+static void audit_state_word(struct world *world)
 {
     if (!world->config.hash_off &&
-        oracle_recompute_state(world->oracle) != engine_get_state(world->engine)) {
-        world_fail(world, VERDICT_FAIL,
-                   "the incremental state hash differs from the one that an audit computes");
+        oracle_recompute_state(world->oracle) != engine_get_state_word(world->engine)) {
+        world_fail_run(world, VERDICT_FAIL,
+                       "the incremental state hash differs from the one that an audit computes");
     }
 }
 
-void judge_after_event(struct world *world)
+void check_world_after_event(struct world *world)
 {
     for (uint32_t i = 0; i < world->vm_count; i++) {
         struct vm *vm = &world->vms[i];
         if (vm->touched) {
-            vm_end_watched_event(vm);
-            check_touched_vm(vm);
+            vm_report_event_end_to_conformance(vm);
+            check_vm_after_event(vm);
             if (world->small) {
                 check_vm_in_full(vm);
             }
@@ -31,15 +31,16 @@ void judge_after_event(struct world *world)
         }
     }
     if (world->small) {
-        audit_state(world);
+        audit_state_word(world);
     }
     const struct oracle_violation *violation = oracle_get_violation(world->oracle);
     if (violation != NULL) {
         const run_verdict verdict =
             violation->invariant == INVARIANT_CONVERGES ? VERDICT_LIVENESS : VERDICT_FAIL;
-        world_fail(world, verdict, "%s: invariant %s (%s): %s", world->vms[violation->vm].spec.name,
-                   invariant_get_name(violation->invariant),
-                   invariant_get_text(violation->invariant), violation->text);
+        world_fail_run(world, verdict, "%s: invariant %s (%s): %s",
+                       world->vms[violation->vm].spec.name,
+                       invariant_get_name(violation->invariant),
+                       invariant_get_text(violation->invariant), violation->text);
     }
 }
 
@@ -49,11 +50,11 @@ static oracle_device get_device_end_state(const struct vm *vm)
         return ORACLE_DEVICE_GONE;
     }
     const bool stays =
-        vm->suspend_asked || (!vm_is_recorded(vm) && settled_is_driver_left_broken(vm));
+        vm->suspend_asked || (!vm_is_driver_recorded(vm) && settled_is_driver_left_broken(vm));
     return stays ? ORACLE_DEVICE_SUSPENDED : ORACLE_DEVICE_LIVE;
 }
 
-void judge_at_end(struct world *world)
+void check_world_at_end(struct world *world)
 {
     const struct scenario *scenario = world->scenario;
     if (world->verdict != VERDICT_PASS || world->oracle == NULL) {
@@ -63,8 +64,8 @@ void judge_at_end(struct world *world)
         struct vm *vm = &world->vms[i];
         check_vm_in_full(vm);
         if (!vm->ends.driver.is_done(vm)) {
-            world_fail(world, VERDICT_LIVENESS, "%s: the recording was not played to its end",
-                       vm->spec.name);
+            world_fail_run(world, VERDICT_LIVENESS, "%s: the recording was not played to its end",
+                           vm->spec.name);
         }
         const struct scenario_phase *last = &scenario->phases[scenario->phase_count - 1];
         const bool quiet = last->quiet;
@@ -72,14 +73,14 @@ void judge_at_end(struct world *world)
         conformance_observe_run_end(world->conformance, i, quiet);
         if (quiet) {
             const struct bnt_host_info host = vm_get_host_info(vm);
-            oracle_check_converged(world->oracle, i, &host, get_device_end_state(vm),
-                                   quiet_since_ns);
+            oracle_check_convergence(world->oracle, i, &host, get_device_end_state(vm),
+                                     quiet_since_ns);
         }
         vm->touched = true;
     }
-    audit_state(world);
-    judge_after_event(world);
+    audit_state_word(world);
+    check_world_after_event(world);
     if (world->verdict == VERDICT_PASS) {
-        expect_judge_at_end(world);
+        expect_check_at_end(world);
     }
 }

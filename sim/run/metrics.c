@@ -14,12 +14,12 @@
 #define PFNS(pfns)       ((uint64_t)(pfns) << BNT_PFN_SHIFT)
 #define GUEST(field)     (vm_get_guest_info(vm).field)
 #define HOST(field)      (vm_get_host_info(vm).field)
-#define EITHER(field)    (!vm_is_recorded(vm) ? GUEST(field) : HOST(field))
+#define EITHER(field)    (!vm_is_driver_recorded(vm) ? GUEST(field) : HOST(field))
 #define ACCOUNT(field)   (vm->account.field)
 #define MOVES(field)     (vm->moves.field)
 #define MEMORY(field)    (get_memory_counters(vm).field)
 #define WORKLOADS(field) (memory_sum_workloads(vm).field)
-#define STATS(field)     (get_statistics(vm).field)
+#define STATS(field)     (get_balloon_statistics(vm).field)
 
 static struct gmem_counters get_memory_counters(const struct vm *vm)
 {
@@ -30,7 +30,7 @@ static struct gmem_counters get_memory_counters(const struct vm *vm)
     return counters;
 }
 
-static struct bnt_host_stats get_statistics(const struct vm *vm)
+static struct bnt_host_stats get_balloon_statistics(const struct vm *vm)
 {
     struct bnt_host_stats stats = {.size = sizeof stats};
     const bool there = vm->ends.device.stats(vm, &stats) == BNT_OK;
@@ -45,7 +45,7 @@ static struct bnt_host_ws get_working_set(const struct vm *vm)
 }
 
 /** Returns the memory in the first or the last bin of the last working-set report. */
-static uint64_t get_bin_bytes(const struct vm *vm, bool last)
+static uint64_t get_working_set_bin_bytes(const struct vm *vm, bool last)
 {
     const struct bnt_host_ws ws = get_working_set(vm);
     const struct bnt_ws_bin *bin = &ws.bins[last && ws.bin_count > 0 ? ws.bin_count - 1 : 0];
@@ -57,7 +57,7 @@ static uint64_t count_bits(uint32_t mask)
     return (uint64_t)__builtin_popcount(mask);
 }
 
-static bool is_legacy(const struct vm *vm)
+static bool does_vm_use_legacy_interface(const struct vm *vm)
 {
     const struct bnt_host_info info = vm_get_host_info(vm);
     return (info.status & BNT_DEVICE_STATUS_DRIVER_OK) != 0 &&
@@ -75,12 +75,12 @@ static bool is_page_in_balloon(const struct vm *vm, uint64_t pfn)
 }
 
 /** Hashes the set of pages that one side has: two VMs with the same set have the same hash. */
-static uint64_t hash_pages(const struct vm *vm, bool (*has)(const struct vm *vm, uint64_t pfn))
+static uint64_t hash_page_set(const struct vm *vm, bool (*has)(const struct vm *vm, uint64_t pfn))
 {
     const uint64_t pfns = vm->spec.memory_bytes >> BNT_PFN_SHIFT;
     uint64_t hash = 0;
     for (uint64_t i = 0; i < pfns; i++) {
-        hash = has(vm, vm->spec.first_pfn + i) ? bnt_hash_add(hash, i) : hash;
+        hash = has(vm, vm->spec.first_pfn + i) ? bnt_add_to_hash(hash, i) : hash;
     }
     return hash;
 }
@@ -119,7 +119,7 @@ uint64_t world_read_metric(const struct world *world, metric which, uint32_t vm)
 
 void world_format_metric(char *out, size_t bytes, metric which, uint64_t value)
 {
-    switch (metric_unit_of(which)) {
+    switch (metric_get_unit(which)) {
     case UNIT_BYTES:
         world_format_bytes(out, bytes, value);
         break;

@@ -17,7 +17,7 @@
 static void begin_phase(struct world *world, uint32_t index)
 {
     const struct scenario_phase *phase = &world->scenario->phases[index];
-    world_log(world, LOG_EVENTS, "phase %s%s", phase->name, phase->quiet ? " (quiet)" : "");
+    world_log_message(world, LOG_EVENTS, "phase %s%s", phase->name, phase->quiet ? " (quiet)" : "");
     for (uint32_t i = 0; world->oracle != NULL && i < world->vm_count; i++) {
         check_vm_in_full(&world->vms[i]);
     }
@@ -88,16 +88,16 @@ static void dispatch_event(struct world *world, struct vm *vm, const struct engi
         vm_step_driver(vm);
         break;
     case WORLD_EVENT_WORKLOAD:
-        memory_tick_workload(world, (uint32_t)event->a);
+        memory_run_workload_tick(world, (uint32_t)event->a);
         break;
     case WORLD_EVENT_RECLAIM:
         memory_run_reclaim(vm);
         break;
     case WORLD_EVENT_OOM_DEADLINE:
-        memory_expire_oom(vm);
+        memory_handle_oom_timeout(vm);
         break;
     case WORLD_EVENT_ALLOC:
-        sleeping_run_step(vm);
+        sleeping_run_allocation_step(vm);
         break;
     case WORLD_EVENT_PRESSURE_END:
         memory_end_pressure(vm, (uint32_t)event->a);
@@ -117,17 +117,17 @@ static void dispatch_event(struct world *world, struct vm *vm, const struct engi
     }
 }
 
-static void handle_event(void *opaque, const struct engine_event *event)
+static void handle_engine_event(void *opaque, const struct engine_event *event)
 {
     struct world *world = opaque;
     struct vm *vm = &world->vms[event->actor];
-    world_log(world, LOG_ALL, "%s %s %" PRIu64, vm->spec.name, world_get_event_name(event->kind),
-              event->a);
+    world_log_message(world, LOG_ALL, "%s %s %" PRIu64, vm->spec.name,
+                      world_get_event_name(event->kind), event->a);
     dispatch_event(world, vm, event);
     if (world->oracle != NULL) {
-        judge_after_event(world);
+        check_world_after_event(world);
         if (world->verdict == VERDICT_PASS) {
-            expect_judge_after_event(world);
+            expect_check_after_event(world);
         }
     }
 }
@@ -160,7 +160,7 @@ static void create_engine(struct world *world)
         .observer = world->config.observer,
         .source = world->config.source,
         .world = world,
-        .handle = handle_event,
+        .handle = handle_engine_event,
     };
     world->engine = engine_create(&config);
 }
@@ -191,7 +191,7 @@ static void add_observers(struct world *world)
     observer_replace(world->observers, &oracle_observer, &forging_observer);
 }
 
-static void create_machine(struct world *world)
+static void create_host_machine(struct world *world)
 {
     uint64_t guests_bytes = 0;
     uint64_t pages = 0;
@@ -217,14 +217,14 @@ struct world *world_create(const struct world_config *config, char *error, size_
     world->scenario = config->scenario;
     world->vm_count = config->scenario->vm_count;
     create_arrays(world);
-    create_machine(world);
+    create_host_machine(world);
     create_engine(world);
     if (!config->oracles_off) {
         world->oracle = oracle_create(world->arena, world->engine, world->vm_count);
         world->conformance = conformance_create(world->arena, world->engine, world->vm_count);
     }
     add_observers(world);
-    swarm_draw_knobs(world);
+    swarm_draw_settings(world);
     bool made = true;
     for (uint32_t i = 0; made && i < world->vm_count; i++) {
         made = vm_create(world, i, error, error_bytes);
@@ -271,26 +271,26 @@ static void start_guests(struct world *world)
 static void end_run_at_limit(struct world *world, engine_end end)
 {
     if (end == ENGINE_EVENTS_MAX) {
-        world_fail(world, VERDICT_LIMIT,
-                   "limits.events (%" PRIu64 ") was reached: raise it or shorten the scenario",
-                   world->scenario->events_max);
+        world_fail_run(world, VERDICT_LIMIT,
+                       "limits.events (%" PRIu64 ") was reached: raise it or shorten the scenario",
+                       world->scenario->events_max);
     } else if (end == ENGINE_TIME_MAX) {
-        world_fail(world, VERDICT_LIMIT,
-                   "limits.time was reached: raise it or shorten the scenario");
+        world_fail_run(world, VERDICT_LIMIT,
+                       "limits.time was reached: raise it or shorten the scenario");
     } else if (end == ENGINE_DIVERGED) {
-        world_fail(world, VERDICT_NONDETERMINISM,
-                   "a choice differs from the one in the recorded run");
+        world_fail_run(world, VERDICT_NONDETERMINISM,
+                       "a choice differs from the one in the recorded run");
     }
 }
 
 /** Updates the progress for another process, which may only read it or stop the run. */
-static void update_watch(struct world *world)
+static void update_progress_watch(struct world *world)
 {
     struct world_watch *watch = world->config.watch;
     watch->events = engine_count_events(world->engine);
     watch->time_ns = engine_get_time_ns(world->engine);
     if (watch->stop) {
-        world_fail(world, VERDICT_LIMIT, "the run was interrupted");
+        world_fail_run(world, VERDICT_LIMIT, "the run was interrupted");
     }
 }
 
@@ -303,18 +303,18 @@ void world_run(struct world *world, struct world_result *result)
     engine_end end = ENGINE_GOING;
     while (end == ENGINE_GOING) {
         if (world->config.watch != NULL) {
-            update_watch(world);
+            update_progress_watch(world);
         }
         end = engine_run_next_event(world->engine);
     }
     end_run_at_limit(world, end);
-    judge_at_end(world);
+    check_world_at_end(world);
     *result = (struct world_result){
         .verdict = world->verdict,
         .events = engine_count_events(world->engine),
         .time_ns = engine_get_time_ns(world->engine),
         .hash = engine_get_hash(world->engine),
     };
-    result->hash_word = engine_mix_hash(&result->hash);
+    result->hash_word = engine_combine_hash_words(&result->hash);
     (void)snprintf(result->text, sizeof result->text, "%s", world->text);
 }

@@ -42,13 +42,13 @@ const struct conformance *world_get_conformance(const struct world *world);
 
 /** Writes the name under which clauses are recorded: that of a VM's driver or device, or of a
  * scripted fault. */
-void world_name_subject(const struct world *world, uint32_t vm, clause_party party, bool scripted,
-                        char *name, size_t name_bytes);
+void world_make_subject_name(const struct world *world, uint32_t vm, clause_party party,
+                             bool scripted, char *name, size_t name_bytes);
 
 /** Whether the driver or device declares, by its personality or quirks, that it breaks the clause.
  */
-bool world_is_breach_declared(const struct world *world, uint32_t vm, clause_party party,
-                              clause_id id);
+bool world_is_violation_declared(const struct world *world, uint32_t vm, clause_party party,
+                                 clause_id id);
 
 /** Returns the current value of a metric, in its unit. */
 uint64_t world_read_metric(const struct world *world, metric which, uint32_t vm);

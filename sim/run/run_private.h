@@ -20,29 +20,29 @@ void script_run_action(struct world *world, uint32_t index);
 void script_begin_quiet_phase(struct world *world);
 /** Returns the bit for an event. Events whose numbers differ by 64 share a bit; a clear bit means
  * that no action waits. */
-static inline uint64_t script_get_awaited_bit(uint32_t event)
+static inline uint64_t script_get_event_bit(uint32_t event)
 {
     return UINT64_C(1) << (event % 64);
 }
 
 /* expect.c */
 void expect_schedule_events(struct world *world);
-void expect_judge_after_event(struct world *world);
+void expect_check_after_event(struct world *world);
 void expect_handle_event(struct world *world, uint32_t index);
-void expect_judge_at_end(struct world *world);
+void expect_check_at_end(struct world *world);
 
 /* judge.c */
-void judge_after_event(struct world *world);
-void judge_at_end(struct world *world);
+void check_world_after_event(struct world *world);
+void check_world_at_end(struct world *world);
 
 /* check.c */
 /** Checks a VM after an event that touched it. */
-void check_touched_vm(struct vm *vm);
+void check_vm_after_event(struct vm *vm);
 /** Compares everything that the oracle knows of a VM with the VM itself. */
 void check_vm_in_full(struct vm *vm);
 
 /* settled.c */
-void settled_note_ledger(struct vm *vm, uint64_t ledger_pfns);
+void settled_record_ledger_size(struct vm *vm, uint64_t ledger_pfns);
 /** Whether the driver stays broken for good: the device resets no queue, and the driver may not
  * reset the device. */
 bool settled_is_driver_left_broken(const struct vm *vm);
@@ -51,8 +51,9 @@ const char *settled_find_reason(const struct vm *vm);
 bool settled_is_satisfied(const struct vm *vm);
 
 /* swarm.c */
-void swarm_draw_knobs(struct world *world);
+void swarm_draw_settings(struct world *world);
 /** Sets a setting of the VM to the value of a swarm knob. */
-void swarm_apply_knob(struct scenario_vm *vm, const struct scenario_swarm *swarm, uint64_t value);
+void swarm_apply_setting(struct scenario_vm *vm, const struct scenario_swarm *swarm,
+                         uint64_t value);
 
 #endif

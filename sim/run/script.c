@@ -28,8 +28,8 @@ static void act_set_target(struct vm *vm, const struct scenario_action *action)
             : vm->ends.device.target_set(vm, convert_bytes_to_pfns(action->size_bytes),
                                          action->duration_ns, &id);
     if (status != BNT_OK) {
-        world_fail(world, VERDICT_FAIL, "line %" PRIu32 ": the device refused the target: %s",
-                   action->place.line, bnt_status_text(status));
+        world_fail_run(world, VERDICT_FAIL, "line %" PRIu32 ": the device refused the target: %s",
+                       action->place.line, bnt_status_text(status));
         return;
     }
     OBSERVE(vm, OBSERVED_TARGET_SET, .value = id, .flag = true);
@@ -39,24 +39,24 @@ static void act_reset_balloon(struct vm *vm, const struct scenario_action *actio
 {
     const bnt_status status = vm->ends.device.reset(vm);
     if (status != BNT_OK) {
-        world_log(vm->world, LOG_EVENTS,
-                  "%s: line %" PRIu32 ": the device refused to reset the balloon: %s",
-                  vm->spec.name, action->place.line, bnt_status_text(status));
+        world_log_message(vm->world, LOG_EVENTS,
+                          "%s: line %" PRIu32 ": the device refused to reset the balloon: %s",
+                          vm->spec.name, action->place.line, bnt_status_text(status));
     }
 }
 
-static void act_add_refusal(struct vm *vm, const struct scenario_action *action)
+static void act_add_refusal_rule(struct vm *vm, const struct scenario_action *action)
 {
     vm->settled.refusing = true;
     const bnt_status status = vm->ends.device.rule_add(vm, &action->rule);
     if (status != BNT_OK) {
-        world_fail(vm->world, VERDICT_FAIL,
-                   "line %" PRIu32 ": the device refused the rule for refusals: %s",
-                   action->place.line, bnt_status_text(status));
+        world_fail_run(vm->world, VERDICT_FAIL,
+                       "line %" PRIu32 ": the device refused the rule for refusals: %s",
+                       action->place.line, bnt_status_text(status));
     }
 }
 
-static void act_clear_refusals(struct vm *vm, const struct scenario_action *action)
+static void act_clear_refusal_rules(struct vm *vm, const struct scenario_action *action)
 {
     vm->settled.refusing = false;
     (void)action;
@@ -69,23 +69,23 @@ static void act_stall_party(struct vm *vm, const struct scenario_action *action)
     vm_stall_party(vm, action->party, engine_get_time_ns(vm->world->engine) + action->duration_ns);
 }
 
-static void act_drop_signals(struct vm *vm, const struct scenario_action *action)
+static void act_drop_notifications(struct vm *vm, const struct scenario_action *action)
 {
     vm->link[action->signal].drop_next += action->count;
 }
 
-static void act_duplicate_signals(struct vm *vm, const struct scenario_action *action)
+static void act_duplicate_notifications(struct vm *vm, const struct scenario_action *action)
 {
     vm->link[action->signal].duplicate_next += action->count;
 }
 
-static void act_delay_signals(struct vm *vm, const struct scenario_action *action)
+static void act_delay_notifications(struct vm *vm, const struct scenario_action *action)
 {
     vm->link[action->signal].delay_next += action->count;
     vm->link[action->signal].delay_next_ns = action->duration_ns;
 }
 
-static void act_reorder_signals(struct vm *vm, const struct scenario_action *action)
+static void act_reorder_notifications(struct vm *vm, const struct scenario_action *action)
 {
     vm->link[action->signal].reorder_armed = true;
 }
@@ -95,14 +95,14 @@ static void act_inhibit_discard(struct vm *vm, const struct scenario_action *act
     vm->inhibited_until_ns = engine_get_time_ns(vm->world->engine) + action->duration_ns;
 }
 
-static void act_ask_for_oom_deflate(struct vm *vm, const struct scenario_action *action)
+static void act_request_oom_deflate(struct vm *vm, const struct scenario_action *action)
 {
     struct bnt_guest_oom_result result;
     if (action->allocating) {
         vm->oom_allocating_pfns = convert_bytes_to_pfns(action->size_bytes);
         return;
     }
-    memory_ask_balloon(vm, convert_bytes_to_pfns(action->size_bytes), &result);
+    memory_request_oom_deflate(vm, convert_bytes_to_pfns(action->size_bytes), &result);
 }
 
 static void act_start_pressure(struct vm *vm, const struct scenario_action *action)
@@ -114,9 +114,9 @@ static void act_poll_stats(struct vm *vm, const struct scenario_action *action)
 {
     const bnt_status status = vm->ends.device.stats_poll(vm);
     if (status != BNT_OK) {
-        world_log(vm->world, LOG_EVENTS,
-                  "%s: line %" PRIu32 ": the device cannot ask for statistics: %s", vm->spec.name,
-                  action->place.line, bnt_status_text(status));
+        world_log_message(vm->world, LOG_EVENTS,
+                          "%s: line %" PRIu32 ": the device cannot ask for statistics: %s",
+                          vm->spec.name, action->place.line, bnt_status_text(status));
     }
 }
 
@@ -124,9 +124,10 @@ static void act_request_working_set(struct vm *vm, const struct scenario_action 
 {
     const bnt_status status = vm->ends.device.working_set_request(vm);
     if (status != BNT_OK) {
-        world_log(vm->world, LOG_EVENTS,
-                  "%s: line %" PRIu32 ": the device cannot ask for a working-set report: %s",
-                  vm->spec.name, action->place.line, bnt_status_text(status));
+        world_log_message(vm->world, LOG_EVENTS,
+                          "%s: line %" PRIu32
+                          ": the device cannot ask for a working-set report: %s",
+                          vm->spec.name, action->place.line, bnt_status_text(status));
     }
 }
 
@@ -147,9 +148,9 @@ static void act_deflate_all_pages(struct vm *vm, const struct scenario_action *a
     if (status == BNT_E_AGAIN) {
         vm_schedule_step(vm, PARTY_DRIVER, now_ns);
     } else if (status != BNT_OK) {
-        world_log(vm->world, LOG_EVENTS,
-                  "%s: line %" PRIu32 ": the driver refused to empty its balloon: %s",
-                  vm->spec.name, action->place.line, bnt_status_text(status));
+        world_log_message(vm->world, LOG_EVENTS,
+                          "%s: line %" PRIu32 ": the driver refused to empty its balloon: %s",
+                          vm->spec.name, action->place.line, bnt_status_text(status));
     }
 }
 
@@ -161,9 +162,9 @@ static void act_follow_target(struct vm *vm, const struct scenario_action *actio
         life_set_emptying(vm, false);
         vm_schedule_step(vm, PARTY_DRIVER, now_ns);
     } else {
-        world_log(vm->world, LOG_EVENTS,
-                  "%s: line %" PRIu32 ": the driver refused to follow its target: %s",
-                  vm->spec.name, action->place.line, bnt_status_text(status));
+        world_log_message(vm->world, LOG_EVENTS,
+                          "%s: line %" PRIu32 ": the driver refused to follow its target: %s",
+                          vm->spec.name, action->place.line, bnt_status_text(status));
     }
 }
 
@@ -180,9 +181,9 @@ static void act_control_hinting(struct vm *vm, const struct scenario_action *act
                               : action->hint == HINT_ORDER_STOP ? vm->ends.device.hint_stop(vm)
                                                                 : vm->ends.device.hint_done(vm);
     if (status != BNT_OK) {
-        world_log(vm->world, LOG_EVENTS,
-                  "%s: line %" PRIu32 ": the device refused the command for hinting: %s",
-                  vm->spec.name, action->place.line, bnt_status_text(status));
+        world_log_message(vm->world, LOG_EVENTS,
+                          "%s: line %" PRIu32 ": the device refused the command for hinting: %s",
+                          vm->spec.name, action->place.line, bnt_status_text(status));
     }
 }
 
@@ -244,25 +245,26 @@ static void act_start_corruption(struct vm *vm, const struct scenario_action *ac
 
 /** Whether this scripted answer to a call is false: it claims success, but the host has done
  * nothing. */
-static bool is_answer_false(const struct vm *vm, const struct bnt_host_call_rule *rule)
+static bool is_scripted_answer_false(const struct vm *vm, const struct bnt_host_call_rule *rule)
 {
     /* A current driver treats a page that is not locked as its own; the driver of 2010 does not. */
-    const bool believes = (vm_get_driver_habits(vm) & BNT_GUEST_VMWARE_QUIRK_DEFLATE_STOPS) == 0;
-    return bnt_vmware_succeeded(rule->command, rule->status) ||
+    const bool believes = (vm_get_driver_quirks(vm) & BNT_GUEST_VMWARE_QUIRK_DEFLATE_STOPS) == 0;
+    return bnt_vmware_has_call_succeeded(rule->command, rule->status) ||
            (believes && rule->command == BNT_VMWARE_CMD_UNLOCK &&
             rule->status == BNT_VMWARE_PPN_UNLOCKED);
 }
 
 static void act_refuse_vmware_call(struct vm *vm, const struct scenario_action *action)
 {
-    if (is_answer_false(vm, &action->call_rule)) {
+    if (is_scripted_answer_false(vm, &action->call_rule)) {
         OBSERVE(vm, OBSERVED_FAULT_STARTED, .value = ASSUMES_DEVICE);
         vm->lasting_fault = true;
     }
     const bnt_status status = vm->ends.device.call_rule_add(vm, &action->call_rule);
     if (status != BNT_OK) {
-        world_fail(vm->world, VERDICT_FAIL, "line %u: the device refused the rule for answers: %s",
-                   (unsigned)action->place.line, bnt_status_text(status));
+        world_fail_run(vm->world, VERDICT_FAIL,
+                       "line %u: the device refused the rule for answers: %s",
+                       (unsigned)action->place.line, bnt_status_text(status));
     }
 }
 
@@ -274,14 +276,15 @@ static void act_touch_page(struct vm *vm, const struct scenario_action *action)
     const struct oracle *oracle = vm->world->oracle;
     const uint64_t pfn = oracle != NULL ? hostile_find_page(vm, PLACE_BALLOON) : UINT64_MAX;
     if (pfn == UINT64_MAX) {
-        world_log(vm->world, LOG_EVENTS, "%s: no page is in the balloon", vm->spec.name);
+        world_log_message(vm->world, LOG_EVENTS, "%s: no page is in the balloon", vm->spec.name);
         return;
     }
     OBSERVE(vm, OBSERVED_PAGE_MEDDLED, .value = pfn);
     const bnt_status status = vm->ends.device.touched(vm, pfn);
     if (status != BNT_OK) {
-        world_log(vm->world, LOG_EVENTS, "%s: the device refused the notice of a touched page: %s",
-                  vm->spec.name, bnt_status_text(status));
+        world_log_message(vm->world, LOG_EVENTS,
+                          "%s: the device refused the notice of a touched page: %s", vm->spec.name,
+                          bnt_status_text(status));
     }
 }
 
@@ -289,9 +292,9 @@ static void act_reset_queue(struct vm *vm, const struct scenario_action *action)
 {
     const bnt_status status = vm->ends.driver.queue_reset(vm, action->queue);
     if (status != BNT_OK) {
-        world_log(vm->world, LOG_EVENTS,
-                  "%s: line %" PRIu32 ": the driver refused to reset the queue: %s", vm->spec.name,
-                  action->place.line, bnt_status_text(status));
+        world_log_message(vm->world, LOG_EVENTS,
+                          "%s: line %" PRIu32 ": the driver refused to reset the queue: %s",
+                          vm->spec.name, action->place.line, bnt_status_text(status));
     }
 }
 
@@ -311,9 +314,9 @@ static void log_refused_suspend(struct vm *vm, const struct scenario_action *act
                                 bnt_status status)
 {
     if (status != BNT_OK && status != BNT_E_AGAIN) {
-        world_log(vm->world, LOG_EVENTS,
-                  "%s: line %" PRIu32 ": the driver refused to suspend or resume: %s",
-                  vm->spec.name, action->place.line, bnt_status_text(status));
+        world_log_message(vm->world, LOG_EVENTS,
+                          "%s: line %" PRIu32 ": the driver refused to suspend or resume: %s",
+                          vm->spec.name, action->place.line, bnt_status_text(status));
     }
 }
 
@@ -333,14 +336,14 @@ static void act_resume_device(struct vm *vm, const struct scenario_action *actio
 static void (*const acts[])(struct vm *, const struct scenario_action *) = {
     [ACTION_TARGET] = act_set_target,
     [ACTION_RESET] = act_reset_balloon,
-    [ACTION_REFUSE] = act_add_refusal,
-    [ACTION_REFUSE_CLEAR] = act_clear_refusals,
+    [ACTION_REFUSE] = act_add_refusal_rule,
+    [ACTION_REFUSE_CLEAR] = act_clear_refusal_rules,
     [ACTION_STALL] = act_stall_party,
-    [ACTION_DROP] = act_drop_signals,
-    [ACTION_DUPLICATE] = act_duplicate_signals,
-    [ACTION_DELAY] = act_delay_signals,
-    [ACTION_REORDER] = act_reorder_signals,
-    [ACTION_OOM] = act_ask_for_oom_deflate,
+    [ACTION_DROP] = act_drop_notifications,
+    [ACTION_DUPLICATE] = act_duplicate_notifications,
+    [ACTION_DELAY] = act_delay_notifications,
+    [ACTION_REORDER] = act_reorder_notifications,
+    [ACTION_OOM] = act_request_oom_deflate,
     [ACTION_PRESSURE] = act_start_pressure,
     [ACTION_STATS] = act_poll_stats,
     [ACTION_WORKING_SET] = act_request_working_set,
@@ -374,8 +377,9 @@ void script_run_action(struct world *world, uint32_t index)
     struct vm *vm = &world->vms[action->vm];
     vm->touched = true;
     world->action_runs[index]++;
-    if (!(world->quiet && action_trait_of(action->kind)->fault)) {
-        world_log(world, LOG_EVENTS, "%s: script line %" PRIu32, vm->spec.name, action->place.line);
+    if (!(world->quiet && action_get_trait(action->kind)->fault)) {
+        world_log_message(world, LOG_EVENTS, "%s: script line %" PRIu32, vm->spec.name,
+                          action->place.line);
         acts[action->kind](vm, action);
         const uint64_t now_ns = engine_get_time_ns(world->engine);
         vm_schedule_step(vm, PARTY_DEVICE, now_ns);
@@ -396,7 +400,7 @@ void script_schedule_actions(struct world *world)
         if (action->trigger == TRIGGER_AT) {
             world_schedule_event(world, action->at_ns, WORLD_EVENT_ACTION, action->vm, i, 0);
         } else if (action->trigger == TRIGGER_EVENT) {
-            world->awaited[action->source] |= script_get_awaited_bit(action->event);
+            world->awaited[action->source] |= script_get_event_bit(action->event);
         }
     }
     uint64_t at_ns = 0;

@@ -14,7 +14,7 @@
 #define SETTLED_RECENT_NS UINT64_C(25000000000)
 #define HUGE_PFNS         512u
 
-static void note_target(struct vm *vm, const struct observation *seen)
+static void record_vm_target(struct vm *vm, const struct observation *seen)
 {
     if (!seen->flag) {
         return; /* a new device took over the old target: this is no new target */
@@ -22,7 +22,7 @@ static void note_target(struct vm *vm, const struct observation *seen)
     vm->settled.target_ns = engine_get_time_ns(vm->world->engine);
 }
 
-void settled_note_ledger(struct vm *vm, uint64_t ledger_pfns)
+void settled_record_ledger_size(struct vm *vm, uint64_t ledger_pfns)
 {
     if (ledger_pfns != vm->settled.ledger_pfns) {
         vm->settled.ledger_pfns = ledger_pfns;
@@ -31,7 +31,7 @@ void settled_note_ledger(struct vm *vm, uint64_t ledger_pfns)
 }
 
 /** Records the capabilities that a successful START leaves. */
-static void note_start_call(struct vm *vm, const struct observation *seen)
+static void record_start_capabilities(struct vm *vm, const struct observation *seen)
 {
     const struct oracle_call *call = seen->call;
     if (call->command != BNT_VMWARE_CMD_START) {
@@ -46,7 +46,7 @@ static void note_start_call(struct vm *vm, const struct observation *seen)
     }
 }
 
-static void note_oom_deflate(struct vm *vm, const struct observation *seen)
+static void record_oom_deflate(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
     vm->settled.oom_ns = engine_get_time_ns(vm->world->engine);
@@ -56,14 +56,14 @@ const struct observer settled_observer = {
     .name = "settled",
     .on =
         {
-            [OBSERVED_TARGET_SET] = note_target,
-            [OBSERVED_CALLED] = note_start_call,
-            [OBSERVED_OOM_DEFLATED] = note_oom_deflate,
+            [OBSERVED_TARGET_SET] = record_vm_target,
+            [OBSERVED_CALLED] = record_start_capabilities,
+            [OBSERVED_OOM_DEFLATED] = record_oom_deflate,
         },
 };
 
 /** Returns how many PFNs the balloon may stay away from its target for good. */
-static uint64_t get_granularity(const struct vm *vm, const struct bnt_host_info *host)
+static uint64_t get_target_granularity_pfns(const struct vm *vm, const struct bnt_host_info *host)
 {
     const uint64_t page = UINT64_C(1) << vm->spec.page_order;
     const uint64_t huge = UINT64_C(1) << BNT_BALLOON_BIT_HUGE_PAGES;
@@ -80,12 +80,12 @@ static uint64_t get_granularity(const struct vm *vm, const struct bnt_host_info 
 static bool is_driver_gone(const struct vm *vm)
 {
     const uint64_t now_ns = engine_get_time_ns(vm->world->engine);
-    return vm_is_recorded(vm) || vm->life.unplugged || vm->life.asleep_until_ns > now_ns ||
+    return vm_is_driver_recorded(vm) || vm->life.unplugged || vm->life.asleep_until_ns > now_ns ||
            vm_get_guest_info(vm).state == BNT_GUEST_DOWN;
 }
 
 /** Whether, on VMware's wire, both sides share no capability for locking pages. */
-static bool cannot_lock_pages(const struct vm *vm)
+static bool is_page_locking_impossible(const struct vm *vm)
 {
     const uint64_t locks = BNT_VMWARE_CAP_BASIC | BNT_VMWARE_CAP_BATCHED;
     return vm->settled.started && (vm->settled.caps & locks) == 0;
@@ -94,11 +94,11 @@ static bool cannot_lock_pages(const struct vm *vm)
 /** Counts the bytes of memory whose PFNs an unbatched call, with 32 bits for a PFN, cannot name. If
  * there are more such pages than the driver can set aside, the driver may find no other page: then
  * all memory counts. */
-static uint64_t count_unnameable_bytes(const struct vm *vm)
+static uint64_t count_bytes_beyond_32_bit_pfns(const struct vm *vm)
 {
     const uint64_t end = vm->spec.first_pfn + (vm->spec.memory_bytes >> BNT_PFN_SHIFT);
     const uint64_t last = BNT_VMWARE_PFNS_MAX_32;
-    if (!vm_uses_vmware_wire(vm) || (vm->settled.caps & BNT_VMWARE_CAP_BATCHED) != 0 ||
+    if (!vm_uses_vmware_transport(vm) || (vm->settled.caps & BNT_VMWARE_CAP_BATCHED) != 0 ||
         end - 1 <= last) {
         return 0;
     }
@@ -109,7 +109,8 @@ static uint64_t count_unnameable_bytes(const struct vm *vm)
 /** Whether the guest has too little memory for the next missing pages beside what its driver leaves
  * free; a balloon that cannot reach its target goes as near to it as it can. `useless_bytes` of the
  * free memory do not count. */
-static bool lacks_memory(const struct vm *vm, uint64_t missing_pfns, uint64_t useless_bytes)
+static bool does_guest_lack_memory(const struct vm *vm, uint64_t missing_pfns,
+                                   uint64_t useless_bytes)
 {
     struct gmem_counters counters;
     gmem_get_counters(vm->gmem, &counters);
@@ -131,7 +132,7 @@ bool settled_is_driver_left_broken(const struct vm *vm)
            vm->spec.driver.config.recovery.tries == BNT_GUEST_RECOVER_NEVER;
 }
 
-static bool is_inflation_held_off(const struct vm *vm)
+static bool is_inflation_delayed(const struct vm *vm)
 {
     const uint64_t wait_ns =
         vm->spec.driver.config.oom.holdoff_ns + 2 * vm->spec.driver.config.sizing.retry_max_ns;
@@ -156,7 +157,7 @@ static bool is_at_target_with_unknown_pages(const struct vm *vm, uint64_t target
 static bool is_invariant_suspended(const struct vm *vm)
 {
     for (int i = 0; vm->world->oracle != NULL && i < INVARIANT_COUNT; i++) {
-        if (oracle_is_suspended(vm->world->oracle, vm->index, (invariant_id)i)) {
+        if (oracle_is_invariant_suspended(vm->world->oracle, vm->index, (invariant_id)i)) {
             return true;
         }
     }
@@ -192,7 +193,7 @@ const char *settled_find_reason(const struct vm *vm)
         vm->spec.driver.config.sizing.poll_ns == 0) {
         return "the driver neither uses configuration interrupts nor polls";
     }
-    if (cannot_lock_pages(vm)) {
+    if (is_page_locking_impossible(vm)) {
         return "host and driver share no capability to lock pages";
     }
     if (vm->emptying) {
@@ -207,16 +208,17 @@ const char *settled_find_reason(const struct vm *vm)
     if (vm->settled.added_ns > 0 && now_ns - vm->settled.added_ns < SETTLED_RECENT_NS) {
         return "memory was added only recently";
     }
-    if (is_inflation_held_off(vm)) {
+    if (is_inflation_delayed(vm)) {
         return "inflation waits after an OOM deflate";
     }
-    if (ledger < limited && lacks_memory(vm, limited - ledger, 0)) {
+    if (ledger < limited && does_guest_lack_memory(vm, limited - ledger, 0)) {
         return "the guest has too little free memory";
     }
-    if (ledger < limited && lacks_memory(vm, limited - ledger, count_unnameable_bytes(vm))) {
+    if (ledger < limited &&
+        does_guest_lack_memory(vm, limited - ledger, count_bytes_beyond_32_bit_pfns(vm))) {
         return "the guest's free pages have PFNs that the wire cannot name";
     }
-    if (is_at_target_with_unknown_pages(vm, limited, get_granularity(vm, &host))) {
+    if (is_at_target_with_unknown_pages(vm, limited, get_target_granularity_pfns(vm, &host))) {
         return "the outcome of some requests is unknown";
     }
     return vm->settled.refusing ? "the script makes the device refuse pages" : NULL;
@@ -232,10 +234,11 @@ bool settled_is_satisfied(const struct vm *vm)
             : host.target.target_pfns;
     const uint64_t whole =
         (wanted + unit - 1) & ~(unit - 1); /* the driver rounds its target up to its granule */
-    const uint64_t slack = vm_uses_vmware_wire(vm) ? vm_get_slack_pfns(vm) : 0;
+    const uint64_t slack = vm_uses_vmware_transport(vm) ? vm_get_target_tolerance_pfns(vm) : 0;
     const uint64_t ledger = host.ledger.pfns;
-    const bool there = ledger > wanted ? ledger <= whole + get_granularity(vm, &host) + slack
-                                       : wanted - ledger < get_granularity(vm, &host);
+    const bool there = ledger > wanted
+                           ? ledger <= whole + get_target_granularity_pfns(vm, &host) + slack
+                           : wanted - ledger < get_target_granularity_pfns(vm, &host);
     const bool still =
         engine_get_time_ns(vm->world->engine) - vm->settled.moved_ns >= SETTLED_STILL_NS ||
         vm->settled.moved_ns == 0;

@@ -28,19 +28,19 @@ struct question {
 };
 
 /** Makes the VM's settings as for a run, each swarm knob at its lowest or highest value. */
-static void make_imagined_vm(const struct question *question, struct world *world, uint32_t index,
-                             bool highest)
+static void make_trial_vm_settings(const struct question *question, struct world *world,
+                                   uint32_t index, bool highest)
 {
     const struct scenario *scenario = question->scenario;
     struct vm *vm = &world->vms[index];
     *vm = (struct vm){.world = world, .index = index, .spec = scenario->vms[index]};
     life_reserve_memory(vm);
-    peers_make_ends(vm);
+    peers_fill_driver_and_device_ops(vm);
     faults_add_interposers(vm);
     for (uint32_t i = 0; i < scenario->swarm_count; i++) {
         const struct scenario_swarm *swarm = &scenario->swarms[i];
         if (swarm->vm == index || swarm->vm == UINT32_MAX) {
-            swarm_apply_knob(&vm->spec, swarm, highest ? swarm->high : swarm->low);
+            swarm_apply_setting(&vm->spec, swarm, highest ? swarm->high : swarm->low);
         }
     }
 }
@@ -72,22 +72,22 @@ static bool check_features(const struct question *question, const char *name, co
                            uint64_t features)
 {
     static const struct bnt_balloon_binding binding = BNT_BALLOON_BINDING_DEFAULT;
-    const struct bnt_balloon_rule_set rules = bnt_balloon_rules(&binding);
+    const struct bnt_balloon_rule_set rules = bnt_balloon_build_feature_rules(&binding);
     for (uint32_t i = 0; i < rules.count; i++) {
         const uint64_t missing = rules.rules[i].needs & ~(features | BNT_F_VERSION_1);
         if ((features & rules.rules[i].feature) != 0 && missing != 0) {
             (void)snprintf(question->error, question->error_bytes,
                            "%s: features of the %s: '%s' needs '%s'; add it, or leave '%s' out",
-                           name, side, choice_name(feature_choices, rules.rules[i].feature),
-                           choice_name(feature_choices, missing & (~missing + 1)),
-                           choice_name(feature_choices, rules.rules[i].feature));
+                           name, side, choice_get_name(feature_choices, rules.rules[i].feature),
+                           choice_get_name(feature_choices, missing & (~missing + 1)),
+                           choice_get_name(feature_choices, rules.rules[i].feature));
             return false;
         }
     }
     return true;
 }
 
-static const struct world_file *find_file(const struct question *question, const char *name)
+static const struct world_file *find_world_file(const struct question *question, const char *name)
 {
     for (uint32_t i = 0; i < question->file_count; i++) {
         if (strcmp(question->files[i].name, name) == 0) {
@@ -97,9 +97,9 @@ static const struct world_file *find_file(const struct question *question, const
     return NULL;
 }
 
-static bool is_recording_good(const struct question *question, const char *name)
+static bool is_recording_valid(const struct question *question, const char *name)
 {
-    const struct world_file *file = name[0] != '\0' ? find_file(question, name) : NULL;
+    const struct world_file *file = name[0] != '\0' ? find_world_file(question, name) : NULL;
     struct wire_recording recording;
     if (file == NULL) {
         return true;
@@ -112,12 +112,13 @@ static bool is_recording_good(const struct question *question, const char *name)
     return true;
 }
 
-static bool is_vm_good(const struct question *question, struct world *world, uint32_t index)
+static bool are_vm_settings_valid(const struct question *question, struct world *world,
+                                  uint32_t index)
 {
     struct vm *vm = &world->vms[index];
     bool good = true;
     for (int highest = 0; good && highest < 2; highest++) {
-        make_imagined_vm(question, world, index, highest != 0);
+        make_trial_vm_settings(question, world, index, highest != 0);
         good = check_features(question, vm->spec.name, "device",
                               vm->spec.device.config.features.offered) &&
                check_features(question, vm->spec.name, "driver",
@@ -125,18 +126,19 @@ static bool is_vm_good(const struct question *question, struct world *world, uin
                vm_can_start(vm, question->error, question->error_bytes) &&
                memory_sizes_fit(vm, question->error, question->error_bytes);
     }
-    good = good && is_recording_good(question, vm->spec.recording);
+    good = good && is_recording_valid(question, vm->spec.recording);
     if (!good) {
         *question->place = vm->spec.place;
     }
     return good;
 }
 
-static bool is_workload_good(const struct question *question, const struct scenario_workload *work)
+static bool are_workload_settings_valid(const struct question *question,
+                                        const struct scenario_workload *work)
 {
     const struct scenario_vm *vm = &question->scenario->vms[work->vm];
     const struct world_file *file =
-        work->kind == WORKLOAD_RECORDED ? find_file(question, work->file) : NULL;
+        work->kind == WORKLOAD_RECORDED ? find_world_file(question, work->file) : NULL;
     bool good = true;
     if (vm->recording[0] != '\0') {
         (void)snprintf(question->error, question->error_bytes,
@@ -176,10 +178,10 @@ bool world_can_start(const struct scenario *scenario, struct arena *arena,
     world->vms = arena_alloc_zeroed(arena, world->vm_count * sizeof *world->vms);
     bool good = true;
     for (uint32_t i = 0; good && i < scenario->vm_count; i++) {
-        good = is_vm_good(&question, world, i);
+        good = are_vm_settings_valid(&question, world, i);
     }
     for (uint32_t i = 0; good && i < scenario->workload_count; i++) {
-        good = is_workload_good(&question, &scenario->workloads[i]);
+        good = are_workload_settings_valid(&question, &scenario->workloads[i]);
     }
     arena_free(arena, world->vms, world->vm_count * sizeof *world->vms);
     arena_free(arena, world, sizeof *world);

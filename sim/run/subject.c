@@ -13,7 +13,7 @@ const struct conformance *world_get_conformance(const struct world *world)
 }
 
 /** "tests/wire/linux-6.1.wire" is "recording linux-6.1". */
-static void make_recording_name(const char *path, char *name, size_t name_bytes)
+static void make_subject_name_of_recording(const char *path, char *name, size_t name_bytes)
 {
     const char *slash = strrchr(path, '/');
     const char *base = slash != NULL ? slash + 1 : path;
@@ -22,8 +22,8 @@ static void make_recording_name(const char *path, char *name, size_t name_bytes)
     (void)snprintf(name, name_bytes, "recording %.*s", length, base);
 }
 
-void world_name_subject(const struct world *world, uint32_t vm, clause_party party, bool scripted,
-                        char *name, size_t name_bytes)
+void world_make_subject_name(const struct world *world, uint32_t vm, clause_party party,
+                             bool scripted, char *name, size_t name_bytes)
 {
     const struct scenario_vm *spec = &world->vms[vm].spec;
     const uint32_t personality =
@@ -33,15 +33,15 @@ void world_name_subject(const struct world *world, uint32_t vm, clause_party par
     if (scripted) {
         (void)snprintf(name, name_bytes, "scripted fault");
     } else if (party == CLAUSE_DRIVER && spec->recording[0] != '\0') {
-        make_recording_name(spec->recording, name, name_bytes);
+        make_subject_name_of_recording(spec->recording, name, name_bytes);
     } else {
         scenario_write_personality_name(party == CLAUSE_DRIVER, personality, quirks, name,
                                         name_bytes);
     }
 }
 
-bool world_is_breach_declared(const struct world *world, uint32_t vm, clause_party party,
-                              clause_id id)
+bool world_is_violation_declared(const struct world *world, uint32_t vm, clause_party party,
+                                 clause_id id)
 {
     const struct scenario_vm *spec = &world->vms[vm].spec;
     const bool driver = party == CLAUSE_DRIVER;

@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static uint64_t draw_knob(struct world *world, const struct scenario_swarm *swarm)
+static uint64_t draw_swarm_setting(struct world *world, const struct scenario_swarm *swarm)
 {
     const uint64_t offset =
         engine_draw_choice(world->engine, engine_open_stream(world->engine, swarm->stream),
@@ -25,7 +25,7 @@ static uint16_t round_down_to_power_of_two(uint64_t value)
     return power;
 }
 
-void swarm_apply_knob(struct scenario_vm *vm, const struct scenario_swarm *swarm, uint64_t value)
+void swarm_apply_setting(struct scenario_vm *vm, const struct scenario_swarm *swarm, uint64_t value)
 {
     struct link_faults *faults = &vm->link[swarm->signal];
     const struct ratio ratio = {(uint32_t)value, swarm->denominator};
@@ -63,17 +63,17 @@ void swarm_apply_knob(struct scenario_vm *vm, const struct scenario_swarm *swarm
     }
 }
 
-void swarm_draw_knobs(struct world *world)
+void swarm_draw_settings(struct world *world)
 {
     for (uint32_t i = 0; i < world->scenario->swarm_count; i++) {
         const struct scenario_swarm *swarm = &world->scenario->swarms[i];
         for (uint32_t vm = 0; vm < world->vm_count; vm++) {
             if (swarm->vm == vm || swarm->vm == UINT32_MAX) {
-                const uint64_t value = draw_knob(world, swarm);
-                swarm_apply_knob(&world->vms[vm].spec, swarm, value);
-                world_log(world, LOG_EVENTS, "swarm: %s %s = %" PRIu64 "%s",
-                          world->vms[vm].spec.name, swarm->name, value,
-                          swarm->denominator > 1 ? " of its denominator" : "");
+                const uint64_t value = draw_swarm_setting(world, swarm);
+                swarm_apply_setting(&world->vms[vm].spec, swarm, value);
+                world_log_message(world, LOG_EVENTS, "swarm: %s %s = %" PRIu64 "%s",
+                                  world->vms[vm].spec.name, swarm->name, value,
+                                  swarm->denominator > 1 ? " of its denominator" : "");
             }
         }
     }

@@ -4,10 +4,10 @@
 #include "sim/run/run_private.h"
 #include "sim/world/observers.h"
 
-static void fire_trigger(struct vm *vm, trigger_source source, uint32_t event)
+static void fire_triggers(struct vm *vm, trigger_source source, uint32_t event)
 {
     struct world *world = vm->world;
-    if ((world->awaited[source] & script_get_awaited_bit(event)) == 0) {
+    if ((world->awaited[source] & script_get_event_bit(event)) == 0) {
         return;
     }
     for (uint32_t i = 0; i < world->scenario->action_count; i++) {
@@ -23,45 +23,45 @@ static void fire_trigger(struct vm *vm, trigger_source source, uint32_t event)
     }
 }
 
-static void fire_on_guest_event(struct vm *vm, const struct observation *seen)
+static void fire_triggers_on_guest_event(struct vm *vm, const struct observation *seen)
 {
-    fire_trigger(vm, TRIGGER_GUEST, (uint32_t)seen->guest_event->kind);
+    fire_triggers(vm, TRIGGER_GUEST, (uint32_t)seen->guest_event->kind);
 }
 
-static void fire_on_host_event(struct vm *vm, const struct observation *seen)
+static void fire_triggers_on_host_event(struct vm *vm, const struct observation *seen)
 {
-    fire_trigger(vm, TRIGGER_HOST, (uint32_t)seen->host_event->kind);
+    fire_triggers(vm, TRIGGER_HOST, (uint32_t)seen->host_event->kind);
 }
 
-static void fire_on_request(struct vm *vm, const struct observation *seen)
+static void fire_triggers_on_request(struct vm *vm, const struct observation *seen)
 {
     static const world_trigger triggers[2][2] = {
         {WORLD_TRIGGER_DEFLATE_SUBMITTED, WORLD_TRIGGER_DEFLATE_COMPLETED},
         {WORLD_TRIGGER_INFLATE_SUBMITTED, WORLD_TRIGGER_INFLATE_COMPLETED},
     };
     const struct bnt_guest_request *request = seen->guest_request;
-    fire_trigger(vm, TRIGGER_WORLD, triggers[request->inflate][request->complete]);
+    fire_triggers(vm, TRIGGER_WORLD, triggers[request->inflate][request->complete]);
 }
 
-static void fire_on_call(struct vm *vm, const struct observation *seen)
+static void fire_triggers_on_vmware_call(struct vm *vm, const struct observation *seen)
 {
     const struct oracle_call *call = seen->call;
-    fire_trigger(vm, TRIGGER_WORLD, WORLD_TRIGGER_CALL);
-    if (!bnt_vmware_succeeded(call->command, call->status)) {
-        fire_trigger(vm, TRIGGER_WORLD, WORLD_TRIGGER_CALL_FAILED);
+    fire_triggers(vm, TRIGGER_WORLD, WORLD_TRIGGER_CALL);
+    if (!bnt_vmware_has_call_succeeded(call->command, call->status)) {
+        fire_triggers(vm, TRIGGER_WORLD, WORLD_TRIGGER_CALL_FAILED);
     } else if (call->command == BNT_VMWARE_CMD_START) {
-        fire_trigger(vm, TRIGGER_WORLD, WORLD_TRIGGER_START);
+        fire_triggers(vm, TRIGGER_WORLD, WORLD_TRIGGER_START);
     }
 }
 
-static void fire_on_reclaim(struct vm *vm, const struct observation *seen)
+static void fire_triggers_on_reclaim(struct vm *vm, const struct observation *seen)
 {
     if (seen->value > 0) {
-        fire_trigger(vm, TRIGGER_WORLD, WORLD_TRIGGER_RECLAIM);
+        fire_triggers(vm, TRIGGER_WORLD, WORLD_TRIGGER_RECLAIM);
     }
 }
 
-static void fire_on_world_event(struct vm *vm, const struct observation *seen)
+static void fire_triggers_on_world_event(struct vm *vm, const struct observation *seen)
 {
     static const world_trigger triggers[OBSERVED_COUNT] = {
         [OBSERVED_ACTUAL_WRITTEN] = WORLD_TRIGGER_ACTUAL_WRITTEN,
@@ -77,29 +77,29 @@ static void fire_on_world_event(struct vm *vm, const struct observation *seen)
         [OBSERVED_MIGRATE_DONE] = WORLD_TRIGGER_MIGRATE_DONE,
         [OBSERVED_MIGRATE_CANCELLED] = WORLD_TRIGGER_MIGRATE_CANCELLED,
     };
-    fire_trigger(vm, TRIGGER_WORLD, triggers[seen->kind]);
+    fire_triggers(vm, TRIGGER_WORLD, triggers[seen->kind]);
 }
 
 const struct observer script_observer = {
     .name = "script",
     .on =
         {
-            [OBSERVED_GUEST_EVENT] = fire_on_guest_event,
-            [OBSERVED_HOST_EVENT] = fire_on_host_event,
-            [OBSERVED_GUEST_REQUEST] = fire_on_request,
-            [OBSERVED_CALLED] = fire_on_call,
-            [OBSERVED_RECLAIMED] = fire_on_reclaim,
-            [OBSERVED_ACTUAL_WRITTEN] = fire_on_world_event,
-            [OBSERVED_REPORTED] = fire_on_world_event,
-            [OBSERVED_HINTED] = fire_on_world_event,
-            [OBSERVED_PAGES_WAITED_FOR] = fire_on_world_event,
-            [OBSERVED_PAGES_CAME] = fire_on_world_event,
-            [OBSERVED_OOM_DEFLATED] = fire_on_world_event,
-            [OBSERVED_OOM_KILLED] = fire_on_world_event,
-            [OBSERVED_MIGRATE_STARTED] = fire_on_world_event,
-            [OBSERVED_MIGRATE_ROUND] = fire_on_world_event,
-            [OBSERVED_MIGRATE_SWITCHING] = fire_on_world_event,
-            [OBSERVED_MIGRATE_DONE] = fire_on_world_event,
-            [OBSERVED_MIGRATE_CANCELLED] = fire_on_world_event,
+            [OBSERVED_GUEST_EVENT] = fire_triggers_on_guest_event,
+            [OBSERVED_HOST_EVENT] = fire_triggers_on_host_event,
+            [OBSERVED_GUEST_REQUEST] = fire_triggers_on_request,
+            [OBSERVED_CALLED] = fire_triggers_on_vmware_call,
+            [OBSERVED_RECLAIMED] = fire_triggers_on_reclaim,
+            [OBSERVED_ACTUAL_WRITTEN] = fire_triggers_on_world_event,
+            [OBSERVED_REPORTED] = fire_triggers_on_world_event,
+            [OBSERVED_HINTED] = fire_triggers_on_world_event,
+            [OBSERVED_PAGES_WAITED_FOR] = fire_triggers_on_world_event,
+            [OBSERVED_PAGES_CAME] = fire_triggers_on_world_event,
+            [OBSERVED_OOM_DEFLATED] = fire_triggers_on_world_event,
+            [OBSERVED_OOM_KILLED] = fire_triggers_on_world_event,
+            [OBSERVED_MIGRATE_STARTED] = fire_triggers_on_world_event,
+            [OBSERVED_MIGRATE_ROUND] = fire_triggers_on_world_event,
+            [OBSERVED_MIGRATE_SWITCHING] = fire_triggers_on_world_event,
+            [OBSERVED_MIGRATE_DONE] = fire_triggers_on_world_event,
+            [OBSERVED_MIGRATE_CANCELLED] = fire_triggers_on_world_event,
         },
 };

@@ -13,8 +13,10 @@ static void check_workload(const struct check *c, const struct scenario_workload
 {
     struct problems *problems = &c->loader->problems;
     if (memory_bytes > 0) {
-        check_at_most(c, "size", size_units, workload->size_bytes, memory_bytes, "the VM's memory");
-        check_at_most(c, "to", size_units, workload->to_bytes, memory_bytes, "the VM's memory");
+        check_value_at_most(c, "size", size_units, workload->size_bytes, memory_bytes,
+                            "the VM's memory");
+        check_value_at_most(c, "to", size_units, workload->to_bytes, memory_bytes,
+                            "the VM's memory");
     }
     if (workload->stop_ns <= workload->start_ns) {
         problems_add_message(problems, check_find_mark(c, "stop"),
@@ -37,10 +39,10 @@ static void check_workload(const struct check *c, const struct scenario_workload
 static void check_expect(const struct check *c, const struct scenario_expect *expect)
 {
     if (expect->kind == EXPECT_AT) {
-        check_time(c, "at", expect->from_ns);
+        check_time_in_run(c, "at", expect->from_ns);
     }
     if (expect->kind == EXPECT_EVENTUALLY) {
-        check_time(c, "from", expect->from_ns);
+        check_time_in_run(c, "from", expect->from_ns);
         if (expect->from_ns < c->loader->run_ns &&
             expect->within_ns > c->loader->run_ns - expect->from_ns) {
             problems_add_message(&c->loader->problems, check_find_mark(c, "within"),
@@ -50,8 +52,8 @@ static void check_expect(const struct check *c, const struct scenario_expect *ex
 }
 
 /* Checks that no two items of a list have the same name. */
-static void check_names(struct loader *loader, const struct yaml_node *list, const char *names,
-                        size_t stride, const char *what)
+static void check_names_are_unique(struct loader *loader, const struct yaml_node *list,
+                                   const char *names, size_t stride, const char *what)
 {
     uint32_t i = 0;
     for (const struct yaml_item *item = list->first; item != NULL; item = item->next, i++) {
@@ -68,16 +70,16 @@ static void check_names(struct loader *loader, const struct yaml_node *list, con
     }
 }
 
-static const struct yaml_node *find_list(const struct loader *loader, const char *key)
+static const struct yaml_node *find_list_node(const struct loader *loader, const char *key)
 {
     const struct yaml_node *list = yaml_find_value(loader->root, key);
     return list != NULL && list->kind == YAML_LIST ? list : NULL;
 }
 
 /* Finds a VM by its index; NULL if the VM has errors itself. */
-static const struct scenario_vm *find_sound_vm(const struct loader *loader, uint32_t index)
+static const struct scenario_vm *find_valid_vm(const struct loader *loader, uint32_t index)
 {
-    const struct yaml_node *list = find_list(loader, "vms");
+    const struct yaml_node *list = find_list_node(loader, "vms");
     const struct yaml_item *item = list != NULL ? list->first : NULL;
     for (uint32_t i = 0; i < index && item != NULL; i++) {
         item = item->next;
@@ -90,7 +92,7 @@ static const struct scenario_vm *find_sound_vm(const struct loader *loader, uint
 static void check_vms(struct loader *loader)
 {
     const struct scenario *scenario = loader->scenario;
-    const struct yaml_node *list = find_list(loader, "vms");
+    const struct yaml_node *list = find_list_node(loader, "vms");
     if (list == NULL || scenario->vm_count == 0) {
         return;
     }
@@ -105,39 +107,39 @@ static void check_vms(struct loader *loader)
                                  "name: metrics use 'machine' for the host; choose another name");
         }
     }
-    check_names(loader, list, scenario->vms[0].name, sizeof scenario->vms[0], "VM");
+    check_names_are_unique(loader, list, scenario->vms[0].name, sizeof scenario->vms[0], "VM");
 }
 
 static void check_workloads(struct loader *loader)
 {
     const struct scenario *scenario = loader->scenario;
-    const struct yaml_node *list = find_list(loader, "workloads");
+    const struct yaml_node *list = find_list_node(loader, "workloads");
     if (list == NULL || scenario->workload_count == 0) {
         return;
     }
     uint32_t i = 0;
     for (const struct yaml_item *item = list->first; item != NULL; item = item->next, i++) {
         const struct check c = {loader, item->value};
-        const struct scenario_vm *vm = find_sound_vm(loader, scenario->workloads[i].vm);
+        const struct scenario_vm *vm = find_valid_vm(loader, scenario->workloads[i].vm);
         if (item->value->kind == YAML_MAP && !item->value->failed) {
             check_workload(&c, &scenario->workloads[i], vm != NULL ? vm->memory_bytes : 0);
         }
     }
-    check_names(loader, list, scenario->workloads[0].name, sizeof scenario->workloads[0],
-                "workload");
+    check_names_are_unique(loader, list, scenario->workloads[0].name, sizeof scenario->workloads[0],
+                           "workload");
 }
 
 static void check_actions(struct loader *loader)
 {
     const struct scenario *scenario = loader->scenario;
-    const struct yaml_node *list = find_list(loader, "script");
+    const struct yaml_node *list = find_list_node(loader, "script");
     uint32_t i = 0;
     for (const struct yaml_item *item = list != NULL ? list->first : NULL;
          item != NULL && i < scenario->action_count; item = item->next, i++) {
         const struct check c = {loader, item->value};
         if (item->value->kind == YAML_MAP && !item->value->failed) {
             check_action(&c, scenario, &scenario->actions[i],
-                         find_sound_vm(loader, scenario->actions[i].vm));
+                         find_valid_vm(loader, scenario->actions[i].vm));
         }
     }
 }
@@ -145,7 +147,7 @@ static void check_actions(struct loader *loader)
 static void check_expects(struct loader *loader)
 {
     const struct scenario *scenario = loader->scenario;
-    const struct yaml_node *list = find_list(loader, "expect");
+    const struct yaml_node *list = find_list_node(loader, "expect");
     uint32_t i = 0;
     for (const struct yaml_item *item = list != NULL ? list->first : NULL;
          item != NULL && i < scenario->expect_count; item = item->next, i++) {
@@ -159,7 +161,7 @@ static void check_expects(struct loader *loader)
 static void check_phases(struct loader *loader)
 {
     const struct scenario *scenario = loader->scenario;
-    const struct yaml_node *list = find_list(loader, "phases");
+    const struct yaml_node *list = find_list_node(loader, "phases");
     char a[VALUE_TEXT_BYTES];
     char b[VALUE_TEXT_BYTES];
     if (list == NULL || list->count == 0 || scenario->phase_count != list->count) {
@@ -171,7 +173,8 @@ static void check_phases(struct loader *loader)
                              value_write_text(a, time_units, loader->run_ns),
                              value_write_text(b, time_units, scenario->time_max_ns));
     }
-    check_names(loader, list, scenario->phases[0].name, sizeof scenario->phases[0], "phase");
+    check_names_are_unique(loader, list, scenario->phases[0].name, sizeof scenario->phases[0],
+                           "phase");
 }
 
 static void check_regression(struct loader *loader)

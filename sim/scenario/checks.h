@@ -15,13 +15,13 @@ struct check {
 struct yaml_mark check_find_mark(const struct check *c, const char *key);
 /** Finds where a message points for a key in a mapping of the item. */
 struct yaml_mark check_find_mark_in_map(const struct check *c, const char *map, const char *key);
-const char *check_write_bytes(char out[VALUE_TEXT_BYTES], uint64_t bytes);
-void check_multiple(const struct check *c, const char *key, uint64_t value, uint64_t of);
+const char *check_format_bytes(char out[VALUE_TEXT_BYTES], uint64_t bytes);
+void check_value_is_multiple(const struct check *c, const char *key, uint64_t value, uint64_t of);
 /** Checks that `value` is at most `limit`; `named` is the limit's name in the message. */
-void check_at_most(const struct check *c, const char *key, const struct unit *units, uint64_t value,
-                   uint64_t limit, const char *named);
+void check_value_at_most(const struct check *c, const char *key, const struct unit *units,
+                         uint64_t value, uint64_t limit, const char *named);
 /** Checks that the time of `key` is before the end of the run. */
-void check_time(const struct check *c, const char *key, uint64_t at_ns);
+void check_time_in_run(const struct check *c, const char *key, uint64_t at_ns);
 
 void check_vm(const struct check *c, const struct scenario_vm *vm);
 /** `vm` is NULL if the VM has errors itself. */
@@ -30,8 +30,8 @@ void check_action(const struct check *c, const struct scenario *scenario,
 /** Checks that a host can keep all refusals, or scripted answers, up to the action `last`. */
 void check_rule_counts(const struct check *c, const struct scenario *scenario,
                        const struct scenario_action *last);
-void check_wire(const struct check *c, const struct scenario_vm *vm);
-void check_wire_action(const struct check *c, const struct scenario_action *action,
-                       const struct scenario_vm *vm);
+void check_vmware_settings(const struct check *c, const struct scenario_vm *vm);
+void check_vmware_action(const struct check *c, const struct scenario_action *action,
+                         const struct scenario_vm *vm);
 
 #endif

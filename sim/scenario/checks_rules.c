@@ -10,35 +10,35 @@
 #define CLEARS_MAX 4096u /* the most refusals that are counted, more than any host keeps */
 
 /** How often an action at a time happens. */
-static uint64_t count_times(const struct scenario_action *action)
+static uint64_t count_action_repetitions(const struct scenario_action *action)
 {
     return action->every_ns > 0 && action->times > 1 ? action->times : 1;
 }
 
-static uint64_t get_last_time(const struct scenario_action *action)
+static uint64_t get_time_of_last_repetition(const struct scenario_action *action)
 {
-    return action->at_ns + action->every_ns * (count_times(action) - 1);
+    return action->at_ns + action->every_ns * (count_action_repetitions(action) - 1);
 }
 
 /** How often an action happens before a time. */
-static uint64_t count_times_before(const struct scenario_action *action, uint64_t time_ns)
+static uint64_t count_repetitions_before(const struct scenario_action *action, uint64_t time_ns)
 {
     if (time_ns <= action->at_ns) {
         return 0;
     }
-    if (count_times(action) == 1) {
+    if (count_action_repetitions(action) == 1) {
         return 1;
     }
     const uint64_t times = (time_ns - action->at_ns - 1) / action->every_ns + 1;
-    return times < count_times(action) ? times : count_times(action);
+    return times < count_action_repetitions(action) ? times : count_action_repetitions(action);
 }
 
 /** How often an action happens from `from_ns` to `to_ns`, both included. */
-static uint64_t count_times_within(const struct scenario_action *action, uint64_t from_ns,
-                                   uint64_t to_ns)
+static uint64_t count_repetitions_within(const struct scenario_action *action, uint64_t from_ns,
+                                         uint64_t to_ns)
 {
     const uint64_t end_ns = to_ns < UINT64_MAX ? to_ns + 1 : to_ns;
-    return count_times_before(action, end_ns) - count_times_before(action, from_ns);
+    return count_repetitions_before(action, end_ns) - count_repetitions_before(action, from_ns);
 }
 
 static bool is_rule_of_same_kind(const struct scenario_action *action,
@@ -48,16 +48,17 @@ static bool is_rule_of_same_kind(const struct scenario_action *action,
 }
 
 /** The time of the first `clear-refusals` after `after_ns`, or UINT64_MAX if there is none. */
-static uint64_t find_next_clear(const struct scenario *scenario, uint32_t vm, uint64_t after_ns)
+static uint64_t find_next_rule_clearing(const struct scenario *scenario, uint32_t vm,
+                                        uint64_t after_ns)
 {
     uint64_t next_ns = UINT64_MAX;
     for (uint32_t i = 0; i < scenario->action_count; i++) {
         const struct scenario_action *action = &scenario->actions[i];
         if (action->kind != ACTION_REFUSE_CLEAR || action->vm != vm ||
-            action->trigger != TRIGGER_AT || get_last_time(action) <= after_ns) {
+            action->trigger != TRIGGER_AT || get_time_of_last_repetition(action) <= after_ns) {
             continue;
         }
-        const uint64_t before = count_times_before(action, after_ns + 1);
+        const uint64_t before = count_repetitions_before(action, after_ns + 1);
         const uint64_t at_ns = action->at_ns + before * action->every_ns;
         next_ns = at_ns < next_ns ? at_ns : next_ns;
     }
@@ -73,7 +74,9 @@ static uint64_t count_rules_within(const struct scenario *scenario,
     for (uint32_t i = 0; i < scenario->action_count; i++) {
         const struct scenario_action *action = &scenario->actions[i];
         if (is_rule_of_same_kind(action, last)) {
-            rules += action->trigger == TRIGGER_AT ? count_times_within(action, from_ns, to_ns) : 1;
+            rules += action->trigger == TRIGGER_AT
+                         ? count_repetitions_within(action, from_ns, to_ns)
+                         : 1;
         }
     }
     return rules;
@@ -99,10 +102,12 @@ static uint64_t count_rules_max(const struct scenario *scenario, const struct sc
     if (last->trigger == TRIGGER_EVENT) {
         return count_rules_at_events(scenario, last);
     }
-    for (uint32_t i = 0; i < CLEARS_MAX && from_ns <= get_last_time(last); i++) {
-        const uint64_t clear_ns = find_next_clear(scenario, last->vm, from_ns);
-        const uint64_t to_ns = clear_ns < get_last_time(last) ? clear_ns : get_last_time(last);
-        if (count_times_within(last, from_ns, to_ns) > 0) {
+    for (uint32_t i = 0; i < CLEARS_MAX && from_ns <= get_time_of_last_repetition(last); i++) {
+        const uint64_t clear_ns = find_next_rule_clearing(scenario, last->vm, from_ns);
+        const uint64_t to_ns = clear_ns < get_time_of_last_repetition(last)
+                                   ? clear_ns
+                                   : get_time_of_last_repetition(last);
+        if (count_repetitions_within(last, from_ns, to_ns) > 0) {
             const uint64_t rules = count_rules_within(scenario, last, from_ns, to_ns);
             most = rules > most ? rules : most;
         }

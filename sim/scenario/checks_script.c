@@ -6,8 +6,8 @@
 
 #include <ballonet/virtio.h>
 
-static void check_pfns(const struct check *c, const struct scenario_action *action,
-                       const struct scenario_vm *vm)
+static void check_action_pfns(const struct check *c, const struct scenario_action *action,
+                              const struct scenario_vm *vm)
 {
     const uint64_t last = vm->first_pfn + (vm->memory_bytes >> BNT_PFN_SHIFT) - 1;
     if (action->rule.first_pfn < vm->first_pfn || action->rule.last_pfn > last) {
@@ -83,7 +83,8 @@ uint64_t scenario_get_memory_max(const struct scenario *scenario, uint32_t vm)
 
 /** The memory that the VM certainly has when a target is set, without memory whose hotplug depends
  * on an event. */
-static uint64_t get_memory_at(const struct scenario *scenario, const struct scenario_action *target)
+static uint64_t get_certain_memory_at_target(const struct scenario *scenario,
+                                             const struct scenario_action *target)
 {
     uint64_t bytes = scenario->vms[target->vm].memory_bytes;
     for (uint32_t i = 0; i < scenario->action_count; i++) {
@@ -102,7 +103,7 @@ void check_action(const struct check *c, const struct scenario *scenario,
 {
     const uint64_t run_ns = c->loader->run_ns;
     if (action->trigger == TRIGGER_AT) {
-        check_time(c, "at", action->at_ns);
+        check_time_in_run(c, "at", action->at_ns);
         if (action->every_ns > 0 && action->times > 1 && action->at_ns < run_ns &&
             (action->times - 1) > (run_ns - action->at_ns - 1) / action->every_ns) {
             problems_add_message(&c->loader->problems, check_find_mark(c, "times"),
@@ -112,23 +113,23 @@ void check_action(const struct check *c, const struct scenario *scenario,
     if (vm == NULL) {
         return;
     }
-    const uint64_t most = get_memory_at(scenario, action);
-    check_wire_action(c, action, vm);
+    const uint64_t most = get_certain_memory_at_target(scenario, action);
+    check_vmware_action(c, action, vm);
     if (action->kind == ACTION_TARGET) {
         const char *key = action->guest_memory ? "guest" : "balloon";
-        check_multiple(c, key, action->size_bytes, BNT_PFN_BYTES);
-        check_at_most(c, key, size_units, action->size_bytes, most, "the VM's memory");
+        check_value_is_multiple(c, key, action->size_bytes, BNT_PFN_BYTES);
+        check_value_at_most(c, key, size_units, action->size_bytes, most, "the VM's memory");
     } else if (action->kind == ACTION_HOT_ADD) {
-        check_multiple(c, "size", action->size_bytes, BNT_PFN_BYTES << vm->page_order);
+        check_value_is_multiple(c, "size", action->size_bytes, BNT_PFN_BYTES << vm->page_order);
     } else if (action->kind == ACTION_OOM || action->kind == ACTION_PRESSURE) {
-        check_at_most(c, "size", size_units, action->size_bytes, vm->memory_bytes,
-                      "the VM's memory");
+        check_value_at_most(c, "size", size_units, action->size_bytes, vm->memory_bytes,
+                            "the VM's memory");
     } else if (action->kind == ACTION_CORRUPT) {
         check_corruption(c, action, vm);
     } else if (action->kind == ACTION_REFUSE_CALL) {
         check_rule_counts(c, scenario, action);
     } else if (action->kind == ACTION_REFUSE) {
-        check_pfns(c, action, vm);
+        check_action_pfns(c, action, vm);
         check_rule_counts(c, scenario, action);
     }
 }

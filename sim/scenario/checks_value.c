@@ -16,24 +16,24 @@ struct yaml_mark check_find_mark_in_map(const struct check *c, const char *map, 
     return inner.node != NULL ? check_find_mark(&inner, key) : c->node->mark;
 }
 
-const char *check_write_bytes(char out[VALUE_TEXT_BYTES], uint64_t bytes)
+const char *check_format_bytes(char out[VALUE_TEXT_BYTES], uint64_t bytes)
 {
     return value_write_text(out, size_units, bytes);
 }
 
-void check_multiple(const struct check *c, const char *key, uint64_t value, uint64_t of)
+void check_value_is_multiple(const struct check *c, const char *key, uint64_t value, uint64_t of)
 {
     char a[VALUE_TEXT_BYTES];
     char b[VALUE_TEXT_BYTES];
     if (value % of != 0) {
         problems_add_message(&c->loader->problems, check_find_mark(c, key),
-                             "%s: %s must be a multiple of %s", key, check_write_bytes(a, value),
-                             check_write_bytes(b, of));
+                             "%s: %s must be a multiple of %s", key, check_format_bytes(a, value),
+                             check_format_bytes(b, of));
     }
 }
 
-void check_at_most(const struct check *c, const char *key, const struct unit *units, uint64_t value,
-                   uint64_t limit, const char *named)
+void check_value_at_most(const struct check *c, const char *key, const struct unit *units,
+                         uint64_t value, uint64_t limit, const char *named)
 {
     char a[VALUE_TEXT_BYTES];
     char b[VALUE_TEXT_BYTES];
@@ -44,7 +44,7 @@ void check_at_most(const struct check *c, const char *key, const struct unit *un
     }
 }
 
-void check_time(const struct check *c, const char *key, uint64_t at_ns)
+void check_time_in_run(const struct check *c, const char *key, uint64_t at_ns)
 {
     char a[VALUE_TEXT_BYTES];
     char b[VALUE_TEXT_BYTES];

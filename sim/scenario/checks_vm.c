@@ -91,7 +91,7 @@ static void check_hints(const struct check *c, const struct scenario_vm *vm, uin
             &c->loader->problems,
             check_find_mark_in_map(c, "driver", min ? "hint_block_min" : "hint_block"),
             "%s: a page of %s must fit in it", min ? "hint_block_min" : "hint_block",
-            check_write_bytes(a, page));
+            check_format_bytes(a, page));
     } else if (least > block) {
         problems_add_message(&c->loader->problems,
                              check_find_mark_in_map(c, "driver", "hint_block_min"),
@@ -104,23 +104,23 @@ void check_vm(const struct check *c, const struct scenario_vm *vm)
     char a[VALUE_TEXT_BYTES];
     struct problems *problems = &c->loader->problems;
     const uint64_t page = UINT64_C(4096) << vm->page_order;
-    check_multiple(c, "memory", vm->memory_bytes, page);
-    check_multiple(c, "swap", vm->swap_bytes, page);
-    check_multiple(c, "kernel", vm->kernel_bytes, page);
-    check_multiple(c, "pinned", vm->pinned_bytes, page);
+    check_value_is_multiple(c, "memory", vm->memory_bytes, page);
+    check_value_is_multiple(c, "swap", vm->swap_bytes, page);
+    check_value_is_multiple(c, "kernel", vm->kernel_bytes, page);
+    check_value_is_multiple(c, "pinned", vm->pinned_bytes, page);
     if (vm->kernel_bytes + vm->pinned_bytes >= vm->memory_bytes) {
         const bool pinned = vm->pinned_bytes > 0 && yaml_find_item(c->node, "pinned") != NULL;
         problems_add_message(
             problems, check_find_mark(c, pinned ? "pinned" : "kernel"),
             "kernel and pinned take all memory: their sum must be less than memory, %s",
-            check_write_bytes(a, vm->memory_bytes));
+            check_format_bytes(a, vm->memory_bytes));
     }
-    check_at_most(c, "watermark_min", size_units, vm->watermark_min_bytes, vm->memory_bytes / 2,
-                  "half of memory");
+    check_value_at_most(c, "watermark_min", size_units, vm->watermark_min_bytes,
+                        vm->memory_bytes / 2, "half of memory");
     if ((vm->first_pfn << BNT_PFN_SHIFT) % page != 0) {
         problems_add_message(problems, check_find_mark(c, "first_pfn"),
                              "first_pfn: %llu must be the first PFN of a page of %s",
-                             (unsigned long long)vm->first_pfn, check_write_bytes(a, page));
+                             (unsigned long long)vm->first_pfn, check_format_bytes(a, page));
     }
     /* The address after the end of memory must fit in 64 bits too. */
     const bool batches = vm->wire == BNT_HOST_WIRE_VMWARE;
@@ -135,7 +135,7 @@ void check_vm(const struct check *c, const struct scenario_vm *vm)
         problems_add_message(
             problems, check_find_mark_in_map(c, "driver", "request_pfns_max"),
             "request_pfns_max: a page of %s has %u PFNs and must fit in one request",
-            check_write_bytes(a, page), 1u << vm->page_order);
+            check_format_bytes(a, page), 1u << vm->page_order);
     }
     if (vm->driver.config.requests.pfns_max > BNT_BALLOON_REQUEST_PFNS_MAX &&
         vm->driver.config.requests.pfns_max > 1u << vm->page_order) {
@@ -143,7 +143,7 @@ void check_vm(const struct check *c, const struct scenario_vm *vm)
             problems, check_find_mark_in_map(c, "driver", "request_pfns_max"),
             "request_pfns_max: more than %u only for a page that has them; a page of %s has "
             "%u",
-            (unsigned)BNT_BALLOON_REQUEST_PFNS_MAX, check_write_bytes(a, page),
+            (unsigned)BNT_BALLOON_REQUEST_PFNS_MAX, check_format_bytes(a, page),
             1u << vm->page_order);
     }
     if (vm->driver.config.sizing.retry_min_ns > vm->driver.config.sizing.retry_max_ns) {
@@ -157,5 +157,5 @@ void check_vm(const struct check *c, const struct scenario_vm *vm)
     check_hints(c, vm, page);
     check_features(c, vm);
     check_interface(c, vm);
-    check_wire(c, vm);
+    check_vmware_settings(c, vm);
 }

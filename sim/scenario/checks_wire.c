@@ -5,7 +5,7 @@
 
 #include <ballonet/vmware.h>
 
-void check_wire(const struct check *c, const struct scenario_vm *vm)
+void check_vmware_settings(const struct check *c, const struct scenario_vm *vm)
 {
     const uint64_t offered = vm->device.config.vmware.capabilities;
     if (vm->wire != BNT_HOST_WIRE_VMWARE) {
@@ -26,8 +26,8 @@ void check_wire(const struct check *c, const struct scenario_vm *vm)
     }
 }
 
-void check_wire_action(const struct check *c, const struct scenario_action *action,
-                       const struct scenario_vm *vm)
+void check_vmware_action(const struct check *c, const struct scenario_action *action,
+                         const struct scenario_vm *vm)
 {
     if ((action->kind == ACTION_REFUSE_CALL || action->kind == ACTION_TOUCH) &&
         vm->wire != BNT_HOST_WIRE_VMWARE) {

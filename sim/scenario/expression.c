@@ -32,7 +32,8 @@ struct expression_reader {
 };
 
 /* The line and column of byte `offset` of the text. */
-static struct yaml_mark find_part_mark(const struct expression_reader *reader, size_t offset)
+static struct yaml_mark find_mark_of_expression_part(const struct expression_reader *reader,
+                                                     size_t offset)
 {
     struct yaml_mark mark = reader->node->mark;
     if (!reader->node->lines) {
@@ -43,14 +44,14 @@ static struct yaml_mark find_part_mark(const struct expression_reader *reader, s
     return mark;
 }
 
-static struct yaml_node make_part_node(const struct expression_reader *reader, size_t offset,
-                                       const char *text)
+static struct yaml_node make_node_of_expression_part(const struct expression_reader *reader,
+                                                     size_t offset, const char *text)
 {
     struct yaml_node node;
     memset(&node, 0, sizeof node);
     node.kind = YAML_TEXT;
     node.plain = true;
-    node.mark = find_part_mark(reader, offset);
+    node.mark = find_mark_of_expression_part(reader, offset);
     node.text = text;
     node.bytes = (uint32_t)strlen(text);
     return node;
@@ -59,15 +60,15 @@ static struct yaml_node make_part_node(const struct expression_reader *reader, s
 static const char *get_nth_metric(const void *names, uint32_t index)
 {
     (void)names;
-    return index < METRIC_COUNT ? metric_name((metric)index) : NULL;
+    return index < METRIC_COUNT ? metric_get_name((metric)index) : NULL;
 }
 
-static bool find_metric(const char *name, bool machine, metric *out)
+static bool find_metric_by_name(const char *name, bool machine, metric *out)
 {
     const uint32_t first = machine ? METRIC_VM_COUNT : 0;
     const uint32_t end = machine ? METRIC_COUNT : METRIC_VM_COUNT;
     for (uint32_t i = first; i < end; i++) {
-        if (strcmp(metric_name((metric)i), name) == 0) {
+        if (strcmp(metric_get_name((metric)i), name) == 0) {
             *out = (metric)i;
             return true;
         }
@@ -76,8 +77,8 @@ static bool find_metric(const char *name, bool machine, metric *out)
 }
 
 /* `vm0.balloon`, `balloon`, `machine.free`. */
-static bool read_metric(const struct expression_reader *reader, size_t offset, const char *text,
-                        metric *out, uint32_t *vm)
+static bool read_metric_name(const struct expression_reader *reader, size_t offset,
+                             const char *text, metric *out, uint32_t *vm)
 {
     char quote[PROBLEM_QUOTE_BYTES];
     const struct scenario *scenario = reader->loader->scenario;
@@ -85,17 +86,18 @@ static bool read_metric(const struct expression_reader *reader, size_t offset, c
     const char *dot = strchr(text, '.');
     const char *name = dot != NULL ? dot + 1 : text;
     *vm = 0;
-    if (find_metric(text, true, out)) {
+    if (find_metric_by_name(text, true, out)) {
         return true;
     }
-    if (!find_metric(name, false, out)) {
+    if (!find_metric_by_name(name, false, out)) {
         const bool machine = strncmp(text, "machine.", 8) == 0;
-        const char *renamed = renamed_to(RENAMED_METRIC, "", name);
-        const char *meant =
-            renamed != NULL ? renamed : suggest(machine ? text : name, get_nth_metric, NULL);
+        const char *renamed = renamed_find_new_name(RENAMED_METRIC, "", name);
+        const char *meant = renamed != NULL
+                                ? renamed
+                                : suggest_nearest_name(machine ? text : name, get_nth_metric, NULL);
         problems_add_message(
-            problems, find_part_mark(reader, offset), "%s: unknown metric %s%s%s%s", reader->label,
-            problem_write_quote(quote, text, strlen(text)),
+            problems, find_mark_of_expression_part(reader, offset), "%s: unknown metric %s%s%s%s",
+            reader->label, problem_write_quote(quote, text, strlen(text)),
             meant != NULL ? "; did you mean '" : "; docs/use/scenarios.md lists them",
             meant != NULL ? meant : "", meant != NULL ? "'?" : "");
         return false;
@@ -104,7 +106,7 @@ static bool read_metric(const struct expression_reader *reader, size_t offset, c
         return false; /* the list of VMs has errors, which are reported there */
     }
     if (dot == NULL && scenario->vm_count > 1) {
-        problems_add_message(problems, find_part_mark(reader, offset),
+        problems_add_message(problems, find_mark_of_expression_part(reader, offset),
                              "%s: '%s' does not name its VM; there are %lu; write '%s.%s'",
                              reader->label, text, (unsigned long)scenario->vm_count,
                              scenario->vms[0].name, text);
@@ -115,8 +117,8 @@ static bool read_metric(const struct expression_reader *reader, size_t offset, c
         if (*vm == UINT32_MAX) {
             char vm_name[SCENARIO_NAME_MAX + 1];
             snprintf(vm_name, sizeof vm_name, "%.*s", (int)(dot - text), text);
-            vm_report_unknown(reader->loader, find_part_mark(reader, offset), reader->label,
-                              vm_name);
+            vm_report_unknown_name(reader->loader, find_mark_of_expression_part(reader, offset),
+                                   reader->label, vm_name);
             return false;
         }
     }
@@ -127,9 +129,9 @@ static bool read_value(const struct expression_reader *reader, size_t offset, co
                        metric left, uint64_t *out)
 {
     struct problems *problems = &reader->loader->problems;
-    const struct yaml_node node = make_part_node(reader, offset, text);
-    const char *label = metric_name(left);
-    switch (metric_unit_of(left)) {
+    const struct yaml_node node = make_node_of_expression_part(reader, offset, text);
+    const char *label = metric_get_name(left);
+    switch (metric_get_unit(left)) {
     case UNIT_BYTES:
         return value_parse_measure(problems, &node, label, size_units, 0, UINT64_MAX, out);
     case UNIT_TIME:
@@ -166,8 +168,8 @@ static bool is_right_side_metric(metric left, const char *text)
     if (strchr(text, '.') != NULL) {
         return true;
     }
-    return is_unit_ordered(metric_unit_of(left)) &&
-           (find_metric(text, false, &ignored) || strspn(text, METRIC_LETTERS) == strlen(text));
+    return is_unit_ordered(metric_get_unit(left)) && (find_metric_by_name(text, false, &ignored) ||
+                                                      strspn(text, METRIC_LETTERS) == strlen(text));
 }
 
 static bool read_right_side(const struct expression_reader *reader, size_t offset, const char *text,
@@ -177,15 +179,15 @@ static bool read_right_side(const struct expression_reader *reader, size_t offse
         return read_value(reader, offset, text, out->left, &out->value);
     }
     out->right_is_metric = true;
-    if (!read_metric(reader, offset, text, &out->right, &out->right_vm)) {
+    if (!read_metric_name(reader, offset, text, &out->right, &out->right_vm)) {
         return false;
     }
-    const metric_unit left = metric_unit_of(out->left);
-    if (left != metric_unit_of(out->right)) {
-        problems_add_message(&reader->loader->problems, find_part_mark(reader, offset),
-                             "%s: '%s' is %s; '%s' must be compared with %s", reader->label, text,
-                             unit_words[metric_unit_of(out->right)], metric_name(out->left),
-                             unit_words[left]);
+    const metric_unit left = metric_get_unit(out->left);
+    if (left != metric_get_unit(out->right)) {
+        problems_add_message(
+            &reader->loader->problems, find_mark_of_expression_part(reader, offset),
+            "%s: '%s' is %s; '%s' must be compared with %s", reader->label, text,
+            unit_words[metric_get_unit(out->right)], metric_get_name(out->left), unit_words[left]);
         return false;
     }
     return true;
@@ -198,7 +200,7 @@ bool expression_parse(struct loader *loader, const struct yaml_node *node, const
     static const char *const form = "METRIC OP VALUE such as 'balloon == 64MiB'";
     if (node->kind != YAML_TEXT || node->lines || node->bytes == 0 ||
         node->bytes >= sizeof out->text) {
-        return value_report_wrong(&loader->problems, node, label, form);
+        return value_report_mistake(&loader->problems, node, label, form);
     }
     memset(out, 0, sizeof *out);
     memcpy(out->text, node->text, node->bytes);
@@ -216,29 +218,29 @@ bool expression_parse(struct loader *loader, const struct yaml_node *node, const
         }
     }
     if (left_bytes == 0) {
-        return value_report_wrong(&loader->problems, node, label, form);
+        return value_report_mistake(&loader->problems, node, label, form);
     }
     if (sign_bytes == 0) {
-        problems_add_message(&loader->problems, find_part_mark(&reader, sign_at),
+        problems_add_message(&loader->problems, find_mark_of_expression_part(&reader, sign_at),
                              "%s: a comparison is missing here: ==, !=, <, <=, > or >=", label);
         return false;
     }
     const size_t right_at = sign_at + sign_bytes + strspn(node->text + sign_at + sign_bytes, " ");
     if (node->text[right_at] == '\0') {
-        problems_add_message(&loader->problems, find_part_mark(&reader, right_at),
+        problems_add_message(&loader->problems, find_mark_of_expression_part(&reader, right_at),
                              "%s: the right side is missing; write a value or a metric", label);
         return false;
     }
     memcpy(part, node->text + left_at, left_bytes);
     part[left_bytes] = '\0';
-    if (!read_metric(&reader, left_at, part, &out->left, &out->left_vm)) {
+    if (!read_metric_name(&reader, left_at, part, &out->left, &out->left_vm)) {
         return false;
     }
-    if (!is_unit_ordered(metric_unit_of(out->left)) && out->compare != COMPARE_EQ &&
+    if (!is_unit_ordered(metric_get_unit(out->left)) && out->compare != COMPARE_EQ &&
         out->compare != COMPARE_NE) {
-        problems_add_message(&loader->problems, find_part_mark(&reader, sign_at),
+        problems_add_message(&loader->problems, find_mark_of_expression_part(&reader, sign_at),
                              "%s: '%s' is %s, which has no order; it must be == or !=", label, part,
-                             unit_words[metric_unit_of(out->left)]);
+                             unit_words[metric_get_unit(out->left)]);
         return false;
     }
     size_t right_bytes = strlen(node->text + right_at);

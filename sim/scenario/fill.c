@@ -16,12 +16,12 @@ struct fill {
     char *base;
 };
 
-static void *find_field(const struct fill *f)
+static void *find_destination_field(const struct fill *f)
 {
     return f->base + f->row->offset;
 }
 
-static void store_value(void *to, size_t width, uint64_t value)
+static void store_value_of_width(void *to, size_t width, uint64_t value)
 {
     const uint8_t value8 = (uint8_t)value;
     const uint16_t value16 = (uint16_t)value;
@@ -44,7 +44,7 @@ static void store_value(void *to, size_t width, uint64_t value)
     }
 }
 
-static void fill_number(const struct fill *f)
+static void fill_number_field(const struct fill *f)
 {
     const struct key_row *row = f->row;
     struct problems *problems = &f->loader->problems;
@@ -53,8 +53,8 @@ static void fill_number(const struct fill *f)
     const bool valid =
         row->type == KEY_COUNT
             ? value_parse_count(problems, f->node, row->name, row->low, row->high, &value)
-            : value_parse_measure(problems, f->node, row->name, units_find(row->type), row->low,
-                                  row->high, &value);
+            : value_parse_measure(problems, f->node, row->name, units_find_for_type(row->type),
+                                  row->low, row->high, &value);
     if (!valid) {
         return;
     }
@@ -66,45 +66,48 @@ static void fill_number(const struct fill *f)
     if ((value & ((UINT64_C(1) << row->shift) - 1)) != 0) {
         problems_add_message(
             problems, f->node->mark, "%s: %s must be a multiple of %s", row->name, f->node->text,
-            value_write_text(unit, units_find(row->type), UINT64_C(1) << row->shift));
+            value_write_text(unit, units_find_for_type(row->type), UINT64_C(1) << row->shift));
         return;
     }
-    store_value(find_field(f), row->width, key_stored(row, value));
+    store_value_of_width(find_destination_field(f), row->width,
+                         key_convert_to_stored_value(row, value));
 }
 
-static void fill_ratio(const struct fill *f)
+static void fill_ratio_field(const struct fill *f)
 {
     struct ratio ratio = {0, 1};
     if (value_parse_ratio(&f->loader->problems, f->node, f->row->name, f->row->low, f->row->high,
                           &ratio)) {
-        memcpy(find_field(f), &ratio, sizeof ratio);
+        memcpy(find_destination_field(f), &ratio, sizeof ratio);
     }
 }
 
-static void fill_bool(const struct fill *f)
+static void fill_bool_field(const struct fill *f)
 {
     bool value = false;
     if (value_parse_bool(&f->loader->problems, f->node, f->row->name, &value)) {
-        store_value(find_field(f), f->row->width, value);
+        store_value_of_width(find_destination_field(f), f->row->width, value);
     }
 }
 
-static void fill_text(const struct fill *f)
+static void fill_text_field(const struct fill *f)
 {
-    value_parse_text(&f->loader->problems, f->node, f->row->name, find_field(f), f->row->width);
+    value_parse_text(&f->loader->problems, f->node, f->row->name, find_destination_field(f),
+                     f->row->width);
 }
 
-static void fill_name(const struct fill *f)
+static void fill_name_field(const struct fill *f)
 {
-    value_parse_name(&f->loader->problems, f->node, f->row->name, find_field(f), f->row->width);
+    value_parse_name(&f->loader->problems, f->node, f->row->name, find_destination_field(f),
+                     f->row->width);
 }
 
-static void fill_file(const struct fill *f)
+static void fill_file_field(const struct fill *f)
 {
     char written[256];
     char quote[PROBLEM_QUOTE_BYTES];
     struct stat status;
-    char *out = find_field(f);
+    char *out = find_destination_field(f);
     if (!value_parse_text(&f->loader->problems, f->node, f->row->name, written, sizeof written)) {
         return;
     }
@@ -121,11 +124,11 @@ static void fill_file(const struct fill *f)
     }
 }
 
-static void fill_choice(const struct fill *f)
+static void fill_choice_field(const struct fill *f)
 {
     uint64_t value = 0;
     if (value_parse_choice(&f->loader->problems, f->node, f->row->name, f->row->choices, &value)) {
-        store_value(find_field(f), f->row->width, value);
+        store_value_of_width(find_destination_field(f), f->row->width, value);
     }
 }
 
@@ -135,8 +138,8 @@ static bool read_features(const struct fill *f, uint64_t *out)
     bool valid = true;
     *out = 0;
     if (f->node->kind != YAML_LIST) {
-        return value_report_wrong(problems, f->node, f->row->name,
-                                  "a list such as [stats, verdicts]");
+        return value_report_mistake(problems, f->node, f->row->name,
+                                    "a list such as [stats, verdicts]");
     }
     for (const struct yaml_item *item = f->node->first; item != NULL; item = item->next) {
         uint64_t mask = 0;
@@ -152,15 +155,15 @@ static bool read_features(const struct fill *f, uint64_t *out)
     return valid;
 }
 
-static void fill_features(const struct fill *f)
+static void fill_features_field(const struct fill *f)
 {
     uint64_t features = 0;
     if (read_features(f, &features)) {
-        store_value(find_field(f), f->row->width, features);
+        store_value_of_width(find_destination_field(f), f->row->width, features);
     }
 }
 
-static void fill_both(const struct fill *f)
+static void fill_field_of_both_sides(const struct fill *f)
 {
     uint64_t features = 0;
     struct scenario_vm *vm = (void *)f->base;
@@ -170,23 +173,23 @@ static void fill_both(const struct fill *f)
     }
 }
 
-static void fill_sides(const struct fill *f)
+static void fill_fields_of_sides(const struct fill *f)
 {
     uint64_t sides = 0;
     if (value_parse_choice(&f->loader->problems, f->node, f->row->name, f->row->choices, &sides)) {
-        store_value(find_field(f), f->row->width, sides & 1u);
-        store_value(f->base + f->row->more, f->row->width, sides >> 1);
+        store_value_of_width(find_destination_field(f), f->row->width, sides & 1u);
+        store_value_of_width(f->base + f->row->more, f->row->width, sides >> 1);
     }
 }
 
-static void fill_pfns(const struct fill *f)
+static void fill_pfns_field(const struct fill *f)
 {
     const struct key_row *row = f->row;
     struct problems *problems = &f->loader->problems;
     uint64_t first = 0;
     uint64_t last = 0;
     if (f->node->kind != YAML_LIST || f->node->count != 2) {
-        value_report_wrong(problems, f->node, row->name, "a range [first, last] of PFNs");
+        value_report_mistake(problems, f->node, row->name, "a range [first, last] of PFNs");
         return;
     }
     const bool valid =
@@ -200,11 +203,11 @@ static void fill_pfns(const struct fill *f)
                              "%s: the first PFN of the range is above the last", row->name);
         return;
     }
-    store_value(find_field(f), 8, first);
-    store_value(f->base + row->more, 8, last);
+    store_value_of_width(find_destination_field(f), 8, first);
+    store_value_of_width(f->base + row->more, 8, last);
 }
 
-static void fill_vm(const struct fill *f)
+static void fill_vm_field(const struct fill *f)
 {
     char name[SCENARIO_NAME_MAX];
     if (f->loader->scenario->vm_count == 0 ||
@@ -213,9 +216,9 @@ static void fill_vm(const struct fill *f)
     }
     const uint32_t vm = vm_find_by_name(f->loader->scenario, name, strlen(name));
     if (vm == UINT32_MAX) {
-        vm_report_unknown(f->loader, f->node->mark, f->row->name, name);
+        vm_report_unknown_name(f->loader, f->node->mark, f->row->name, name);
     } else {
-        store_value(find_field(f), f->row->width, vm);
+        store_value_of_width(find_destination_field(f), f->row->width, vm);
     }
 }
 
@@ -229,7 +232,7 @@ static const struct {
     {"world.", TRIGGER_WORLD, world_event_choices},
 };
 
-static void fill_event(const struct fill *f)
+static void fill_event_field(const struct fill *f)
 {
     struct scenario_action *action = (void *)f->base;
     static const char *const right =
@@ -250,24 +253,24 @@ static void fill_event(const struct fill *f)
             return;
         }
     }
-    value_report_wrong(&f->loader->problems, f->node, f->row->name, right);
+    value_report_mistake(&f->loader->problems, f->node, f->row->name, right);
 }
 
-static void fill_expression(const struct fill *f)
+static void fill_expression_field(const struct fill *f)
 {
-    expression_parse(f->loader, f->node, f->row->name, find_field(f));
+    expression_parse(f->loader, f->node, f->row->name, find_destination_field(f));
 }
 
-static void fill_swarm(const struct fill *f)
+static void fill_swarm_field(const struct fill *f)
 {
     swarm_parse(f->loader, f->node, &f->loader->scenario->swarms,
                 &f->loader->scenario->swarm_count);
 }
 
-static void fill_submap(const struct fill *f)
+static void fill_submap_field(const struct fill *f)
 {
     if (f->node->kind != YAML_MAP) {
-        value_report_wrong(&f->loader->problems, f->node, f->row->name, "a mapping of keys");
+        value_report_mistake(&f->loader->problems, f->node, f->row->name, "a mapping of keys");
         return;
     }
     fill_struct_from_map(f->loader, f->node, f->row->table, f->base);
@@ -284,15 +287,15 @@ static const struct {
     {&expect_keys, resolve_expect_defaults},
 };
 
-static void fill_item(const struct fill *f, struct yaml_node *node, char *item, uint32_t index)
+static void fill_list_item(const struct fill *f, struct yaml_node *node, char *item, uint32_t index)
 {
     const struct key_table *table = f->row->table;
     const struct place place = {node->mark.line, node->mark.column};
     const uint32_t before = f->loader->problems.total;
     memcpy(item + table->place, &place, sizeof place);
     if (node->kind != YAML_MAP) {
-        value_report_wrong(&f->loader->problems, node, f->row->name,
-                           "a list of mappings, '- key: value'");
+        value_report_mistake(&f->loader->problems, node, f->row->name,
+                             "a list of mappings, '- key: value'");
         return;
     }
     fill_struct_from_map(f->loader, node, table, item);
@@ -304,12 +307,12 @@ static void fill_item(const struct fill *f, struct yaml_node *node, char *item, 
     node->failed = node->failed || f->loader->problems.total > before;
 }
 
-static void fill_list(const struct fill *f)
+static void fill_list_field(const struct fill *f)
 {
     const struct key_table *table = f->row->table;
     if (f->node->kind != YAML_LIST) {
-        value_report_wrong(&f->loader->problems, f->node, f->row->name,
-                           "a list, with '- ' before each item");
+        value_report_mistake(&f->loader->problems, f->node, f->row->name,
+                             "a list, with '- ' before each item");
         return;
     }
     if (f->node->count > table->items_max) {
@@ -320,37 +323,38 @@ static void fill_list(const struct fill *f)
     }
     if (f->node->count == 0) {
         if ((f->row->flags & KEY_REQUIRED) != 0) {
-            value_report_wrong(&f->loader->problems, f->node, f->row->name,
-                               "a list of at least one item");
+            value_report_mistake(&f->loader->problems, f->node, f->row->name,
+                                 "a list of at least one item");
         }
         return;
     }
     void *items = arena_alloc_zeroed(f->loader->arena, f->node->count * table->size);
-    memcpy(find_field(f), &items, sizeof items);
-    store_value(f->base + f->row->more, sizeof(uint32_t), f->node->count);
+    memcpy(find_destination_field(f), &items, sizeof items);
+    store_value_of_width(f->base + f->row->more, sizeof(uint32_t), f->node->count);
     uint32_t index = 0;
     for (struct yaml_item *item = f->node->first; item != NULL; item = item->next) {
-        fill_item(f, item->value, (char *)items + index * table->size, index);
+        fill_list_item(f, item->value, (char *)items + index * table->size, index);
         index++;
     }
 }
 
 static void (*const fillers[KEY_TYPE_COUNT])(const struct fill *f) = {
-    [KEY_COUNT] = fill_number,  [KEY_SIZE] = fill_number,
-    [KEY_TIME] = fill_number,   [KEY_RATIO] = fill_ratio,
-    [KEY_BOOL] = fill_bool,     [KEY_TEXT] = fill_text,
-    [KEY_NAME] = fill_name,     [KEY_FILE] = fill_file,
-    [KEY_CHOICE] = fill_choice, [KEY_FEATURES] = fill_features,
-    [KEY_BOTH] = fill_both,     [KEY_SIDES] = fill_sides,
-    [KEY_PFNS] = fill_pfns,     [KEY_VM] = fill_vm,
-    [KEY_EVENT] = fill_event,   [KEY_EXPRESSION] = fill_expression,
-    [KEY_SWARM] = fill_swarm,   [KEY_MAP] = fill_submap,
-    [KEY_LIST] = fill_list,
+    [KEY_COUNT] = fill_number_field,       [KEY_SIZE] = fill_number_field,
+    [KEY_TIME] = fill_number_field,        [KEY_RATIO] = fill_ratio_field,
+    [KEY_BOOL] = fill_bool_field,          [KEY_TEXT] = fill_text_field,
+    [KEY_NAME] = fill_name_field,          [KEY_FILE] = fill_file_field,
+    [KEY_CHOICE] = fill_choice_field,      [KEY_FEATURES] = fill_features_field,
+    [KEY_BOTH] = fill_field_of_both_sides, [KEY_SIDES] = fill_fields_of_sides,
+    [KEY_PFNS] = fill_pfns_field,          [KEY_VM] = fill_vm_field,
+    [KEY_EVENT] = fill_event_field,        [KEY_EXPRESSION] = fill_expression_field,
+    [KEY_SWARM] = fill_swarm_field,        [KEY_MAP] = fill_submap_field,
+    [KEY_LIST] = fill_list_field,
 };
 
 /* The value of an absent key: the value of the personality of its mapping, or else the default. */
-static const char *find_fallback(const struct yaml_node *node, const struct key_table *table,
-                                 const struct key_row *row)
+static const char *find_value_of_absent_key(const struct yaml_node *node,
+                                            const struct key_table *table,
+                                            const struct key_row *row)
 {
     const struct yaml_node *name = yaml_find_value(node, "personality");
     if (table->personalities != NULL && name != NULL && name->kind == YAML_TEXT) {
@@ -360,21 +364,21 @@ static const char *find_fallback(const struct yaml_node *node, const struct key_
     return row->fallback;
 }
 
-static void fill_absent(struct loader *loader, const struct yaml_node *node,
-                        const struct key_table *table, const struct key_row *row, uint32_t kind,
-                        char *base)
+static void fill_field_of_absent_key(struct loader *loader, const struct yaml_node *node,
+                                     const struct key_table *table, const struct key_row *row,
+                                     uint32_t kind, char *base)
 {
-    const char *fallback = find_fallback(node, table, row);
+    const char *fallback = find_value_of_absent_key(node, table, row);
     struct yaml_node empty;
     memset(&empty, 0, sizeof empty);
     empty.kind = YAML_MAP;
-    if (key_required(row, kind)) {
+    if (key_is_required(row, kind)) {
         problems_add_message(&loader->problems, node->mark, "%s has no key '%s': %s", table->title,
                              row->name, row->doc);
     } else if (row->type == KEY_MAP) {
         fill_struct_from_map(loader, &empty, row->table, base);
     } else if ((row->flags & KEY_ABSENT_MAX) != 0) {
-        store_value(base + row->offset, row->width, UINT64_MAX);
+        store_value_of_width(base + row->offset, row->width, UINT64_MAX);
     } else if (fallback != NULL && fallback[0] != '(') {
         const struct yaml_mark mark = {0, 1, 1};
         const size_t bytes = strlen(fallback);
@@ -384,7 +388,7 @@ static void fill_absent(struct loader *loader, const struct yaml_node *node,
         const struct fill f = {loader, row, value, base};
         fillers[row->type](&f);
     } else if ((row->flags & KEY_LIBRARY) != 0) {
-        const struct scenario_vm defaults = keys_library_defaults();
+        const struct scenario_vm defaults = keys_make_library_defaults();
         memcpy(base + row->offset, (const char *)&defaults + row->offset, row->width);
     }
 }
@@ -394,17 +398,17 @@ void fill_struct_from_map(struct loader *loader, struct yaml_node *node,
 {
     const uint32_t before = loader->problems.total;
     uint32_t kind = KIND_ANY;
-    const bool kind_known = keys_check(loader, node, table, &kind);
+    const bool kind_known = keys_check_map(loader, node, table, &kind);
     bool refused = false;
     for (const struct key_row *row = table->rows; row->name != NULL; row++) {
         struct yaml_node *value = yaml_find_value(node, row->name);
         const bool decides = table->kind_key != NULL && strcmp(row->name, table->kind_key) == 0;
-        if (!key_applies(row, kind) || (!kind_known && (row->kinds != 0 || decides))) {
+        if (!key_applies_to_kind(row, kind) || (!kind_known && (row->kinds != 0 || decides))) {
             continue;
         }
         refused = refused || (value != NULL && value->kind == YAML_REFUSED);
         if (value == NULL && kind_known) {
-            fill_absent(loader, node, table, row, kind, base);
+            fill_field_of_absent_key(loader, node, table, row, kind, base);
         } else if (value != NULL && value->kind != YAML_REFUSED) {
             const struct fill f = {loader, row, value, base};
             fillers[row->type](&f);

@@ -385,28 +385,29 @@ static const struct key_row top_rows[] = {
 const struct key_table scenario_keys = {.title = "a scenario", .section = "(top)", .rows = top_rows};
 /* clang-format on */
 
-bool key_applies(const struct key_row *row, uint32_t kind)
+bool key_applies_to_kind(const struct key_row *row, uint32_t kind)
 {
     return kind == KIND_ANY || row->kinds == 0 || (row->kinds >> kind & 1u) != 0;
 }
 
-bool key_required(const struct key_row *row, uint32_t kind)
+bool key_is_required(const struct key_row *row, uint32_t kind)
 {
     return (row->flags & KEY_REQUIRED) != 0 ||
            (kind != KIND_ANY && (row->required >> kind & 1u) != 0);
 }
 
-const struct key_row *key_find(const struct key_table *table, const char *name, uint32_t kind)
+const struct key_row *key_find_by_name(const struct key_table *table, const char *name,
+                                       uint32_t kind)
 {
     for (const struct key_row *row = table->rows; row->name != NULL; row++) {
-        if (strcmp(row->name, name) == 0 && key_applies(row, kind)) {
+        if (strcmp(row->name, name) == 0 && key_applies_to_kind(row, kind)) {
             return row;
         }
     }
     return NULL;
 }
 
-const struct choice *choice_find(const struct choice *choices, const char *name)
+const struct choice *choice_find_by_name(const struct choice *choices, const char *name)
 {
     for (; choices->name != NULL; choices++) {
         if (strcmp(choices->name, name) == 0) {
@@ -416,7 +417,7 @@ const struct choice *choice_find(const struct choice *choices, const char *name)
     return NULL;
 }
 
-const char *choice_name(const struct choice *choices, uint64_t value)
+const char *choice_get_name(const struct choice *choices, uint64_t value)
 {
     for (; choices->name != NULL; choices++) {
         if (choices->value == value) {

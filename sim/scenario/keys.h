@@ -169,10 +169,10 @@ struct action_trait {
 };
 extern const struct action_trait action_traits[];
 extern const size_t action_trait_count;
-const struct action_trait *action_trait_of(action_kind kind);
+const struct action_trait *action_get_trait(action_kind kind);
 
 /** The weight of an event of the world as a trigger in generated scenarios. */
-uint32_t world_trigger_weight(world_trigger trigger);
+uint32_t world_trigger_get_weight(world_trigger trigger);
 
 /** A setting that a swarm can draw. */
 struct knob_row {
@@ -188,16 +188,16 @@ struct knob_row {
 extern const struct knob_row knob_rows[]; /**< ends with name NULL */
 
 /** A VM whose driver and device have the libraries' defaults. */
-struct scenario_vm keys_library_defaults(void);
+struct scenario_vm keys_make_library_defaults(void);
 
-uint64_t key_field(const char *at, size_t width);
+uint64_t key_read_field(const char *at, size_t width);
 /** The number in YAML for a field of the struct at `base`; and the stored value of a number. */
-uint64_t key_value(const struct key_row *row, const char *base);
-uint64_t key_stored(const struct key_row *row, uint64_t value);
+uint64_t key_get_value(const struct key_row *row, const char *base);
+uint64_t key_convert_to_stored_value(const struct key_row *row, uint64_t value);
 /** The default of a key as YAML text, or in parentheses as text for people; NULL if the key has no
  * default. The function may write it to `out`. */
 #define KEY_DEFAULT_BYTES 256
-const char *key_default(const struct key_row *row, char out[KEY_DEFAULT_BYTES]);
+const char *key_get_default_text(const struct key_row *row, char out[KEY_DEFAULT_BYTES]);
 
 /** Units, largest first; end with name NULL. */
 struct unit {
@@ -207,12 +207,13 @@ struct unit {
 extern const struct unit size_units[];
 extern const struct unit time_units[];
 
-bool key_applies(const struct key_row *row, uint32_t kind);
-bool key_required(const struct key_row *row, uint32_t kind);
+bool key_applies_to_kind(const struct key_row *row, uint32_t kind);
+bool key_is_required(const struct key_row *row, uint32_t kind);
 /** The row of a key for a kind, or NULL. */
-const struct key_row *key_find(const struct key_table *table, const char *name, uint32_t kind);
+const struct key_row *key_find_by_name(const struct key_table *table, const char *name,
+                                       uint32_t kind);
 /** The choice of a name, or NULL. */
-const struct choice *choice_find(const struct choice *choices, const char *name);
-const char *choice_name(const struct choice *choices, uint64_t value);
+const struct choice *choice_find_by_name(const struct choice *choices, const char *name);
+const char *choice_get_name(const struct choice *choices, uint64_t value);
 
 #endif

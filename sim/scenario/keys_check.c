@@ -18,12 +18,13 @@ static const char *get_nth_row(const void *table, uint32_t index)
 }
 
 /* The keys that a kind knows, for a message. */
-static const char *keys_write(const struct key_table *table, uint32_t kind, char *out, size_t size)
+static const char *keys_write_names(const struct key_table *table, uint32_t kind, char *out,
+                                    size_t size)
 {
     size_t used = 0;
     out[0] = '\0';
     for (const struct key_row *row = table->rows; row->name != NULL; row++) {
-        if (!key_applies(row, kind)) {
+        if (!key_applies_to_kind(row, kind)) {
             continue;
         }
         const int n = snprintf(out + used, size - used, "%s%s", used > 0 ? ", " : "", row->name);
@@ -35,37 +36,39 @@ static const char *keys_write(const struct key_table *table, uint32_t kind, char
     return out;
 }
 
-static void check_known(struct loader *loader, const struct yaml_node *key,
-                        const struct key_table *table, uint32_t kind)
+static void check_key_is_known(struct loader *loader, const struct yaml_node *key,
+                               const struct key_table *table, uint32_t kind)
 {
     char quote[PROBLEM_QUOTE_BYTES];
     char known[KEYS_TEXT_BYTES];
-    if (key_find(table, key->text, kind) != NULL) {
+    if (key_find_by_name(table, key->text, kind) != NULL) {
         return;
     }
     problem_write_quote(quote, key->text, key->bytes);
-    if (key_find(table, key->text, KIND_ANY) != NULL) {
+    if (key_find_by_name(table, key->text, KIND_ANY) != NULL) {
         problems_add_message(&loader->problems, key->mark,
                              "key %s is not for '%s: %s', which takes %s", quote, table->kind_key,
-                             choice_name(table->kinds, kind),
-                             keys_write(table, kind, known, sizeof known));
+                             choice_get_name(table->kinds, kind),
+                             keys_write_names(table, kind, known, sizeof known));
         return;
     }
-    const char *renamed = renamed_to(RENAMED_KEY, table->section, key->text);
-    const char *meant = renamed != NULL ? renamed : suggest(key->text, get_nth_row, table);
+    const char *renamed = renamed_find_new_name(RENAMED_KEY, table->section, key->text);
+    const char *meant =
+        renamed != NULL ? renamed : suggest_nearest_name(key->text, get_nth_row, table);
     if (meant != NULL) {
         problems_add_message(&loader->problems, key->mark,
                              "unknown key %s in %s; did you mean '%s'?", quote, table->title,
                              meant);
     } else {
         problems_add_message(&loader->problems, key->mark, "unknown key %s in %s; it takes %s",
-                             quote, table->title, keys_write(table, kind, known, sizeof known));
+                             quote, table->title,
+                             keys_write_names(table, kind, known, sizeof known));
     }
 }
 
 /* The kind that the mapping names; false after a problem. */
-static bool find_kind(struct loader *loader, const struct yaml_node *node,
-                      const struct key_table *table, uint32_t *kind)
+static bool read_kind_of_map(struct loader *loader, const struct yaml_node *node,
+                             const struct key_table *table, uint32_t *kind)
 {
     char known[KEYS_TEXT_BYTES];
     *kind = KIND_ANY;
@@ -75,9 +78,9 @@ static bool find_kind(struct loader *loader, const struct yaml_node *node,
     const struct yaml_node *value = yaml_find_value(node, table->kind_key);
     uint64_t number = 0;
     if (value == NULL) {
-        problems_add_message(&loader->problems, node->mark,
-                             "%s has no key '%s'; it must be one of %s", table->title,
-                             table->kind_key, choices_write(table->kinds, known, sizeof known));
+        problems_add_message(
+            &loader->problems, node->mark, "%s has no key '%s'; it must be one of %s", table->title,
+            table->kind_key, choices_write_names(table->kinds, known, sizeof known));
         return false;
     }
     if (!value_parse_choice(&loader->problems, value, table->kind_key, table->kinds, &number)) {
@@ -88,14 +91,14 @@ static bool find_kind(struct loader *loader, const struct yaml_node *node,
 }
 
 /* Exactly one key of each group, and no key without the one that it needs. */
-static void check_groups(struct loader *loader, const struct yaml_node *node,
-                         const struct key_table *table, uint32_t kind)
+static void check_key_groups(struct loader *loader, const struct yaml_node *node,
+                             const struct key_table *table, uint32_t kind)
 {
     const struct key_row *first[GROUPS_MAX] = {NULL, NULL, NULL, NULL};
     const struct key_row *given[GROUPS_MAX] = {NULL, NULL, NULL, NULL};
     for (const struct key_row *row = table->rows; row->name != NULL; row++) {
         const struct yaml_item *item = yaml_find_item(node, row->name);
-        if (!key_applies(row, kind)) {
+        if (!key_applies_to_kind(row, kind)) {
             continue;
         }
         if (item != NULL && row->needs != NULL && yaml_find_item(node, row->needs) == NULL) {
@@ -130,15 +133,15 @@ static void check_groups(struct loader *loader, const struct yaml_node *node,
     }
 }
 
-bool keys_check(struct loader *loader, const struct yaml_node *node, const struct key_table *table,
-                uint32_t *kind)
+bool keys_check_map(struct loader *loader, const struct yaml_node *node,
+                    const struct key_table *table, uint32_t *kind)
 {
-    const bool kind_known = find_kind(loader, node, table, kind);
+    const bool kind_known = read_kind_of_map(loader, node, table, kind);
     for (const struct yaml_item *item = node->first; item != NULL; item = item->next) {
-        check_known(loader, item->key, table, *kind);
+        check_key_is_known(loader, item->key, table, *kind);
     }
     if (kind_known) {
-        check_groups(loader, node, table, *kind);
+        check_key_groups(loader, node, table, *kind);
     }
     return kind_known;
 }

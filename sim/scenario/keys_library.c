@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-struct scenario_vm keys_library_defaults(void)
+struct scenario_vm keys_make_library_defaults(void)
 {
     const struct bnt_guest_config guest = {.size = sizeof guest};
     const struct bnt_host_config host = {.size = sizeof host};
@@ -27,7 +27,7 @@ struct scenario_vm keys_library_defaults(void)
     return vm;
 }
 
-uint64_t key_field(const char *at, size_t width)
+uint64_t key_read_field(const char *at, size_t width)
 {
     uint8_t value8;
     uint16_t value16;
@@ -52,26 +52,26 @@ uint64_t key_field(const char *at, size_t width)
 }
 
 /* None and default change places; the same both ways. */
-static uint64_t none_swap(uint64_t value, size_t width)
+static uint64_t swap_none_and_default(uint64_t value, size_t width)
 {
     const uint64_t most = UINT64_MAX >> (64 - 8 * width);
     return value == 0 ? most : value == most ? 0 : value;
 }
 
-uint64_t key_value(const struct key_row *row, const char *base)
+uint64_t key_get_value(const struct key_row *row, const char *base)
 {
-    const uint64_t value = key_field(base + row->offset, row->width);
+    const uint64_t value = key_read_field(base + row->offset, row->width);
     const bool none = (row->flags & KEY_ZERO_IS_NONE) != 0;
-    return (none ? none_swap(value, row->width) : value) << row->shift;
+    return (none ? swap_none_and_default(value, row->width) : value) << row->shift;
 }
 
-uint64_t key_stored(const struct key_row *row, uint64_t value)
+uint64_t key_convert_to_stored_value(const struct key_row *row, uint64_t value)
 {
     const bool none = (row->flags & KEY_ZERO_IS_NONE) != 0;
-    return (none ? none_swap(value, row->width) : value) >> row->shift;
+    return (none ? swap_none_and_default(value, row->width) : value) >> row->shift;
 }
 
-static void write_names(char *out, size_t bytes, const struct choice *choices, uint64_t mask)
+static void write_choice_names(char *out, size_t bytes, const struct choice *choices, uint64_t mask)
 {
     size_t used = (size_t)snprintf(out, bytes, "[");
     for (const char *join = ""; choices->name != NULL; choices++) {
@@ -85,22 +85,22 @@ static void write_names(char *out, size_t bytes, const struct choice *choices, u
     }
 }
 
-const char *key_default(const struct key_row *row, char out[KEY_DEFAULT_BYTES])
+const char *key_get_default_text(const struct key_row *row, char out[KEY_DEFAULT_BYTES])
 {
     char text[KEY_DEFAULT_BYTES - 2] = "";
     char value_text[VALUE_TEXT_BYTES];
     if ((row->flags & (KEY_LIBRARY | KEY_LEFT)) == 0) {
         return row->fallback;
     }
-    const struct scenario_vm vm = keys_library_defaults();
-    const uint64_t value = key_value(row, (const char *)&vm);
+    const struct scenario_vm vm = keys_make_library_defaults();
+    const uint64_t value = key_get_value(row, (const char *)&vm);
     if (row->type == KEY_CHOICE) {
-        (void)snprintf(text, sizeof text, "%s", choice_name(row->choices, value));
+        (void)snprintf(text, sizeof text, "%s", choice_get_name(row->choices, value));
     } else if (row->type == KEY_FEATURES) {
-        write_names(text, sizeof text, row->choices, value);
+        write_choice_names(text, sizeof text, row->choices, value);
     } else {
         (void)snprintf(text, sizeof text, "%s",
-                       value_write_text(value_text, units_find(row->type), value));
+                       value_write_text(value_text, units_find_for_type(row->type), value));
     }
     const bool left = (row->flags & KEY_LEFT) != 0;
     (void)snprintf(out, KEY_DEFAULT_BYTES, "%s%s%s", left ? "(" : "", text, left ? ")" : "");

@@ -173,7 +173,7 @@ const struct action_trait action_traits[] = {
     {.kind = ACTION_CORRUPT, .fault = true, .weight = 0}};
 const size_t action_trait_count = sizeof action_traits / sizeof action_traits[0];
 
-const struct action_trait *action_trait_of(action_kind kind)
+const struct action_trait *action_get_trait(action_kind kind)
 {
     static const struct action_trait other = {.weight = 4};
     for (size_t i = 0; i < action_trait_count; i++) {
@@ -190,7 +190,7 @@ static const world_trigger waits[] = {
     WORLD_TRIGGER_OOM_DEFLATE,  WORLD_TRIGGER_MIGRATE_START, WORLD_TRIGGER_REPORT,
     WORLD_TRIGGER_INFLATE_COMPLETED, WORLD_TRIGGER_DEFLATE_COMPLETED,  WORLD_TRIGGER_CALL};
 
-uint32_t world_trigger_weight(world_trigger trigger)
+uint32_t world_trigger_get_weight(world_trigger trigger)
 {
     for (size_t i = 0; i < sizeof waits / sizeof waits[0]; i++) {
         if (waits[i] == trigger) {

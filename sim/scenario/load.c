@@ -47,7 +47,7 @@ static char *read_file(struct loader *loader, const char *path, size_t *bytes)
     return exact;
 }
 
-static bool set_name(struct loader *loader, const char *path)
+static bool set_scenario_name(struct loader *loader, const char *path)
 {
     static const struct yaml_mark start = {0, 1, 1};
     struct scenario *scenario = loader->scenario;
@@ -67,7 +67,8 @@ static bool set_name(struct loader *loader, const char *path)
 }
 
 /* Puts the bytes of the file into the scenario; false if there was an error. */
-static bool set_text(struct loader *loader, const char *path, const char *text, size_t bytes)
+static bool set_scenario_text(struct loader *loader, const char *path, const char *text,
+                              size_t bytes)
 {
     static const struct yaml_mark start = {0, 1, 1};
     char *copy = NULL;
@@ -95,8 +96,8 @@ static bool set_text(struct loader *loader, const char *path, const char *text, 
     return true;
 }
 
-static void load_tree(struct loader *loader, struct problem_source *sources,
-                      const struct scenario_override *overrides, uint32_t override_count)
+static void load_scenario_tree(struct loader *loader, struct problem_source *sources,
+                               const struct scenario_override *overrides, uint32_t override_count)
 {
     const char *text = loader->scenario->text;
     size_t bytes = loader->scenario->text_bytes;
@@ -114,8 +115,8 @@ static void load_tree(struct loader *loader, struct problem_source *sources,
         return;
     }
     if (loader->root->kind != YAML_MAP) {
-        value_report_wrong(&loader->problems, loader->root, "the file",
-                           "a mapping that begins with 'schema: 1'");
+        value_report_mistake(&loader->problems, loader->root, "the file",
+                             "a mapping that begins with 'schema: 1'");
         return;
     }
     for (uint32_t i = 0; i < override_count; i++) {
@@ -147,8 +148,8 @@ struct scenario *scenario_load(struct arena *arena, const char *path, const char
     loader->tree.problems = &loader->problems;
     loader->scenario = arena_alloc_zeroed(arena, sizeof *loader->scenario);
 
-    if (set_name(loader, path) && set_text(loader, path, text, text_bytes)) {
-        load_tree(loader, sources, overrides, override_count);
+    if (set_scenario_name(loader, path) && set_scenario_text(loader, path, text, text_bytes)) {
+        load_scenario_tree(loader, sources, overrides, override_count);
     }
     struct scenario *scenario = loader->scenario;
     const bool failed = loader->problems.total > 0;

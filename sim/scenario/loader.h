@@ -30,8 +30,8 @@ void fill_struct_from_map(struct loader *loader, struct yaml_node *node,
  * Checks for unknown keys, keys of another kind, groups and dependencies (keys_check.c). False if
  * the kind is not known; then only keys that every kind has are used.
  */
-bool keys_check(struct loader *loader, const struct yaml_node *node, const struct key_table *table,
-                uint32_t *kind);
+bool keys_check_map(struct loader *loader, const struct yaml_node *node,
+                    const struct key_table *table, uint32_t *kind);
 
 /** Compute the defaults of an item after it was filled (resolve.c). */
 void resolve_vm_defaults(struct loader *loader, const struct yaml_node *node, void *item,
@@ -57,8 +57,8 @@ bool expression_parse(struct loader *loader, const struct yaml_node *node, const
 /** Finds the index of a VM by its name; UINT32_MAX if there is no such VM. */
 uint32_t vm_find_by_name(const struct scenario *scenario, const char *name, size_t bytes);
 /** Adds the message "no such VM" with a suggestion. */
-void vm_report_unknown(struct loader *loader, struct yaml_mark mark, const char *label,
-                       const char *name);
+void vm_report_unknown_name(struct loader *loader, struct yaml_mark mark, const char *label,
+                            const char *name);
 
 /** Applies override number `index` (source index + 1) to the tree. */
 void override_set_value(struct loader *loader, uint32_t index, const char *text);

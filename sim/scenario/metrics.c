@@ -13,17 +13,17 @@ static const struct {
 #undef X
 };
 
-const char *metric_name(metric m)
+const char *metric_get_name(metric m)
 {
     return (unsigned)m < METRIC_COUNT ? metric_rows[m].name : "unknown";
 }
 
-metric_unit metric_unit_of(metric m)
+metric_unit metric_get_unit(metric m)
 {
     return (unsigned)m < METRIC_COUNT ? metric_rows[m].unit : UNIT_COUNT;
 }
 
-const char *metric_meaning(metric m)
+const char *metric_get_meaning(metric m)
 {
     return (unsigned)m < METRIC_COUNT ? metric_rows[m].meaning : "";
 }

@@ -156,7 +156,7 @@ typedef enum metric_unit {
       count_bits(STATS(known)))                                                                    \
     X(STATS_TOTAL, "stats_total", BYTES, "total memory of the guest by its last statistics",       \
       STATS(values[BNT_STAT_MEMTOT]))                                                              \
-    X(LEGACY, "legacy", BOOL, "whether driver and device use the legacy interface", is_legacy(vm)) \
+    X(LEGACY, "legacy", BOOL, "whether driver and device use the legacy interface", does_vm_use_legacy_interface(vm)) \
     X(STATS_UNKNOWN, "stats_unknown", COUNT,                                                       \
       "statistics in the last buffer whose tag the host does not know",                            \
       STATS(unknown_count))                                                                        \
@@ -166,9 +166,9 @@ typedef enum metric_unit {
     X(WS_SEQUENCE, "ws_sequence", COUNT, "working-set reports that the device received",           \
       get_working_set(vm).sequence)                                                                \
     X(WS_RECENT, "ws_recent", BYTES, "memory in the first bin of the last working-set report",     \
-      get_bin_bytes(vm, false))                                                                    \
+      get_working_set_bin_bytes(vm, false))                                                                    \
     X(WS_OLD, "ws_old", BYTES, "memory in the last bin of the last working-set report",            \
-      get_bin_bytes(vm, true))                                                                     \
+      get_working_set_bin_bytes(vm, true))                                                                     \
     X(STATS_STALE, "stats_stale", BOOL, "whether the host's statistics are stale", STATS(stale))   \
     X(REPORTED, "reported", BYTES, "free memory that was reported over the run",                   \
       PFNS(HOST(reporting.reported_pfns)))                                                         \
@@ -211,10 +211,10 @@ typedef enum metric_unit {
     X(BACKED, "backed", BYTES, "guest memory that has host backing now", PFNS(vm->backed_pfns))    \
     X(LEDGER_HASH, "ledger_hash", COUNT,                                                           \
       "hash of the set of pages in the host's ledger, counted from `first_pfn`",                   \
-      hash_pages(vm, is_page_in_ledger))                                                           \
+      hash_page_set(vm, is_page_in_ledger))                                                           \
     X(BALLOON_HASH, "balloon_hash", COUNT,                                                         \
       "hash of the set of pages that the guest's allocator gave to the driver",                    \
-      hash_pages(vm, is_page_in_balloon))                                                          \
+      hash_page_set(vm, is_page_in_balloon))                                                          \
     X(TARGET_REQUESTED, "target_requested", BYTES,                                                 \
       "target that the host asked for, which may exceed the guest's limit",                        \
       PFNS(HOST(target.wanted_pfns)))                                                              \

@@ -73,7 +73,7 @@ static struct yaml_item *find_key_item(struct override *o, struct yaml_node *map
 }
 
 /* The entry that the current part of the path names in `node`; NULL if there was an error. */
-static struct yaml_item *enter_next_part(struct override *o, struct yaml_node *node)
+static struct yaml_item *find_entry_of_next_part(struct override *o, struct yaml_node *node)
 {
     struct problems *problems = &o->loader->problems;
     if (node->kind == YAML_MAP) {
@@ -118,7 +118,7 @@ void override_set_value(struct loader *loader, uint32_t index, const char *text)
         if (!read_next_part(&o, node)) {
             return;
         }
-        item = enter_next_part(&o, node);
+        item = find_entry_of_next_part(&o, node);
         if (item == NULL) {
             return;
         }

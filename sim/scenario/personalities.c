@@ -132,7 +132,7 @@ const char *personality_find_value(const struct personality *personalities, cons
 
 /* ---- docs/use/personalities.md ---- */
 
-static void write_personality(FILE *file, const struct personality *personality)
+static void write_personality_row(FILE *file, const struct personality *personality)
 {
     fprintf(file, "| `%s` | %s | ", personality->name, personality->doc);
     for (size_t i = 0; i < sizeof personality->set / sizeof personality->set[0]; i++) {
@@ -144,8 +144,8 @@ static void write_personality(FILE *file, const struct personality *personality)
     fprintf(file, " | %s | %s |\n", personality->clauses, personality->absent);
 }
 
-static void write_personalities(FILE *file, const char *title,
-                                const struct personality *personalities)
+static void write_personality_table(FILE *file, const char *title,
+                                    const struct personality *personalities)
 {
     fprintf(
         file,
@@ -153,14 +153,14 @@ static void write_personalities(FILE *file, const char *title,
         "|\n|---|---|---|---|---|\n",
         title);
     for (personalities++; personalities->name != NULL; personalities++) {
-        write_personality(file, personalities);
+        write_personality_row(file, personalities);
     }
 }
 
 void scenario_write_personalities(void *file)
 {
-    write_personalities(file, "Drivers", driver_personalities);
-    write_personalities(file, "Devices", device_personalities);
+    write_personality_table(file, "Drivers", driver_personalities);
+    write_personality_table(file, "Devices", device_personalities);
     fputs("\n### Quirks of drivers\n\n| quirk | what it does | clauses |\n|---|---|---|\n", file);
 #define X(name, bit, text, clauses, sentence) \
     fputs("| `" text "` | " sentence " | " clauses " |\n", file);

@@ -18,7 +18,7 @@
 /** The number of code points before the caret, if the line is longer. */
 #define PROBLEM_LINE_BEFORE 60
 
-static char *copy_message(struct arena *arena, const char *text)
+static char *copy_message_text(struct arena *arena, const char *text)
 {
     const size_t bytes = strlen(text) + 1;
     char *copy = arena_alloc(arena, bytes);
@@ -57,7 +57,7 @@ void problems_add_message(struct problems *problems, struct yaml_mark mark, cons
     memmove(&problems->list[at + 1], &problems->list[at],
             (problems->count - at) * sizeof problems->list[0]);
     problems->list[at].mark = mark;
-    problems->list[at].text = copy_message(problems->arena, text);
+    problems->list[at].text = copy_message_text(problems->arena, text);
     problems->count++;
 }
 
@@ -152,8 +152,8 @@ const char *problem_write_quote(char quote[PROBLEM_QUOTE_BYTES], const char *tex
 }
 
 /* Writes the source line around the mark, and a caret below the mark. */
-static void write_excerpt(const struct problem_source *source, struct yaml_mark mark, char *out,
-                          size_t size)
+static void write_source_excerpt(const struct problem_source *source, struct yaml_mark mark,
+                                 char *out, size_t size)
 {
     const char *text = source->text;
     size_t left = source->bytes;
@@ -190,7 +190,7 @@ static void write_excerpt(const struct problem_source *source, struct yaml_mark 
     snprintf(out + used, size - used, "\n    %*s^", indent, "");
 }
 
-static char *write_message(struct problems *problems, const struct problem *problem)
+static char *write_problem_message(struct problems *problems, const struct problem *problem)
 {
     const struct problem_source *source = &problems->sources[problem->mark.source];
     char place[48];
@@ -204,7 +204,7 @@ static char *write_message(struct problems *problems, const struct problem *prob
     char excerpt[4 * PROBLEM_LINE_COLUMNS + 4 * PROBLEM_LINE_COLUMNS];
     excerpt[0] = '\0';
     if (source->bytes > 0) {
-        write_excerpt(source, problem->mark, excerpt, sizeof excerpt);
+        write_source_excerpt(source, problem->mark, excerpt, sizeof excerpt);
     }
     const int length =
         snprintf(NULL, 0, MESSAGE_FORM, source->label, place, problem->text, excerpt);
@@ -226,7 +226,7 @@ void problems_move_to_errors(struct problems *problems, struct scenario_errors *
     errors->messages = arena_alloc_zeroed(problems->arena, SCENARIO_ERRORS_MAX * sizeof(char *));
     for (uint32_t i = 0; i < problems->count; i++) {
         struct problem *problem = &problems->list[i];
-        errors->messages[errors->count++] = write_message(problems, problem);
+        errors->messages[errors->count++] = write_problem_message(problems, problem);
         arena_free(problems->arena, problem->text, strlen(problem->text) + 1);
     }
     problems->count = 0;

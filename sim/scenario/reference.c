@@ -37,7 +37,7 @@ static const char *const unit_names[] = {[UNIT_COUNT] = "count",
                                          [UNIT_GUEST_STATE] = "driver's state",
                                          [UNIT_BOOL] = "true, false"};
 
-static void write_bounds(FILE *file, const struct key_row *row)
+static void write_key_bounds(FILE *file, const struct key_row *row)
 {
     char low[VALUE_TEXT_BYTES];
     char high[VALUE_TEXT_BYTES];
@@ -45,8 +45,8 @@ static void write_bounds(FILE *file, const struct key_row *row)
         fprintf(file, row->low > 0 ? ", more than 0, at most %llu" : ", 0 to %llu",
                 (unsigned long long)row->high);
     } else if (row->type == KEY_COUNT || row->type == KEY_SIZE || row->type == KEY_TIME) {
-        fprintf(file, ", %s to %s", value_write_text(low, units_find(row->type), row->low),
-                value_write_text(high, units_find(row->type), row->high));
+        fprintf(file, ", %s to %s", value_write_text(low, units_find_for_type(row->type), row->low),
+                value_write_text(high, units_find_for_type(row->type), row->high));
     }
     if ((row->flags & KEY_POWER_OF_2) != 0) {
         fputs(", a power of two", file);
@@ -58,11 +58,11 @@ static void write_bounds(FILE *file, const struct key_row *row)
     }
 }
 
-static void write_kinds(FILE *file, const struct key_table *table, const struct key_row *row)
+static void write_key_kinds(FILE *file, const struct key_table *table, const struct key_row *row)
 {
     const char *join = " Of ";
     for (const struct choice *c = table->kinds; row->kinds != 0 && c->name != NULL; c++) {
-        if (key_applies(row, (uint32_t)c->value)) {
+        if (key_applies_to_kind(row, (uint32_t)c->value)) {
             fprintf(file, "%s`%s`", join, c->name);
             join = ", ";
         }
@@ -75,10 +75,10 @@ static void write_kinds(FILE *file, const struct key_table *table, const struct 
     }
 }
 
-static void write_default(FILE *file, const struct key_row *row)
+static void write_key_default(FILE *file, const struct key_row *row)
 {
     char out[KEY_DEFAULT_BYTES];
-    const char *text = key_default(row, out);
+    const char *text = key_get_default_text(row, out);
     if ((row->flags & KEY_REQUIRED) != 0 || (row->kinds != 0 && row->required == row->kinds)) {
         fputs("**required**", file);
     } else if (row->one_of != GROUP_NONE) {
@@ -93,17 +93,17 @@ static void write_default(FILE *file, const struct key_row *row)
     }
 }
 
-static void write_table(FILE *file, const struct key_table *table)
+static void write_key_table(FILE *file, const struct key_table *table)
 {
     fprintf(file, "\n### `%s`\n\n| key | value | default | meaning |\n|---|---|---|---|\n",
             table->section);
     for (const struct key_row *row = table->rows; row->name != NULL; row++) {
         fprintf(file, "| `%s` | %s", row->name, type_words[row->type]);
-        write_bounds(file, row);
+        write_key_bounds(file, row);
         fputs(" | ", file);
-        write_default(file, row);
+        write_key_default(file, row);
         fprintf(file, " | %s.", row->doc);
-        write_kinds(file, table, row);
+        write_key_kinds(file, table, row);
         fputs(" |\n", file);
     }
     if (table->kinds != NULL) {
@@ -114,13 +114,13 @@ static void write_table(FILE *file, const struct key_table *table)
     }
     for (const struct key_row *row = table->rows; row->name != NULL; row++) {
         if (row->table != NULL) {
-            write_table(file, row->table);
+            write_key_table(file, row->table);
         }
     }
 }
 
-static void write_choices(FILE *file, const char *title, const char *prefix,
-                          const struct choice *choices)
+static void write_choice_table(FILE *file, const char *title, const char *prefix,
+                               const struct choice *choices)
 {
     fprintf(file, "\n### %s\n\n| name | meaning |\n|---|---|\n", title);
     for (; choices->name != NULL; choices++) {
@@ -132,28 +132,28 @@ void scenario_write_reference(void *file)
 {
     char low[VALUE_TEXT_BYTES];
     char high[VALUE_TEXT_BYTES];
-    write_table(file, &scenario_keys);
+    write_key_table(file, &scenario_keys);
     fputs("\n### Knobs of `swarm`\n\n| knob | value | meaning |\n|---|---|---|\n", file);
     for (const struct knob_row *knob = knob_rows; knob->name != NULL; knob++) {
         fprintf(file, "| `%s` | %s, %s to %s | %s |\n", knob->name, type_words[knob->type],
-                value_write_text(low, units_find(knob->type), knob->low),
-                value_write_text(high, units_find(knob->type), knob->high), knob->doc);
+                value_write_text(low, units_find_for_type(knob->type), knob->low),
+                value_write_text(high, units_find_for_type(knob->type), knob->high), knob->doc);
     }
     fputs("\n### Metrics\n\n| metric | value | meaning |\n|---|---|---|\n", file);
     for (unsigned m = 0; m < METRIC_COUNT; m++) {
-        fprintf(file, "| `%s` | %s | %s |\n", metric_name((metric)m),
-                unit_names[metric_unit_of((metric)m)], metric_meaning((metric)m));
+        fprintf(file, "| `%s` | %s | %s |\n", metric_get_name((metric)m),
+                unit_names[metric_get_unit((metric)m)], metric_get_meaning((metric)m));
     }
     fputs("\n### Statistics\n\n| statistic | tag | unit | kind |\n|---|---|---|---|\n", file);
 #define X(name, tag, text, unit, kind) \
     fputs("| " text " | " #tag " | " unit " | " #kind " |\n", file);
     BNT_STAT_MAP(X)
 #undef X
-    write_choices(file, "Outcomes", "", outcome_choices);
-    write_choices(file, "States of the driver", "", guest_state_choices);
-    write_choices(file, "Events of the driver", "guest.", guest_event_choices);
-    write_choices(file, "Events of the device", "host.", host_event_choices);
-    write_choices(file, "Events of the world", "world.", world_event_choices);
-    write_choices(file, "Features", "", feature_choices);
-    write_choices(file, "Corruptions", "", corruption_choices);
+    write_choice_table(file, "Outcomes", "", outcome_choices);
+    write_choice_table(file, "States of the driver", "", guest_state_choices);
+    write_choice_table(file, "Events of the driver", "guest.", guest_event_choices);
+    write_choice_table(file, "Events of the device", "host.", host_event_choices);
+    write_choice_table(file, "Events of the world", "world.", world_event_choices);
+    write_choice_table(file, "Features", "", feature_choices);
+    write_choice_table(file, "Corruptions", "", corruption_choices);
 }

@@ -112,7 +112,7 @@ const struct renamed renamed_names[] = {
     {RENAMED_KNOB, "", "driver.refused_max", "driver.refused_pages_max"}};
 const size_t renamed_count = sizeof renamed_names / sizeof renamed_names[0];
 
-const char *renamed_to(renamed_kind kind, const char *where, const char *old)
+const char *renamed_find_new_name(renamed_kind kind, const char *where, const char *old)
 {
     for (size_t i = 0; i < renamed_count; i++) {
         const struct renamed *row = &renamed_names[i];
@@ -123,7 +123,7 @@ const char *renamed_to(renamed_kind kind, const char *where, const char *old)
     return NULL;
 }
 
-const char *renamed_from(renamed_kind kind, const char *where, const char *name)
+const char *renamed_find_old_name(renamed_kind kind, const char *where, const char *name)
 {
     for (size_t i = 0; i < renamed_count; i++) {
         const struct renamed *row = &renamed_names[i];

@@ -24,8 +24,8 @@ extern const struct renamed renamed_names[];
 extern const size_t renamed_count;
 
 /** The present name of what was called `old`, or NULL. */
-const char *renamed_to(renamed_kind kind, const char *where, const char *old);
+const char *renamed_find_new_name(renamed_kind kind, const char *where, const char *old);
 /** What `name` was called before it was renamed, or `name` itself. */
-const char *renamed_from(renamed_kind kind, const char *where, const char *name);
+const char *renamed_find_old_name(renamed_kind kind, const char *where, const char *name);
 
 #endif

@@ -28,11 +28,11 @@ uint32_t vm_find_by_name(const struct scenario *scenario, const char *name, size
     return UINT32_MAX;
 }
 
-void vm_report_unknown(struct loader *loader, struct yaml_mark mark, const char *label,
-                       const char *name)
+void vm_report_unknown_name(struct loader *loader, struct yaml_mark mark, const char *label,
+                            const char *name)
 {
     char quote[PROBLEM_QUOTE_BYTES];
-    const char *meant = suggest(name, get_nth_vm_name, loader->scenario);
+    const char *meant = suggest_nearest_name(name, get_nth_vm_name, loader->scenario);
     problems_add_message(&loader->problems, mark, "%s: there is no VM %s%s%s%s", label,
                          problem_write_quote(quote, name, strlen(name)),
                          meant != NULL ? "; did you mean '" : "; vms names them all",
@@ -109,15 +109,15 @@ static const action_party corruption_party[CORRUPTION_COUNT] = {
 };
 
 /* The corruption determines the party that violates the rule; a key `party` must agree with it. */
-static void resolve_party(struct loader *loader, const struct yaml_node *node,
-                          struct scenario_action *action)
+static void resolve_party_of_corruption(struct loader *loader, const struct yaml_node *node,
+                                        struct scenario_action *action)
 {
     const action_party party = corruption_party[action->corruption];
     const struct yaml_node *value = yaml_find_value(node, "party");
     if (value != NULL && action->party != party) {
         problems_add_message(&loader->problems, value->mark,
                              "party: '%s' is a corruption by the %s; write %s or remove 'party'",
-                             choice_name(corruption_choices, action->corruption),
+                             choice_get_name(corruption_choices, action->corruption),
                              party == PARTY_DRIVER ? "driver" : "device",
                              party == PARTY_DRIVER ? "driver" : "device");
     }
@@ -136,7 +136,7 @@ void resolve_action_defaults(struct loader *loader, const struct yaml_node *node
     }
     action->guest_memory = action->kind == ACTION_TARGET && yaml_find_item(node, "guest") != NULL;
     if (action->kind == ACTION_CORRUPT) {
-        resolve_party(loader, node, action);
+        resolve_party_of_corruption(loader, node, action);
     }
     if (action->kind == ACTION_REFUSE && yaml_find_item(node, "pfns") == NULL &&
         action->vm < loader->scenario->vm_count) {
@@ -167,7 +167,7 @@ void resolve_expect_defaults(struct loader *loader, const struct yaml_node *node
     }
 }
 
-static void resolve_phases(struct loader *loader)
+static void resolve_phase_defaults(struct loader *loader)
 {
     struct scenario *scenario = loader->scenario;
     const struct yaml_node *limits = yaml_find_value(loader->root, "limits");
@@ -199,7 +199,7 @@ void resolve_run_defaults(struct loader *loader)
 {
     struct scenario *scenario = loader->scenario;
     scenario->has_seed = yaml_find_item(loader->root, "seed") != NULL;
-    resolve_phases(loader);
+    resolve_phase_defaults(loader);
     for (uint32_t i = 0; i < scenario->action_count; i++) {
         struct scenario_action *action = &scenario->actions[i];
         if (action->every_ns > 0 && action->times == 0 && action->at_ns < loader->run_ns) {

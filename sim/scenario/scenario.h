@@ -212,8 +212,8 @@ bool scenario_is_clause_declared(bool driver, uint32_t personality, uint32_t qui
                                  const char *clause);
 
 /** Look-ups in tables, for messages and documents. */
-const char *metric_name(metric m);
-metric_unit metric_unit_of(metric m);
-const char *metric_meaning(metric m);
+const char *metric_get_name(metric m);
+metric_unit metric_get_unit(metric m);
+const char *metric_get_meaning(metric m);
 
 #endif

@@ -85,14 +85,14 @@ static void json_write_word(struct json *j, const char *key, const char *word)
     fputs(word, j->file);
 }
 
-static void write_integer(struct json *j, uint64_t low, uint64_t high)
+static void write_integer_schema(struct json *j, uint64_t low, uint64_t high)
 {
     json_write_pair(j, "type", "integer");
     json_write_number(j, "minimum", low);
     json_write_number(j, "maximum", high);
 }
 
-static void write_powers_of_two(struct json *j, uint64_t low, uint64_t high)
+static void write_powers_of_two_schema(struct json *j, uint64_t low, uint64_t high)
 {
     json_write_key(j, "enum");
     fputc('[', j->file);
@@ -104,7 +104,7 @@ static void write_powers_of_two(struct json *j, uint64_t low, uint64_t high)
 
 /* Writes a type that is a text by a pattern, or a whole number: 0 for sizes and times, numbers
  * within bounds for ratios. */
-static void write_pattern(struct json *j, const char *pattern, uint64_t low, uint64_t high)
+static void write_pattern_schema(struct json *j, const char *pattern, uint64_t low, uint64_t high)
 {
     json_write_key(j, "anyOf");
     json_open_bracket(j, '[');
@@ -115,12 +115,12 @@ static void write_pattern(struct json *j, const char *pattern, uint64_t low, uin
     json_close_bracket(j, '}');
     json_begin_item(j);
     json_open_bracket(j, '{');
-    write_integer(j, low, high);
+    write_integer_schema(j, low, high);
     json_close_bracket(j, '}');
     json_close_bracket(j, ']');
 }
 
-static void write_enum(struct json *j, const char *key, const struct choice *choices)
+static void write_enum_schema(struct json *j, const char *key, const struct choice *choices)
 {
     assert(choices != NULL);
     json_write_key(j, key);
@@ -132,26 +132,26 @@ static void write_enum(struct json *j, const char *key, const struct choice *cho
     json_close_bracket(j, ']');
 }
 
-static void write_metrics(FILE *file, metric first, metric end, size_t skip)
+static void write_metric_pattern(FILE *file, metric first, metric end, size_t skip)
 {
     for (unsigned m = first; m < (unsigned)end; m++) {
-        fprintf(file, "%s%s", m == (unsigned)first ? "" : "|", metric_name((metric)m) + skip);
+        fprintf(file, "%s%s", m == (unsigned)first ? "" : "|", metric_get_name((metric)m) + skip);
     }
 }
 
-static void write_expression(struct json *j)
+static void write_expression_schema(struct json *j)
 {
     json_write_pair(j, "type", "string");
     json_write_number(j, "maxLength", sizeof(((struct expression *)NULL)->text) - 1);
     json_write_key(j, "pattern");
     fputs("\"^ *((" NAME_PATTERN "\\\\.)?(", j->file);
-    write_metrics(j->file, (metric)0, METRIC_VM_COUNT, 0);
+    write_metric_pattern(j->file, (metric)0, METRIC_VM_COUNT, 0);
     fputs(")|machine\\\\.(", j->file);
-    write_metrics(j->file, METRIC_VM_COUNT, METRIC_COUNT, strlen("machine."));
+    write_metric_pattern(j->file, METRIC_VM_COUNT, METRIC_COUNT, strlen("machine."));
     fputs(")) *(==|!=|<=|>=|<|>) *[^ ]+ *$\"", j->file);
 }
 
-static void write_alternatives(struct json *j, const struct choice *choices, bool last)
+static void write_alternatives_schema(struct json *j, const struct choice *choices, bool last)
 {
     for (; choices->name != NULL; choices++) {
         fprintf(j->file, "%s%s", choices->name, choices[1].name != NULL ? "|" : "");
@@ -159,33 +159,33 @@ static void write_alternatives(struct json *j, const struct choice *choices, boo
     fputs(last ? "))$\"" : ")|", j->file);
 }
 
-static void write_event(struct json *j)
+static void write_event_schema(struct json *j)
 {
     json_write_pair(j, "type", "string");
     json_write_key(j, "pattern");
     fputs("\"^(guest\\\\.(", j->file);
-    write_alternatives(j, guest_event_choices, false);
+    write_alternatives_schema(j, guest_event_choices, false);
     fputs("host\\\\.(", j->file);
-    write_alternatives(j, host_event_choices, false);
+    write_alternatives_schema(j, host_event_choices, false);
     fputs("world\\\\.(", j->file);
-    write_alternatives(j, world_event_choices, true);
+    write_alternatives_schema(j, world_event_choices, true);
 }
 
-static void write_map(struct json *j, const struct key_table *table);
-static void write_type(struct json *j, const struct key_row *row);
+static void write_map_schema(struct json *j, const struct key_table *table);
+static void write_type_schema(struct json *j, const struct key_row *row);
 
-static void write_pair(struct json *j, const struct key_row *of)
+static void write_pair_schema(struct json *j, const struct key_row *of)
 {
     json_write_pair(j, "type", "array");
     json_write_number(j, "minItems", 2);
     json_write_number(j, "maxItems", 2);
     json_write_key(j, "items");
     json_open_bracket(j, '{');
-    write_type(j, of);
+    write_type_schema(j, of);
     json_close_bracket(j, '}');
 }
 
-static void write_swarm(struct json *j)
+static void write_swarm_schema(struct json *j)
 {
     json_write_pair(j, "type", "object");
     json_write_key(j, "patternProperties");
@@ -201,14 +201,14 @@ static void write_swarm(struct json *j)
         json_write_pair(j, "title", knob->doc);
         const struct key_row end = {
             .name = knob->name, .type = knob->type, .low = knob->low, .high = knob->high};
-        write_pair(j, &end);
+        write_pair_schema(j, &end);
         json_close_bracket(j, '}');
     }
     json_close_bracket(j, '}');
     json_write_word(j, "additionalProperties", "false");
 }
 
-static void write_list(struct json *j, const struct key_row *row)
+static void write_list_schema(struct json *j, const struct key_row *row)
 {
     assert(row->table != NULL);
     json_write_pair(j, "type", "array");
@@ -216,21 +216,21 @@ static void write_list(struct json *j, const struct key_row *row)
     json_write_number(j, "maxItems", row->table->items_max);
     json_write_key(j, "items");
     json_open_bracket(j, '{');
-    write_map(j, row->table);
+    write_map_schema(j, row->table);
     json_close_bracket(j, '}');
 }
 
-static void write_features(struct json *j, const struct key_row *row)
+static void write_features_schema(struct json *j, const struct key_row *row)
 {
     json_write_pair(j, "type", "array");
     json_write_word(j, "uniqueItems", "true");
     json_write_key(j, "items");
     json_open_bracket(j, '{');
-    write_enum(j, "enum", row->choices);
+    write_enum_schema(j, "enum", row->choices);
     json_close_bracket(j, '}');
 }
 
-static void write_text(struct json *j, const char *pattern, size_t width)
+static void write_text_schema(struct json *j, const char *pattern, size_t width)
 {
     json_write_pair(j, "type", "string");
     if (pattern != NULL) {
@@ -240,74 +240,74 @@ static void write_text(struct json *j, const char *pattern, size_t width)
     }
 }
 
-static void write_type(struct json *j, const struct key_row *row)
+static void write_type_schema(struct json *j, const struct key_row *row)
 {
     static const struct key_row pfn = {
         .name = "pfn", .type = KEY_COUNT, .high = BNT_VMWARE_ENTRY_PFN_MAX};
     switch (row->type) {
     case KEY_COUNT:
-        write_integer(j, row->low, row->high);
+        write_integer_schema(j, row->low, row->high);
         if ((row->flags & KEY_POWER_OF_2) != 0) {
-            write_powers_of_two(j, row->low, row->high);
+            write_powers_of_two_schema(j, row->low, row->high);
         }
         break;
     case KEY_SIZE:
-        write_pattern(j, SIZE_PATTERN, 0, 0);
+        write_pattern_schema(j, SIZE_PATTERN, 0, 0);
         break;
     case KEY_TIME:
-        write_pattern(j, TIME_PATTERN, 0, 0);
+        write_pattern_schema(j, TIME_PATTERN, 0, 0);
         break;
     case KEY_RATIO:
-        write_pattern(j, RATIO_PATTERN, row->low, row->high);
+        write_pattern_schema(j, RATIO_PATTERN, row->low, row->high);
         break;
     case KEY_BOOL:
         json_write_pair(j, "type", "boolean");
         break;
     case KEY_TEXT:
     case KEY_FILE:
-        write_text(j, NULL, row->width);
+        write_text_schema(j, NULL, row->width);
         break;
     case KEY_NAME:
     case KEY_VM:
-        write_text(j, "^" NAME_PATTERN "$", 0);
+        write_text_schema(j, "^" NAME_PATTERN "$", 0);
         break;
     case KEY_CHOICE:
     case KEY_SIDES:
-        write_enum(j, "enum", row->choices);
+        write_enum_schema(j, "enum", row->choices);
         break;
     case KEY_FEATURES:
     case KEY_BOTH:
-        write_features(j, row);
+        write_features_schema(j, row);
         break;
     case KEY_PFNS:
-        write_pair(j, &pfn);
+        write_pair_schema(j, &pfn);
         break;
     case KEY_EVENT:
-        write_event(j);
+        write_event_schema(j);
         break;
     case KEY_EXPRESSION:
-        write_expression(j);
+        write_expression_schema(j);
         break;
     case KEY_SWARM:
-        write_swarm(j);
+        write_swarm_schema(j);
         break;
     case KEY_MAP:
-        write_map(j, row->table);
+        write_map_schema(j, row->table);
         break;
     case KEY_LIST:
-        write_list(j, row);
+        write_list_schema(j, row);
         break;
     case KEY_TYPE_COUNT:
         break;
     }
 }
 
-static void write_required(struct json *j, const struct key_table *table, uint32_t kind)
+static void write_required_schema(struct json *j, const struct key_table *table, uint32_t kind)
 {
     json_write_key(j, "required");
     json_open_bracket(j, '[');
     for (const struct key_row *row = table->rows; row->name != NULL; row++) {
-        if (key_applies(row, kind) && key_required(row, kind)) {
+        if (key_applies_to_kind(row, kind) && key_is_required(row, kind)) {
             json_begin_item(j);
             json_write_text(j, row->name);
         }
@@ -317,13 +317,13 @@ static void write_required(struct json *j, const struct key_table *table, uint32
 
 /* Writes that exactly one key of a group is required, as `oneOf` with one `required` for each key.
  */
-static void write_group(struct json *j, const struct key_table *table, uint32_t kind,
-                        unsigned group)
+static void write_group_schema(struct json *j, const struct key_table *table, uint32_t kind,
+                               unsigned group)
 {
     json_write_key(j, "oneOf");
     json_open_bracket(j, '[');
     for (const struct key_row *row = table->rows; row->name != NULL; row++) {
-        if (row->one_of == group && key_applies(row, kind)) {
+        if (row->one_of == group && key_applies_to_kind(row, kind)) {
             json_begin_item(j);
             fprintf(j->file, "{\"required\": [\"%s\"]}", row->name);
         }
@@ -336,7 +336,7 @@ static void write_group(struct json *j, const struct key_table *table, uint32_t 
 static unsigned find_kind_group(const struct key_table *table, uint32_t kind)
 {
     for (const struct key_row *row = table->rows; row->name != NULL; row++) {
-        if (row->one_of != GROUP_NONE && key_applies(row, kind) &&
+        if (row->one_of != GROUP_NONE && key_applies_to_kind(row, kind) &&
             (row->kinds == 0) == (kind == KIND_ANY)) {
             return row->one_of;
         }
@@ -344,7 +344,8 @@ static unsigned find_kind_group(const struct key_table *table, uint32_t kind)
     return GROUP_NONE;
 }
 
-static void write_kind(struct json *j, const struct key_table *table, const struct choice *kind)
+static void write_kind_schema(struct json *j, const struct key_table *table,
+                              const struct choice *kind)
 {
     const uint32_t number = (uint32_t)kind->value;
     json_begin_item(j);
@@ -354,25 +355,25 @@ static void write_kind(struct json *j, const struct key_table *table, const stru
             table->kind_key, table->kind_key, kind->name);
     json_write_key(j, "then");
     json_open_bracket(j, '{');
-    write_required(j, table, number);
+    write_required_schema(j, table, number);
     json_write_key(j, "propertyNames");
     fputs("{\"enum\": [", j->file);
     const char *comma = "";
     for (const struct key_row *row = table->rows; row->name != NULL; row++) {
-        if (key_applies(row, number)) {
+        if (key_applies_to_kind(row, number)) {
             fprintf(j->file, "%s\"%s\"", comma, row->name);
             comma = ", ";
         }
     }
     fputs("]}", j->file);
     if (find_kind_group(table, number) != GROUP_NONE) {
-        write_group(j, table, number, find_kind_group(table, number));
+        write_group_schema(j, table, number, find_kind_group(table, number));
     }
     json_close_bracket(j, '}');
     json_close_bracket(j, '}');
 }
 
-static void write_needs(struct json *j, const struct key_table *table)
+static void write_needs_schema(struct json *j, const struct key_table *table)
 {
     json_write_key(j, "dependentRequired");
     json_open_bracket(j, '{');
@@ -385,29 +386,29 @@ static void write_needs(struct json *j, const struct key_table *table)
     json_close_bracket(j, '}');
 }
 
-static void write_map(struct json *j, const struct key_table *table)
+static void write_map_schema(struct json *j, const struct key_table *table)
 {
     assert(table != NULL);
     json_write_pair(j, "type", "object");
     json_write_word(j, "additionalProperties", "false");
-    write_required(j, table, KIND_ANY);
-    write_needs(j, table);
+    write_required_schema(j, table, KIND_ANY);
+    write_needs_schema(j, table);
     if (find_kind_group(table, KIND_ANY) != GROUP_NONE) {
-        write_group(j, table, KIND_ANY, find_kind_group(table, KIND_ANY));
+        write_group_schema(j, table, KIND_ANY, find_kind_group(table, KIND_ANY));
     }
     json_write_key(j, "properties");
     json_open_bracket(j, '{');
     for (const struct key_row *row = table->rows; row->name != NULL; row++) {
-        if (key_find(table, row->name, KIND_ANY) == row) {
+        if (key_find_by_name(table, row->name, KIND_ANY) == row) {
             json_write_key(j, row->name);
             json_open_bracket(j, '{');
             json_write_pair(j, "title", row->doc);
             char out[KEY_DEFAULT_BYTES];
-            const char *text = key_default(row, out);
+            const char *text = key_get_default_text(row, out);
             if (text != NULL) {
                 json_write_pair(j, "description", text);
             }
-            write_type(j, row);
+            write_type_schema(j, row);
             json_close_bracket(j, '}');
         }
     }
@@ -416,7 +417,7 @@ static void write_map(struct json *j, const struct key_table *table)
         json_write_key(j, "allOf");
         json_open_bracket(j, '[');
         for (const struct choice *kind = table->kinds; kind->name != NULL; kind++) {
-            write_kind(j, table, kind);
+            write_kind_schema(j, table, kind);
         }
         json_close_bracket(j, ']');
     }
@@ -428,7 +429,7 @@ void scenario_write_schema(void *file)
     json_open_bracket(&j, '{');
     json_write_pair(&j, "$schema", "https://json-schema.org/draft/2020-12/schema");
     json_write_pair(&j, "title", "Ballonet scenario");
-    write_map(&j, &scenario_keys);
+    write_map_schema(&j, &scenario_keys);
     json_close_bracket(&j, '}');
     fputc('\n', file);
 }

@@ -12,12 +12,12 @@
 
 #define SUGGEST_BYTES 40u
 
-static unsigned least(unsigned a, unsigned b)
+static unsigned get_smaller_number(unsigned a, unsigned b)
 {
     return a < b ? a : b;
 }
 
-static char suggest_fold(char c)
+static char suggest_normalise_character(char c)
 {
     if (c >= 'A' && c <= 'Z') {
         return "abcdefghijklmnopqrstuvwxyz"[c - 'A'];
@@ -28,7 +28,7 @@ static char suggest_fold(char c)
     return c;
 }
 
-static unsigned edit_distance(const char *a, size_t a_bytes, const char *b, size_t b_bytes)
+static unsigned compute_edit_distance(const char *a, size_t a_bytes, const char *b, size_t b_bytes)
 {
     unsigned rows[3][SUGGEST_BYTES + 1];
     unsigned *before = rows[0];
@@ -41,11 +41,13 @@ static unsigned edit_distance(const char *a, size_t a_bytes, const char *b, size
     for (size_t i = 1; i <= a_bytes; i++) {
         now[0] = (unsigned)i;
         for (size_t j = 1; j <= b_bytes; j++) {
-            const char x = suggest_fold(a[i - 1]);
-            const char y = suggest_fold(b[j - 1]);
-            now[j] = least(least(last[j] + 1, now[j - 1] + 1), last[j - 1] + (x == y ? 0u : 1u));
-            if (i > 1 && j > 1 && x == suggest_fold(b[j - 2]) && suggest_fold(a[i - 2]) == y) {
-                now[j] = least(now[j], before[j - 2] + 1);
+            const char x = suggest_normalise_character(a[i - 1]);
+            const char y = suggest_normalise_character(b[j - 1]);
+            now[j] = get_smaller_number(get_smaller_number(last[j] + 1, now[j - 1] + 1),
+                                        last[j - 1] + (x == y ? 0u : 1u));
+            if (i > 1 && j > 1 && x == suggest_normalise_character(b[j - 2]) &&
+                suggest_normalise_character(a[i - 2]) == y) {
+                now[j] = get_smaller_number(now[j], before[j - 2] + 1);
             }
         }
         unsigned *free_row = before;
@@ -56,8 +58,9 @@ static unsigned edit_distance(const char *a, size_t a_bytes, const char *b, size
     return last[b_bytes];
 }
 
-const char *suggest(const char *text, const char *(*name)(const void *names, uint32_t index),
-                    const void *names)
+const char *suggest_nearest_name(const char *text,
+                                 const char *(*name)(const void *names, uint32_t index),
+                                 const void *names)
 {
     const size_t bytes = strlen(text);
     const char *best = NULL;
@@ -71,7 +74,7 @@ const char *suggest(const char *text, const char *(*name)(const void *names, uin
         if (length > SUGGEST_BYTES) {
             continue;
         }
-        const unsigned distance = edit_distance(text, bytes, candidate, length);
+        const unsigned distance = compute_edit_distance(text, bytes, candidate, length);
         const unsigned allowed = length < 3 ? 1u : (unsigned)(length + 2) / 3;
         if (distance <= allowed && distance < length && distance < best_distance) {
             best = candidate;
@@ -81,20 +84,20 @@ const char *suggest(const char *text, const char *(*name)(const void *names, uin
     return best;
 }
 
-static const char *choice_nth(const void *choices, uint32_t index)
+static const char *get_nth_choice_name(const void *choices, uint32_t index)
 {
     return ((const struct choice *)choices)[index].name;
 }
 
 const char *suggest_choice(const struct choice *choices, const char *label, const char *text)
 {
-    const char *renamed = renamed_to(RENAMED_CHOICE, label, text);
-    return renamed != NULL && choice_find(choices, renamed) != NULL
+    const char *renamed = renamed_find_new_name(RENAMED_CHOICE, label, text);
+    return renamed != NULL && choice_find_by_name(choices, renamed) != NULL
                ? renamed
-               : suggest(text, choice_nth, choices);
+               : suggest_nearest_name(text, get_nth_choice_name, choices);
 }
 
-const char *choices_write(const struct choice *choices, char *out, size_t size)
+const char *choices_write_names(const struct choice *choices, char *out, size_t size)
 {
     size_t used = 0;
     out[0] = '\0';

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct knob_row *find_knob(const char *name)
+static const struct knob_row *find_swarm_setting(const char *name)
 {
     for (const struct knob_row *row = knob_rows; row->name != NULL; row++) {
         if (strcmp(row->name, name) == 0) {
@@ -19,17 +19,17 @@ static const struct knob_row *find_knob(const char *name)
     return NULL;
 }
 
-static const char *get_nth_knob(const void *rows, uint32_t index)
+static const char *get_nth_swarm_setting_name(const void *rows, uint32_t index)
 {
     return ((const struct knob_row *)rows)[index].name;
 }
 
 /* The present name of a knob that was renamed, with or without a VM before it, or NULL. */
-static const char *find_renamed(const char *name)
+static const char *find_present_knob_name(const char *name)
 {
-    const char *whole = renamed_to(RENAMED_KNOB, "", name);
+    const char *whole = renamed_find_new_name(RENAMED_KNOB, "", name);
     const char *dot = strchr(name, '.');
-    return whole != NULL || dot == NULL ? whole : renamed_to(RENAMED_KNOB, "", dot + 1);
+    return whole != NULL || dot == NULL ? whole : renamed_find_new_name(RENAMED_KNOB, "", dot + 1);
 }
 
 static uint64_t find_common_divisor(uint64_t a, uint64_t b)
@@ -62,13 +62,13 @@ static bool read_range_end(struct loader *loader, const struct yaml_node *node,
     return value_parse_count(&loader->problems, node, knob->name, knob->low, knob->high, value);
 }
 
-static void read_range(struct loader *loader, const struct yaml_node *node,
-                       const struct knob_row *knob, struct scenario_swarm *swarm)
+static void read_swarm_range(struct loader *loader, const struct yaml_node *node,
+                             const struct knob_row *knob, struct scenario_swarm *swarm)
 {
     uint64_t low_denominator = 1;
     uint64_t high_denominator = 1;
     if (node->kind != YAML_LIST || node->count != 2) {
-        value_report_wrong(&loader->problems, node, knob->name, "a range [low, high]");
+        value_report_mistake(&loader->problems, node, knob->name, "a range [low, high]");
         return;
     }
     const bool low =
@@ -81,7 +81,7 @@ static void read_range(struct loader *loader, const struct yaml_node *node,
     const uint64_t common =
         low_denominator / find_common_divisor(low_denominator, high_denominator) * high_denominator;
     if (common > UINT32_MAX) {
-        value_report_wrong(&loader->problems, node, knob->name, "a range with one denominator");
+        value_report_mistake(&loader->problems, node, knob->name, "a range with one denominator");
         return;
     }
     swarm->low *= common / low_denominator;
@@ -93,28 +93,30 @@ static void read_range(struct loader *loader, const struct yaml_node *node,
     }
 }
 
-static void read_knob(struct loader *loader, const struct yaml_item *item,
-                      struct scenario_swarm *swarm)
+static void read_swarm_setting(struct loader *loader, const struct yaml_item *item,
+                               struct scenario_swarm *swarm)
 {
     const char *name = item->key->text;
-    const struct knob_row *knob = find_knob(name);
+    const struct knob_row *knob = find_swarm_setting(name);
     const char *dot = strchr(name, '.');
     swarm->vm = UINT32_MAX;
     swarm->denominator = 1;
-    if (knob == NULL && dot != NULL && find_knob(dot + 1) != NULL) {
-        knob = find_knob(dot + 1);
+    if (knob == NULL && dot != NULL && find_swarm_setting(dot + 1) != NULL) {
+        knob = find_swarm_setting(dot + 1);
         swarm->vm = vm_find_by_name(loader->scenario, name, (size_t)(dot - name));
         if (swarm->vm == UINT32_MAX) {
             char vm_name[SCENARIO_NAME_MAX + 1];
             snprintf(vm_name, sizeof vm_name, "%.*s", (int)(dot - name), name);
-            vm_report_unknown(loader, item->key->mark, "swarm", vm_name);
+            vm_report_unknown_name(loader, item->key->mark, "swarm", vm_name);
             return;
         }
     }
     if (knob == NULL || item->key->bytes >= sizeof swarm->name) {
         char quote[PROBLEM_QUOTE_BYTES];
-        const char *renamed = find_renamed(name);
-        const char *meant = renamed != NULL ? renamed : suggest(name, get_nth_knob, knob_rows);
+        const char *renamed = find_present_knob_name(name);
+        const char *meant = renamed != NULL
+                                ? renamed
+                                : suggest_nearest_name(name, get_nth_swarm_setting_name, knob_rows);
         problems_add_message(&loader->problems, item->key->mark, "swarm: unknown knob %s; %s%s%s",
                              problem_write_quote(quote, name, item->key->bytes),
                              meant != NULL ? "did you mean '" : "docs/use/scenarios.md lists them",
@@ -124,20 +126,20 @@ static void read_knob(struct loader *loader, const struct yaml_item *item,
     memcpy(swarm->name, name, item->key->bytes);
     (void)snprintf(swarm->stream, sizeof swarm->stream, "swarm.%.*s%s",
                    (int)(strlen(name) - strlen(knob->name)), name,
-                   renamed_from(RENAMED_KNOB, "", knob->name));
+                   renamed_find_old_name(RENAMED_KNOB, "", knob->name));
     swarm->knob = knob->knob;
     swarm->signal = knob->signal;
     swarm->place.line = item->key->mark.line;
     swarm->place.column = item->key->mark.column;
-    read_range(loader, item->value, knob, swarm);
+    read_swarm_range(loader, item->value, knob, swarm);
 }
 
 void swarm_parse(struct loader *loader, const struct yaml_node *node,
                  struct scenario_swarm **swarms, uint32_t *count)
 {
     if (node->kind != YAML_MAP) {
-        value_report_wrong(&loader->problems, node, "swarm",
-                           "a mapping of knobs to ranges [low, high]");
+        value_report_mistake(&loader->problems, node, "swarm",
+                             "a mapping of knobs to ranges [low, high]");
         return;
     }
     if (node->count == 0) {
@@ -147,6 +149,6 @@ void swarm_parse(struct loader *loader, const struct yaml_node *node,
     *count = node->count;
     struct scenario_swarm *swarm = *swarms;
     for (const struct yaml_item *item = node->first; item != NULL; item = item->next) {
-        read_knob(loader, item, swarm++);
+        read_swarm_setting(loader, item, swarm++);
     }
 }

@@ -47,13 +47,13 @@ static bool is_yaml_number(const struct yaml_node *node)
            strspn(node->text, "0123456789.+-:_eExXoO") == node->bytes;
 }
 
-const struct unit *units_find(key_type type)
+const struct unit *units_find_for_type(key_type type)
 {
     return type == KEY_SIZE ? size_units : type == KEY_TIME ? time_units : NULL;
 }
 
-bool value_report_wrong(struct problems *problems, const struct yaml_node *node, const char *label,
-                        const char *right)
+bool value_report_mistake(struct problems *problems, const struct yaml_node *node,
+                          const char *label, const char *right)
 {
     char quote[PROBLEM_QUOTE_BYTES];
     const char *found;
@@ -163,7 +163,7 @@ bool value_parse_count(struct problems *problems, const struct yaml_node *node, 
         snprintf(right, sizeof right, "%s", first);
     }
     if (node->kind != YAML_TEXT) {
-        return value_report_wrong(problems, node, label, right);
+        return value_report_mistake(problems, node, label, right);
     }
     uint64_t value = 0;
     size_t digits = 0;
@@ -173,7 +173,7 @@ bool value_parse_count(struct problems *problems, const struct yaml_node *node, 
         fits = read_digits(node->text, &value, &digits);
     }
     if (!hexadecimal && (digits == 0 || digits != node->bytes)) {
-        return value_report_wrong(problems, node, label, right);
+        return value_report_mistake(problems, node, label, right);
     }
     if (!node->plain) {
         problems_add_message(problems, node->mark, "%s: a text in quotes; write %s without quotes",
@@ -209,7 +209,7 @@ static const char *get_nth_unit(const void *units, uint32_t index)
     return ((const struct unit *)units)[index].name;
 }
 
-static const struct unit *find_unit(const struct unit *units, const char *name)
+static const struct unit *find_unit_by_name(const struct unit *units, const char *name)
 {
     for (; units->name != NULL; units++) {
         if (strcmp(units->name, name) == 0) {
@@ -219,14 +219,15 @@ static const struct unit *find_unit(const struct unit *units, const char *name)
     return NULL;
 }
 
-static const char *find_meant_unit(const struct unit *units, const char *name)
+static const char *find_intended_unit(const struct unit *units, const char *name)
 {
     for (size_t i = 0; i < sizeof unit_slips / sizeof unit_slips[0]; i++) {
-        if (strcmp(unit_slips[i].wrong, name) == 0 && find_unit(units, unit_slips[i].right)) {
+        if (strcmp(unit_slips[i].wrong, name) == 0 &&
+            find_unit_by_name(units, unit_slips[i].right)) {
             return unit_slips[i].right;
         }
     }
-    return suggest(name, get_nth_unit, units);
+    return suggest_nearest_name(name, get_nth_unit, units);
 }
 
 static bool report_wrong_unit(struct problems *problems, const struct yaml_node *node,
@@ -236,7 +237,7 @@ static bool report_wrong_unit(struct problems *problems, const struct yaml_node 
     const bool size = units == size_units;
     const char *known = size ? "B, KiB, MiB, GiB or TiB" : "ns, us, ms, s or min";
     const char *unit = node->text + digits;
-    const char *meant = find_meant_unit(units, unit);
+    const char *meant = find_intended_unit(units, unit);
     problem_write_quote(quote, node->text, node->bytes);
     if (unit[0] == '\0') {
         problems_add_message(problems, node->mark, "%s: %s has no unit; write %.24s%s (%s)", label,
@@ -266,19 +267,19 @@ bool value_parse_measure(struct problems *problems, const struct yaml_node *node
     uint64_t value = 0;
     size_t digits = 0;
     if (node->kind != YAML_TEXT) {
-        return value_report_wrong(problems, node, label, right);
+        return value_report_mistake(problems, node, label, right);
     }
     const bool fits = read_digits(node->text, &value, &digits);
     if (digits == 0) {
-        return value_report_wrong(problems, node, label, right);
+        return value_report_mistake(problems, node, label, right);
     }
     if (digits > 1 && node->text[0] == '0') {
-        return value_report_wrong(problems, node, label,
-                                  units == size_units
-                                      ? "a size such as 64MiB, without leading zeros"
-                                      : "a time such as 250ms, without leading zeros");
+        return value_report_mistake(problems, node, label,
+                                    units == size_units
+                                        ? "a size such as 64MiB, without leading zeros"
+                                        : "a time such as 250ms, without leading zeros");
     }
-    const struct unit *unit = find_unit(units, node->text + digits);
+    const struct unit *unit = find_unit_by_name(units, node->text + digits);
     if (unit == NULL && !(fits && value == 0 && node->text[digits] == '\0')) {
         return report_wrong_unit(problems, node, label, units, digits);
     }
@@ -299,7 +300,7 @@ bool value_parse_ratio(struct problems *problems, const struct yaml_node *node, 
     uint64_t denominator = 1;
     size_t digits = 0;
     if (node->kind != YAML_TEXT) {
-        return value_report_wrong(problems, node, label, right);
+        return value_report_mistake(problems, node, label, right);
     }
     bool fits = read_digits(node->text, &numerator, &digits);
     const char *rest = node->text + digits;
@@ -309,19 +310,19 @@ bool value_parse_ratio(struct problems *problems, const struct yaml_node *node, 
         rest = more > 0 ? rest + 1 + more : "?";
     }
     if (digits == 0 || rest[0] != '\0') {
-        return value_report_wrong(problems, node, label, right);
+        return value_report_mistake(problems, node, label, right);
     }
     if (denominator == 0) {
-        return value_report_wrong(problems, node, label, "a ratio whose denominator is not 0");
+        return value_report_mistake(problems, node, label, "a ratio whose denominator is not 0");
     }
     if (!fits || numerator > 1000000000 || denominator > 1000000000) {
-        return value_report_wrong(problems, node, label, "a ratio of numbers up to 1000000000");
+        return value_report_mistake(problems, node, label, "a ratio of numbers up to 1000000000");
     }
     if (numerator < low || numerator > high * denominator) {
         char text[64];
         snprintf(text, sizeof text, low > 0 ? "more than 0 and at most %lu" : "a ratio, 0 to %lu",
                  (unsigned long)high);
-        return value_report_wrong(problems, node, label, text);
+        return value_report_mistake(problems, node, label, text);
     }
     out->numerator = (uint32_t)numerator;
     out->denominator = (uint32_t)denominator;
@@ -332,7 +333,7 @@ bool value_parse_bool(struct problems *problems, const struct yaml_node *node, c
                       bool *out)
 {
     if (node->kind != YAML_TEXT || !(yaml_is_text(node, "true") || yaml_is_text(node, "false"))) {
-        return value_report_wrong(problems, node, label, "true or false");
+        return value_report_mistake(problems, node, label, "true or false");
     }
     if (!node->plain) {
         problems_add_message(problems, node->mark, "%s: a text in quotes; write %s without quotes",
@@ -348,15 +349,16 @@ bool value_parse_choice(struct problems *problems, const struct yaml_node *node,
 {
     char quote[PROBLEM_QUOTE_BYTES];
     char known[CHOICES_TEXT_BYTES];
-    choices_write(choices, known, sizeof known);
-    const struct choice *choice = node->kind == YAML_TEXT ? choice_find(choices, node->text) : NULL;
+    choices_write_names(choices, known, sizeof known);
+    const struct choice *choice =
+        node->kind == YAML_TEXT ? choice_find_by_name(choices, node->text) : NULL;
     if (choice != NULL) {
         *out = choice->value;
         return true;
     }
     const char *meant = node->kind == YAML_TEXT ? suggest_choice(choices, label, node->text) : NULL;
     if (meant == NULL || is_yaml_boolean(node) || node->lines) {
-        return value_report_wrong(problems, node, label, known);
+        return value_report_mistake(problems, node, label, known);
     }
     problems_add_message(problems, node->mark, "%s: unknown %s; did you mean '%s'? (%s)", label,
                          problem_write_quote(quote, node->text, node->bytes), meant, known);
@@ -367,7 +369,7 @@ bool value_parse_text(struct problems *problems, const struct yaml_node *node, c
                       char *out, size_t size)
 {
     if (node->kind != YAML_TEXT || is_yaml_null(node)) {
-        return value_report_wrong(problems, node, label, "text");
+        return value_report_mistake(problems, node, label, "text");
     }
     if (is_yaml_boolean(node)) {
         problems_add_message(problems, node->mark,
@@ -399,7 +401,7 @@ bool value_parse_name(struct problems *problems, const struct yaml_node *node, c
     static const char *const others =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
     if (node->kind != YAML_TEXT || is_yaml_null(node) || node->lines) {
-        return value_report_wrong(problems, node, label, "a name");
+        return value_report_mistake(problems, node, label, "a name");
     }
     if (is_yaml_boolean(node)) {
         problems_add_message(
@@ -410,8 +412,8 @@ bool value_parse_name(struct problems *problems, const struct yaml_node *node, c
     }
     if (node->bytes >= size || strspn(node->text, letters) == 0 ||
         strspn(node->text, others) != node->bytes) {
-        return value_report_wrong(problems, node, label,
-                                  "a letter, then letters, digits, - and _, at most 63 in all");
+        return value_report_mistake(problems, node, label,
+                                    "a letter, then letters, digits, - and _, at most 63 in all");
     }
     memset(out, 0, size);
     memcpy(out, node->text, node->bytes);

@@ -28,21 +28,22 @@ bool value_parse_name(struct problems *problems, const struct yaml_node *node, c
                       char *out, size_t size);
 
 /** Adds "found X; it must be RIGHT" and returns false. */
-bool value_report_wrong(struct problems *problems, const struct yaml_node *node, const char *label,
-                        const char *right);
+bool value_report_mistake(struct problems *problems, const struct yaml_node *node,
+                          const char *label, const char *right);
 
 /** Writes a value in its YAML form: `64MiB`, `250ms`, `7`. Units NULL: a count. Returns `out`. */
 #define VALUE_TEXT_BYTES 32
 const char *value_write_text(char out[VALUE_TEXT_BYTES], const struct unit *units, uint64_t value);
 
-const struct unit *units_find(key_type type);
+const struct unit *units_find_for_type(key_type type);
 
 /** Finds the name that is most similar to `text`; NULL if none is similar enough. */
-const char *suggest(const char *text, const char *(*name)(const void *names, uint32_t index),
-                    const void *names);
+const char *suggest_nearest_name(const char *text,
+                                 const char *(*name)(const void *names, uint32_t index),
+                                 const void *names);
 /** The choice of the key `label` that `text` was renamed to, else the nearest one, else NULL. */
 const char *suggest_choice(const struct choice *choices, const char *label, const char *text);
 /** Writes "a, b or c" with at most `size` bytes. Returns `out`. */
-const char *choices_write(const struct choice *choices, char *out, size_t size);
+const char *choices_write_names(const struct choice *choices, char *out, size_t size);
 
 #endif

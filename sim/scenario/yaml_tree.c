@@ -143,7 +143,7 @@ static void builder_stop_parsing(struct builder *b, struct yaml_mark mark, const
     b->stop = true;
 }
 
-static struct yaml_item *find_given_key(const struct yaml_node *map, const struct yaml_node *key)
+static struct yaml_item *find_equal_key(const struct yaml_node *map, const struct yaml_node *key)
 {
     for (struct yaml_item *item = map->first; item != NULL; item = item->next) {
         if (item->key->bytes == key->bytes && memcmp(item->key->text, key->text, key->bytes) == 0) {
@@ -154,7 +154,8 @@ static struct yaml_item *find_given_key(const struct yaml_node *map, const struc
 }
 
 /* Checks a node at the place of a key; true if it can be a key. */
-static bool accept_key(struct builder *b, const struct yaml_node *map, const struct yaml_node *key)
+static bool check_key_node(struct builder *b, const struct yaml_node *map,
+                           const struct yaml_node *key)
 {
     char quote[PROBLEM_QUOTE_BYTES];
     struct problems *problems = b->tree->problems;
@@ -170,7 +171,7 @@ static bool accept_key(struct builder *b, const struct yaml_node *map, const str
         problems_add_message(problems, key->mark, "merge keys are refused; write the keys out");
         return false;
     }
-    const struct yaml_item *first = find_given_key(map, key);
+    const struct yaml_item *first = find_equal_key(map, key);
     if (first != NULL) {
         problems_add_message(problems, key->mark,
                              "key %s is given twice, first in line %lu; remove one of them",
@@ -182,7 +183,7 @@ static bool accept_key(struct builder *b, const struct yaml_node *map, const str
 }
 
 /* Puts a complete node into its parent. */
-static void builder_place_node(struct builder *b, struct yaml_node *node)
+static void builder_add_node_to_parent(struct builder *b, struct yaml_node *node)
 {
     if (b->depth == 0) {
         b->root = node;
@@ -197,7 +198,7 @@ static void builder_place_node(struct builder *b, struct yaml_node *node)
     } else if (parent->key != NULL) {
         yaml_append_item(b->tree, parent->node, parent->key, node);
         parent->key = NULL;
-    } else if (!accept_key(b, parent->node, node)) {
+    } else if (!check_key_node(b, parent->node, node)) {
         parent->drop = true;
     } else if (parent->node->count == YAML_KEYS_MAX) {
         builder_stop_parsing(b, node->mark, "the mapping has more than 1024 keys");
@@ -206,8 +207,8 @@ static void builder_place_node(struct builder *b, struct yaml_node *node)
     }
 }
 
-static bool refuse_properties(struct builder *b, struct yaml_mark mark, const yaml_char_t *anchor,
-                              const yaml_char_t *tag)
+static bool refuse_anchor_and_tag(struct builder *b, struct yaml_mark mark,
+                                  const yaml_char_t *anchor, const yaml_char_t *tag)
 {
     char quote[PROBLEM_QUOTE_BYTES];
     if (anchor != NULL) {
@@ -233,7 +234,7 @@ static void handle_scalar(struct builder *b, const yaml_event_t *event)
     const size_t bytes = event->data.scalar.length;
     struct yaml_node *node;
     const bool refused =
-        refuse_properties(b, mark, event->data.scalar.anchor, event->data.scalar.tag);
+        refuse_anchor_and_tag(b, mark, event->data.scalar.anchor, event->data.scalar.tag);
     if (bytes > SCENARIO_SCALAR_BYTES_MAX) {
         problems_add_message(b->tree->problems, mark,
                              "a value of %lu bytes; at most %lu are allowed", (unsigned long)bytes,
@@ -249,18 +250,19 @@ static void handle_scalar(struct builder *b, const yaml_event_t *event)
         node->plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
         node->lines = node->plain && event->end_mark.line > event->start_mark.line;
     }
-    builder_place_node(b, node);
+    builder_add_node_to_parent(b, node);
 }
 
-static void handle_start(struct builder *b, const yaml_event_t *event)
+static void handle_collection_start(struct builder *b, const yaml_event_t *event)
 {
     const bool map = event->type == YAML_MAPPING_START_EVENT;
     const struct yaml_mark mark = builder_make_mark(b, event->start_mark);
     if (map) {
-        refuse_properties(b, mark, event->data.mapping_start.anchor, event->data.mapping_start.tag);
+        refuse_anchor_and_tag(b, mark, event->data.mapping_start.anchor,
+                              event->data.mapping_start.tag);
     } else {
-        refuse_properties(b, mark, event->data.sequence_start.anchor,
-                          event->data.sequence_start.tag);
+        refuse_anchor_and_tag(b, mark, event->data.sequence_start.anchor,
+                              event->data.sequence_start.tag);
     }
     if (b->depth == SCENARIO_DEPTH_MAX) {
         builder_stop_parsing(b, mark,
@@ -273,10 +275,10 @@ static void handle_start(struct builder *b, const yaml_event_t *event)
     b->depth++;
 }
 
-static void handle_end(struct builder *b)
+static void handle_collection_end(struct builder *b)
 {
     struct yaml_node *node = b->open[--b->depth].node;
-    builder_place_node(b, node);
+    builder_add_node_to_parent(b, node);
 }
 
 static void handle_document(struct builder *b, const yaml_event_t *event)
@@ -306,10 +308,10 @@ static void handle_alias(struct builder *b, const yaml_event_t *event)
     problems_add_message(b->tree->problems, mark,
                          "alias %s: aliases are refused; write the value out where it is needed",
                          problem_write_quote(quote, name, strlen(name)));
-    builder_place_node(b, yaml_create_node(b->tree, YAML_REFUSED, mark));
+    builder_add_node_to_parent(b, yaml_create_node(b->tree, YAML_REFUSED, mark));
 }
 
-static void handle_event(struct builder *b, const yaml_event_t *event)
+static void handle_yaml_event(struct builder *b, const yaml_event_t *event)
 {
     switch (event->type) {
     case YAML_DOCUMENT_START_EVENT:
@@ -323,11 +325,11 @@ static void handle_event(struct builder *b, const yaml_event_t *event)
         break;
     case YAML_MAPPING_START_EVENT:
     case YAML_SEQUENCE_START_EVENT:
-        handle_start(b, event);
+        handle_collection_start(b, event);
         break;
     case YAML_MAPPING_END_EVENT:
     case YAML_SEQUENCE_END_EVENT:
-        handle_end(b);
+        handle_collection_end(b);
         break;
     case YAML_NO_EVENT:
     case YAML_STREAM_START_EVENT:
@@ -373,7 +375,7 @@ static const struct {
 
 /* libyaml places the end of a text after a final line break that may be missing; this is moved to
  * the real end. */
-static yaml_mark_t move_mark_inside(const struct builder *b, yaml_mark_t mark)
+static yaml_mark_t move_mark_before_line_break(const struct builder *b, yaml_mark_t mark)
 {
     const struct yaml_mark end = problem_find_mark(b->source, b->text, b->bytes, b->bytes);
     if (mark.line + 1 > end.line) {
@@ -383,10 +385,11 @@ static yaml_mark_t move_mark_inside(const struct builder *b, yaml_mark_t mark)
     return mark;
 }
 
-static void report_syntax(struct builder *b, const yaml_parser_t *parser)
+static void report_syntax_error(struct builder *b, const yaml_parser_t *parser)
 {
     const char *problem = parser->problem != NULL ? parser->problem : "not YAML";
-    const struct yaml_mark mark = builder_make_mark(b, move_mark_inside(b, parser->problem_mark));
+    const struct yaml_mark mark =
+        builder_make_mark(b, move_mark_before_line_break(b, parser->problem_mark));
     for (size_t i = 0; i < sizeof syntax_advice / sizeof syntax_advice[0]; i++) {
         if (strcmp(problem, syntax_advice[i].says) == 0) {
             builder_stop_parsing(b, mark, syntax_advice[i].advice);
@@ -423,11 +426,11 @@ struct yaml_node *yaml_parse_tree(struct yaml_tree *tree, uint32_t source, const
             if (parser.error == YAML_MEMORY_ERROR) { /* the key says nothing about the file */
                 arena_exit_out_of_memory(0);
             }
-            report_syntax(&b, &parser);
+            report_syntax_error(&b, &parser);
             break;
         }
         end = event.type == YAML_STREAM_END_EVENT;
-        handle_event(&b, &event);
+        handle_yaml_event(&b, &event);
         yaml_event_delete(&event);
     }
     yaml_parser_delete(&parser);

@@ -12,8 +12,9 @@
 #define SIDE_BYTES 160
 
 /** Keeps the first difference; returns true if this is the first one. */
-__attribute__((format(printf, 3, 4))) static bool differ(struct trace_check *check,
-                                                         const char *field, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static bool record_first_difference(struct trace_check *check,
+                                                                          const char *field,
+                                                                          const char *format, ...)
 {
     if (check->differs) {
         return false;
@@ -30,38 +31,40 @@ __attribute__((format(printf, 3, 4))) static bool differ(struct trace_check *che
 
 /* ---- Choices ---- */
 
-static void print_choice(const char *stream, const struct choice_record *choice, char *out)
+static void print_choice_record(const char *stream, const struct choice_record *choice, char *out)
 {
     (void)snprintf(out, SIDE_BYTES,
                    "stream %s, kind %" PRIu32 ", bound %" PRIu64 ", value %" PRIu64, stream,
                    choice->kind, choice->bound, choice->value);
 }
 
-static void note_choice_difference(struct trace_check *check, const char *field, uint64_t index,
-                                   const char *stream, const struct choice_record *actual)
+static void record_choice_difference(struct trace_check *check, const char *field, uint64_t index,
+                                     const char *stream, const struct choice_record *actual)
 {
     char run[SIDE_BYTES];
     char recorded[SIDE_BYTES];
     const struct choice_record expected = trace_get_choice(check->trace, index);
-    print_choice(stream, actual, run);
-    print_choice(trace_get_stream_name(check->trace, expected.stream), &expected, recorded);
-    if (differ(check, field,
-               "event %" PRIu64 ", choice %" PRIu64 ": the %s differs; the run: %s; recorded: %s",
-               check->next_event + 1, index + 1, field, run, recorded)) {
+    print_choice_record(stream, actual, run);
+    print_choice_record(trace_get_stream_name(check->trace, expected.stream), &expected, recorded);
+    if (record_first_difference(check, field,
+                                "event %" PRIu64 ", choice %" PRIu64
+                                ": the %s differs; the run: %s; recorded: %s",
+                                check->next_event + 1, index + 1, field, run, recorded)) {
         check->first.choice = index + 1;
         check->first.expected_choice = expected;
         check->first.actual_choice = *actual;
     }
 }
 
-static void note_choice_beyond_end(struct trace_check *check, const char *stream,
-                                   const struct choice_record *actual)
+static void record_choice_beyond_end(struct trace_check *check, const char *stream,
+                                     const struct choice_record *actual)
 {
-    if (differ(check, "longer",
-               "event %" PRIu64 ", choice %" PRIu64 ": the run draws from stream %s (kind %" PRIu32
-               ", bound %" PRIu64 "), but the recording has no choice left",
-               check->next_event + 1, check->trace->choices.count + 1, stream, actual->kind,
-               actual->bound)) {
+    if (record_first_difference(check, "longer",
+                                "event %" PRIu64 ", choice %" PRIu64
+                                ": the run draws from stream %s (kind %" PRIu32 ", bound %" PRIu64
+                                "), but the recording has no choice left",
+                                check->next_event + 1, check->trace->choices.count + 1, stream,
+                                actual->kind, actual->bound)) {
         check->first.choice = check->trace->choices.count + 1;
         check->first.actual_choice = *actual;
     }
@@ -81,21 +84,21 @@ static const char *find_choice_difference(const char *stream, const char *record
     return run->bound != expected->bound ? "bound" : NULL;
 }
 
-static bool serve_recorded_choice(void *opaque, const char *stream, uint32_t kind, uint64_t bound,
-                                  uint64_t *value)
+static bool replay_recorded_choice(void *opaque, const char *stream, uint32_t kind, uint64_t bound,
+                                   uint64_t *value)
 {
     struct trace_check *check = opaque;
     const struct trace *trace = check->trace;
     const struct choice_record run = {.kind = kind, .bound = bound};
     if (check->next_choice == trace->choices.count) {
-        note_choice_beyond_end(check, stream, &run);
+        record_choice_beyond_end(check, stream, &run);
         return false;
     }
     const struct choice_record expected = trace_get_choice(trace, check->next_choice);
     const char *field = find_choice_difference(
         stream, trace_get_stream_name(trace, expected.stream), &run, &expected);
     if (field != NULL) {
-        note_choice_difference(check, field, check->next_choice, stream, &run);
+        record_choice_difference(check, field, check->next_choice, stream, &run);
         return false;
     }
     check->next_choice++;
@@ -104,13 +107,13 @@ static bool serve_recorded_choice(void *opaque, const char *stream, uint32_t kin
 }
 
 /** This function also checks the choices of a run that draws its own values. */
-static void compare_choice(void *opaque, const struct choice_record *choice)
+static void compare_choice_with_trace(void *opaque, const struct choice_record *choice)
 {
     struct trace_check *check = opaque;
     const struct trace *trace = check->trace;
     const uint64_t index = check->seen_choice++;
     if (index >= trace->choices.count) {
-        note_choice_beyond_end(check, trace_get_stream_name(trace, choice->stream), choice);
+        record_choice_beyond_end(check, trace_get_stream_name(trace, choice->stream), choice);
         return;
     }
     const struct choice_record expected = trace_get_choice(trace, index);
@@ -121,29 +124,29 @@ static void compare_choice(void *opaque, const struct choice_record *choice)
         field = "value";
     }
     if (field != NULL) {
-        note_choice_difference(check, field, index, stream, choice);
+        record_choice_difference(check, field, index, stream, choice);
     }
 }
 
-static void compare_stream(void *opaque, uint32_t stream, const char *name)
+static void compare_stream_with_trace(void *opaque, uint32_t stream, const char *name)
 {
     struct trace_check *check = opaque;
     if (stream >= check->trace->stream_count) {
-        (void)differ(check, "stream",
-                     "event %" PRIu64 ": the run makes stream %" PRIu32
-                     ", %s, but the recording has no stream left",
-                     check->next_event + 1, stream, name);
+        (void)record_first_difference(check, "stream",
+                                      "event %" PRIu64 ": the run makes stream %" PRIu32
+                                      ", %s, but the recording has no stream left",
+                                      check->next_event + 1, stream, name);
     } else if (strcmp(trace_get_stream_name(check->trace, stream), name) != 0) {
-        (void)differ(check, "stream",
-                     "event %" PRIu64 ": stream %" PRIu32 " differs; the run: %s; recorded: %s",
-                     check->next_event + 1, stream, name,
-                     trace_get_stream_name(check->trace, stream));
+        (void)record_first_difference(
+            check, "stream",
+            "event %" PRIu64 ": stream %" PRIu32 " differs; the run: %s; recorded: %s",
+            check->next_event + 1, stream, name, trace_get_stream_name(check->trace, stream));
     }
 }
 
 /* ---- Events ---- */
 
-static bool are_records_equal(const struct engine_record *a, const struct engine_record *b)
+static bool are_event_records_equal(const struct engine_record *a, const struct engine_record *b)
 {
     return a->time_ns == b->time_ns && a->kind == b->kind && a->actor == b->actor && a->a == b->a;
 }
@@ -153,12 +156,12 @@ static const char *find_event_difference(const struct trace_check *check,
                                          const struct engine_record *expected)
 {
     const struct trace *trace = check->trace;
-    if (are_records_equal(run, expected)) {
+    if (are_event_records_equal(run, expected)) {
         return run->digest != expected->digest ? "digest" : NULL;
     }
     if (check->next_event + 1 < trace->events.count) {
         const struct engine_record after = trace_get_event(trace, check->next_event + 1);
-        if (are_records_equal(run, &after)) {
+        if (are_event_records_equal(run, &after)) {
             return "order";
         }
     }
@@ -171,8 +174,8 @@ static const char *find_event_difference(const struct trace_check *check,
     return run->actor != expected->actor ? "actor" : "operand";
 }
 
-static void print_event(const struct trace_check *check, const struct engine_record *record,
-                        char *out)
+static void print_event_of_trace(const struct trace_check *check,
+                                 const struct engine_record *record, char *out)
 {
     char number[24];
     (void)snprintf(number, sizeof number, "kind %" PRIu16, record->kind);
@@ -183,16 +186,17 @@ static void print_event(const struct trace_check *check, const struct engine_rec
         record->actor, record->a, record->digest);
 }
 
-static void note_event_difference(struct trace_check *check, const char *field,
-                                  const struct engine_record *record,
-                                  const struct engine_record *expected)
+static void record_event_difference(struct trace_check *check, const char *field,
+                                    const struct engine_record *record,
+                                    const struct engine_record *expected)
 {
     char run[SIDE_BYTES];
     char recorded[SIDE_BYTES];
-    print_event(check, record, run);
-    print_event(check, expected, recorded);
-    if (differ(check, field, "event %" PRIu32 ": the %s differs; the run: %s; recorded: %s",
-               record->number, field, run, recorded)) {
+    print_event_of_trace(check, record, run);
+    print_event_of_trace(check, expected, recorded);
+    if (record_first_difference(check, field,
+                                "event %" PRIu32 ": the %s differs; the run: %s; recorded: %s",
+                                record->number, field, run, recorded)) {
         check->first.has_expected = true;
         check->first.has_actual = true;
         check->first.expected = *expected;
@@ -200,7 +204,7 @@ static void note_event_difference(struct trace_check *check, const char *field,
     }
 }
 
-static void compare_event(void *opaque, const struct engine_record *record)
+static void compare_event_with_trace(void *opaque, const struct engine_record *record)
 {
     struct trace_check *check = opaque;
     if (check->differs) {
@@ -208,10 +212,10 @@ static void compare_event(void *opaque, const struct engine_record *record)
     }
     if (check->next_event == check->trace->events.count) {
         char run[SIDE_BYTES];
-        print_event(check, record, run);
-        (void)differ(check, "longer",
-                     "event %" PRIu32 ": the run continues after the recording ended: %s",
-                     record->number, run);
+        print_event_of_trace(check, record, run);
+        (void)record_first_difference(
+            check, "longer", "event %" PRIu32 ": the run continues after the recording ended: %s",
+            record->number, run);
         check->first.has_actual = true;
         check->first.actual = *record;
         return;
@@ -219,7 +223,7 @@ static void compare_event(void *opaque, const struct engine_record *record)
     const struct engine_record expected = trace_get_event(check->trace, check->next_event);
     const char *field = find_event_difference(check, record, &expected);
     if (field != NULL) {
-        note_event_difference(check, field, record, &expected);
+        record_event_difference(check, field, record, &expected);
         return;
     }
     check->next_event++;
@@ -231,18 +235,18 @@ void trace_check_begin(struct trace_check *check, struct trace *trace,
                        const char *(*kind_name)(uint16_t kind))
 {
     *check = (struct trace_check){.trace = trace, .kind_name = kind_name};
-    check->source = (struct choice_source){.opaque = check, .next = serve_recorded_choice};
+    check->source = (struct choice_source){.opaque = check, .next = replay_recorded_choice};
 }
 
 struct engine_observer trace_check_get_observer(struct trace_check *check)
 {
     return (struct engine_observer){.opaque = check,
-                                    .stream = compare_stream,
-                                    .choice = compare_choice,
-                                    .event = compare_event};
+                                    .stream = compare_stream_with_trace,
+                                    .choice = compare_choice_with_trace,
+                                    .event = compare_event_with_trace};
 }
 
-static void note_early_end(struct trace_check *check)
+static void record_early_end(struct trace_check *check)
 {
     const struct trace *trace = check->trace;
     const uint64_t drawn =
@@ -250,16 +254,18 @@ static void note_early_end(struct trace_check *check)
     if (check->next_event < trace->events.count) {
         char recorded[SIDE_BYTES];
         const struct engine_record expected = trace_get_event(trace, check->next_event);
-        print_event(check, &expected, recorded);
-        if (differ(check, "shorter",
-                   "event %" PRIu32 ": the run ended before this event; recorded: %s",
-                   expected.number, recorded)) {
+        print_event_of_trace(check, &expected, recorded);
+        if (record_first_difference(check, "shorter",
+                                    "event %" PRIu32
+                                    ": the run ended before this event; recorded: %s",
+                                    expected.number, recorded)) {
             check->first.has_expected = true;
             check->first.expected = expected;
         }
     } else if (drawn < trace->choices.count) {
-        if (differ(check, "shorter",
-                   "choice %" PRIu64 ": the run ended before this choice was drawn", drawn + 1)) {
+        if (record_first_difference(
+                check, "shorter", "choice %" PRIu64 ": the run ended before this choice was drawn",
+                drawn + 1)) {
             check->first.choice = drawn + 1;
             check->first.expected_choice = trace_get_choice(trace, drawn);
         }
@@ -278,18 +284,18 @@ void trace_check_end(struct trace_check *check, const struct trace_trailer *run)
                 {"payload", run->hash.payload, recorded->hash.payload},
                 {"state", run->hash.state, recorded->hash.state},
                 {"draws", run->hash.draws, recorded->hash.draws}};
-    note_early_end(check);
+    record_early_end(check);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (rows[i].run != rows[i].recorded) {
-            (void)differ(check, "hash",
-                         "the %s hash differs at the end; the run: %016" PRIx64
-                         "; recorded: %016" PRIx64,
-                         rows[i].name, rows[i].run, rows[i].recorded);
+            (void)record_first_difference(check, "hash",
+                                          "the %s hash differs at the end; the run: %016" PRIx64
+                                          "; recorded: %016" PRIx64,
+                                          rows[i].name, rows[i].run, rows[i].recorded);
         }
     }
     if (run->verdict != recorded->verdict) {
-        (void)differ(check, "verdict",
-                     "the verdict differs; the run: %" PRIu32 "; recorded: %" PRIu32, run->verdict,
-                     recorded->verdict);
+        (void)record_first_difference(
+            check, "verdict", "the verdict differs; the run: %" PRIu32 "; recorded: %" PRIu32,
+            run->verdict, recorded->verdict);
     }
 }

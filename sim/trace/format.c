@@ -156,7 +156,7 @@ bool trace_recompute_hashes(uint8_t *bytes, uint64_t length)
         }
         const uint64_t hash = trace_hash_block(frame, payload, fields.bytes);
         write_u64(payload - HASH_BYTES, hash);
-        blocks = bnt_hash_add(blocks, hash);
+        blocks = bnt_add_to_hash(blocks, hash);
         at += FRAME_BYTES + fields.bytes;
     }
     return at == length;

@@ -22,8 +22,8 @@ struct opening {
     size_t error_bytes;
 };
 
-__attribute__((format(printf, 2, 3))) static bool refuse(const struct opening *opening,
-                                                         const char *format, ...)
+__attribute__((format(printf, 2, 3))) static bool refuse_trace_file(const struct opening *opening,
+                                                                    const char *format, ...)
 {
     char what[256];
     va_list arguments;
@@ -43,45 +43,49 @@ static bool check_header_head(const struct opening *opening, struct trace_head *
     const uint8_t *bytes = trace->bytes;
     const uint64_t seen = trace->length < TRACE_MAGIC_BYTES ? trace->length : TRACE_MAGIC_BYTES;
     if (seen == 0 || memcmp(bytes, TRACE_MAGIC, (size_t)seen) != 0) {
-        return refuse(opening,
-                      "the file does not begin like a trace; make a trace with `run --trace`");
+        return refuse_trace_file(
+            opening, "the file does not begin like a trace; make a trace with `run --trace`");
     }
     if (trace->length < HEAD_BYTES + HASH_BYTES) {
-        return refuse(opening, "the file is cut off at byte %" PRIu64 "; " COPY_AGAIN,
-                      trace->length);
+        return refuse_trace_file(opening, "the file is cut off at byte %" PRIu64 "; " COPY_AGAIN,
+                                 trace->length);
     }
     if (trace->length > TRACE_BYTES_MAX) {
-        return refuse(opening, "the file has more than %" PRIu64 " bytes; record a shorter run",
-                      TRACE_BYTES_MAX);
+        return refuse_trace_file(opening,
+                                 "the file has more than %" PRIu64 " bytes; record a shorter run",
+                                 TRACE_BYTES_MAX);
     }
     *head = trace_read_head(bytes);
     if (head->version != TRACE_FORMAT_VERSION) {
-        return refuse(opening,
-                      "the format at byte 8 is version %" PRIu32
-                      ", this program reads version %d; " RECORD_AGAIN,
-                      head->version, TRACE_FORMAT_VERSION);
+        return refuse_trace_file(opening,
+                                 "the format at byte 8 is version %" PRIu32
+                                 ", this program reads version %d; " RECORD_AGAIN,
+                                 head->version, TRACE_FORMAT_VERSION);
     }
     if (head->layout != trace_compute_layout_digest()) {
-        return refuse(opening,
-                      "the layout digest at byte 16 is not that of this program; " RECORD_AGAIN);
+        return refuse_trace_file(
+            opening, "the layout digest at byte 16 is not that of this program; " RECORD_AGAIN);
     }
     if (head->bytes < HEAD_BYTES + HASH_BYTES) {
-        return refuse(opening, "the header's length at byte 12 is impossible; " COPY_AGAIN);
+        return refuse_trace_file(opening,
+                                 "the header's length at byte 12 is impossible; " COPY_AGAIN);
     }
     if (head->bytes > trace->length) {
-        return refuse(opening, "the file is cut off in its header at byte %" PRIu64 "; " COPY_AGAIN,
-                      trace->length);
+        return refuse_trace_file(
+            opening, "the file is cut off in its header at byte %" PRIu64 "; " COPY_AGAIN,
+            trace->length);
     }
     const uint64_t end = head->bytes - HASH_BYTES;
     if (read_u64(bytes + end) != trace_hash_bytes(bytes, end)) {
-        return refuse(opening, "the header is damaged (hash at byte %" PRIu64 "); " COPY_AGAIN,
-                      end);
+        return refuse_trace_file(
+            opening, "the header is damaged (hash at byte %" PRIu64 "); " COPY_AGAIN, end);
     }
     return true;
 }
 
 /** Reads a text of the header with its final 0; NULL if it does not fit. */
-static const char *read_text(const struct trace *trace, uint64_t *at, uint64_t end, uint64_t length)
+static const char *read_header_text(const struct trace *trace, uint64_t *at, uint64_t end,
+                                    uint64_t length)
 {
     if (*at >= end || length >= end - *at || trace->bytes[*at + length] != 0) {
         return NULL;
@@ -92,9 +96,10 @@ static const char *read_text(const struct trace *trace, uint64_t *at, uint64_t e
 }
 
 /** Reads a text that people will see, which must not contain 0 or control characters. */
-static const char *read_name(const struct trace *trace, uint64_t *at, uint64_t end, uint32_t length)
+static const char *read_header_name(const struct trace *trace, uint64_t *at, uint64_t end,
+                                    uint32_t length)
 {
-    const char *name = read_text(trace, at, end, length);
+    const char *name = read_header_text(trace, at, end, length);
     for (uint32_t i = 0; name != NULL && i < length; i++) {
         const uint8_t letter = (uint8_t)name[i];
         if (letter < 0x20 || letter == 0x7F) {
@@ -104,7 +109,7 @@ static const char *read_name(const struct trace *trace, uint64_t *at, uint64_t e
     return name;
 }
 
-static bool read_sets(struct trace *trace, uint64_t *at, uint64_t end, uint32_t count)
+static bool read_override_list(struct trace *trace, uint64_t *at, uint64_t end, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         if (end - *at < 4) {
@@ -112,7 +117,7 @@ static bool read_sets(struct trace *trace, uint64_t *at, uint64_t end, uint32_t 
         }
         const uint32_t length = read_u32(trace->bytes + *at);
         *at += 4;
-        trace->sets[i] = read_name(trace, at, end, length);
+        trace->sets[i] = read_header_name(trace, at, end, length);
         if (trace->sets[i] == NULL) {
             return false;
         }
@@ -132,7 +137,7 @@ static bool read_file_list(struct trace *trace, uint64_t *at, uint64_t end, uint
         const uint8_t *fields = trace->bytes + *at;
         const uint64_t length = read_u64(fields + 4);
         *at += 20;
-        trace->files[i].name = read_name(trace, at, end, read_u32(fields));
+        trace->files[i].name = read_header_name(trace, at, end, read_u32(fields));
         if (trace->files[i].name == NULL || length > trace->length) {
             return false;
         }
@@ -152,25 +157,26 @@ static bool read_header(const struct opening *opening)
         return false;
     }
     if (head.set_count > TRACE_SETS_MAX || head.file_count > TRACE_FILES_MAX) {
-        return refuse(opening, "the header claims more than %d sets or %d files; " RECORD_AGAIN,
-                      TRACE_SETS_MAX, TRACE_FILES_MAX);
+        return refuse_trace_file(opening,
+                                 "the header claims more than %d sets or %d files; " RECORD_AGAIN,
+                                 TRACE_SETS_MAX, TRACE_FILES_MAX);
     }
     const uint64_t end = head.bytes - HASH_BYTES;
     uint64_t at = HEAD_BYTES;
     trace->library = head.library;
     trace->header.seed = head.seed;
     trace->header.text_length = head.text_length;
-    trace->header.name = read_name(trace, &at, end, head.name_length);
+    trace->header.name = read_header_name(trace, &at, end, head.name_length);
     if (trace->header.name != NULL) {
-        trace->header.build = read_name(trace, &at, end, head.build_length);
+        trace->header.build = read_header_name(trace, &at, end, head.build_length);
     }
     if (trace->header.build != NULL) {
-        trace->header.text = read_text(trace, &at, end, head.text_length);
+        trace->header.text = read_header_text(trace, &at, end, head.text_length);
     }
-    if (trace->header.text == NULL || !read_sets(trace, &at, end, head.set_count) ||
+    if (trace->header.text == NULL || !read_override_list(trace, &at, end, head.set_count) ||
         !read_file_list(trace, &at, end, head.file_count) || at != end) {
-        return refuse(opening, "the header contradicts itself at byte %" PRIu64 "; " RECORD_AGAIN,
-                      at);
+        return refuse_trace_file(
+            opening, "the header contradicts itself at byte %" PRIu64 "; " RECORD_AGAIN, at);
     }
     return true;
 }
@@ -206,15 +212,16 @@ static bool read_stream_block(struct trace *trace, const struct trace_frame *fra
     return true;
 }
 
-static bool is_valid_choice(const struct trace *trace, const uint8_t *at)
+static bool is_choice_record_valid(const struct trace *trace, const uint8_t *at)
 {
     const struct choice_record choice = trace_read_choice(at);
     return choice.stream < trace->stream_count && choice.kind >= CHOICE_CHANCE &&
            choice.kind <= CHOICE_RANGE && choice.value < choice.bound;
 }
 
-static bool index_records(struct trace *trace, struct record_index *index,
-                          const struct trace_frame *frame, const uint8_t *payload, uint32_t size)
+static bool add_block_to_record_index(struct trace *trace, struct record_index *index,
+                                      const struct trace_frame *frame, const uint8_t *payload,
+                                      uint32_t size)
 {
     if (frame->first != index->count || frame->count == 0 ||
         (uint64_t)frame->count * size != frame->bytes) {
@@ -222,7 +229,7 @@ static bool index_records(struct trace *trace, struct record_index *index,
     }
     for (uint32_t i = 0; i < frame->count; i++) {
         const uint8_t *at = payload + (size_t)i * size;
-        if (index == &trace->choices ? !is_valid_choice(trace, at)
+        if (index == &trace->choices ? !is_choice_record_valid(trace, at)
                                      : trace_read_event(at).number != index->count + i + 1) {
             return false;
         }
@@ -251,7 +258,7 @@ static bool read_file_bytes(struct trace *trace, const struct trace_frame *frame
     return true;
 }
 
-static bool has_every_file(const struct trace *trace)
+static bool has_bytes_of_every_file(const struct trace *trace)
 {
     for (uint32_t i = 0; i < trace->header.file_count; i++) {
         if (trace->files[i].bytes == NULL) {
@@ -278,7 +285,8 @@ static bool read_trailer_block(struct trace *trace, const struct trace_frame *fr
     };
     return tail.events == trace->events.count && tail.choices == trace->choices.count &&
            tail.blocks == trace->blocks && tail.verdict <= UINT8_MAX &&
-           tail.hash_word == engine_mix_hash(&trace->trailer.hash) && has_every_file(trace);
+           tail.hash_word == engine_combine_hash_words(&trace->trailer.hash) &&
+           has_bytes_of_every_file(trace);
 }
 
 static bool read_block(struct trace *trace, const struct trace_frame *frame, const uint8_t *payload)
@@ -287,9 +295,9 @@ static bool read_block(struct trace *trace, const struct trace_frame *frame, con
     case BLOCK_STREAM:
         return read_stream_block(trace, frame, payload);
     case BLOCK_CHOICES:
-        return index_records(trace, &trace->choices, frame, payload, CHOICE_BYTES);
+        return add_block_to_record_index(trace, &trace->choices, frame, payload, CHOICE_BYTES);
     case BLOCK_EVENTS:
-        return index_records(trace, &trace->events, frame, payload, EVENT_BYTES);
+        return add_block_to_record_index(trace, &trace->events, frame, payload, EVENT_BYTES);
     case BLOCK_FILE:
         return read_file_bytes(trace, frame, payload);
     case BLOCK_TRAILER:
@@ -307,29 +315,30 @@ static bool read_blocks(const struct opening *opening, uint64_t at)
         const struct trace_frame frame =
             left >= FRAME_BYTES ? trace_read_frame(trace->bytes + at) : (struct trace_frame){0};
         if (left < FRAME_BYTES || frame.bytes > left - FRAME_BYTES) {
-            return refuse(opening,
-                          "the file is cut off at byte %" PRIu64 ", in the block at byte %" PRIu64
-                          "; " COPY_AGAIN,
-                          trace->length, at);
+            return refuse_trace_file(opening,
+                                     "the file is cut off at byte %" PRIu64
+                                     ", in the block at byte %" PRIu64 "; " COPY_AGAIN,
+                                     trace->length, at);
         }
         const uint8_t *payload = trace->bytes + at + FRAME_BYTES;
         if (frame.hash != trace_hash_block(trace->bytes + at, payload, frame.bytes) ||
             frame.zero != 0) {
-            return refuse(opening, "the block at byte %" PRIu64 " is damaged; " COPY_AGAIN, at);
+            return refuse_trace_file(opening,
+                                     "the block at byte %" PRIu64 " is damaged; " COPY_AGAIN, at);
         }
         if (!read_block(trace, &frame, payload)) {
-            return refuse(opening,
-                          "the block at byte %" PRIu64 " (type %" PRIu32
-                          ") contradicts an earlier block; " RECORD_AGAIN,
-                          at, frame.type);
+            return refuse_trace_file(opening,
+                                     "the block at byte %" PRIu64 " (type %" PRIu32
+                                     ") contradicts an earlier block; " RECORD_AGAIN,
+                                     at, frame.type);
         }
-        trace->blocks = bnt_hash_add(trace->blocks, frame.hash);
+        trace->blocks = bnt_add_to_hash(trace->blocks, frame.hash);
         at += FRAME_BYTES + frame.bytes;
     }
     if (at != trace->length) {
-        return refuse(opening,
-                      "there are bytes after the end of the trace at byte %" PRIu64 "; " COPY_AGAIN,
-                      at);
+        return refuse_trace_file(
+            opening, "there are bytes after the end of the trace at byte %" PRIu64 "; " COPY_AGAIN,
+            at);
     }
     return true;
 }
@@ -388,7 +397,8 @@ const char *trace_get_stream_name(const struct trace *trace, uint32_t stream)
 
 /** Blocks may hold different numbers of records, so that the block of a record is found by binary
  * search. */
-static const uint8_t *find_record(const struct record_index *index, uint64_t number, uint32_t size)
+static const uint8_t *find_record_by_number(const struct record_index *index, uint64_t number,
+                                            uint32_t size)
 {
     size_t low = 0;
     size_t high = index->block_count;
@@ -405,10 +415,10 @@ static const uint8_t *find_record(const struct record_index *index, uint64_t num
 
 struct engine_record trace_get_event(const struct trace *trace, uint64_t index)
 {
-    return trace_read_event(find_record(&trace->events, index, EVENT_BYTES));
+    return trace_read_event(find_record_by_number(&trace->events, index, EVENT_BYTES));
 }
 
 struct choice_record trace_get_choice(const struct trace *trace, uint64_t index)
 {
-    return trace_read_choice(find_record(&trace->choices, index, CHOICE_BYTES));
+    return trace_read_choice(find_record_by_number(&trace->choices, index, CHOICE_BYTES));
 }

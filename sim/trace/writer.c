@@ -28,7 +28,7 @@ struct trace_writer {
     uint8_t event_block[BLOCK_RECORDS * EVENT_BYTES];
 };
 
-static void note_failed_write(struct trace_writer *writer, int failure)
+static void record_failed_write(struct trace_writer *writer, int failure)
 {
     if (!writer->failed) {
         writer->failed = true;
@@ -36,16 +36,16 @@ static void note_failed_write(struct trace_writer *writer, int failure)
     }
 }
 
-static void write_bytes(struct trace_writer *writer, const void *bytes, size_t length)
+static void write_bytes_to_trace(struct trace_writer *writer, const void *bytes, size_t length)
 {
     if (!writer->failed && length > 0 && fwrite(bytes, 1, length, writer->file) != length) {
-        note_failed_write(writer, errno);
+        record_failed_write(writer, errno);
     }
 }
 
 /* ---- Header ---- */
 
-static const char *get_build(const struct trace_header *header)
+static const char *get_build_of_header(const struct trace_header *header)
 {
     return header->build != NULL ? header->build : trace_get_build();
 }
@@ -54,7 +54,7 @@ static const char *get_build(const struct trace_header *header)
 static uint64_t compute_header_length(const struct trace_header *header)
 {
     uint64_t length = HEAD_BYTES + HASH_BYTES + (uint64_t)strlen(header->name) + 1 +
-                      strlen(get_build(header)) + 1 + header->text_length + 1;
+                      strlen(get_build_of_header(header)) + 1 + header->text_length + 1;
     for (uint32_t i = 0; i < header->set_count; i++) {
         length += 4 + (uint64_t)strlen(header->sets[i]) + 1;
     }
@@ -73,7 +73,7 @@ static uint8_t *append_text(uint8_t *at, const char *text, size_t length)
     return at + length + 1;
 }
 
-static void fill_header(uint8_t *bytes, uint64_t length, const struct trace_header *header)
+static void write_header_bytes(uint8_t *bytes, uint64_t length, const struct trace_header *header)
 {
     const struct trace_head head = {
         .version = TRACE_FORMAT_VERSION,
@@ -82,14 +82,14 @@ static void fill_header(uint8_t *bytes, uint64_t length, const struct trace_head
         .seed = header->seed,
         .library = BNT_VERSION_MAJOR << 16 | BNT_VERSION_MINOR << 8 | BNT_VERSION_PATCH,
         .name_length = (uint32_t)strlen(header->name),
-        .build_length = (uint32_t)strlen(get_build(header)),
+        .build_length = (uint32_t)strlen(get_build_of_header(header)),
         .text_length = (uint32_t)header->text_length,
         .set_count = header->set_count,
         .file_count = header->file_count,
     };
     trace_write_head(bytes, &head);
     uint8_t *at = append_text(bytes + HEAD_BYTES, header->name, head.name_length);
-    at = append_text(at, get_build(header), head.build_length);
+    at = append_text(at, get_build_of_header(header), head.build_length);
     at = append_text(at, header->text, head.text_length);
     for (uint32_t i = 0; i < header->set_count; i++) {
         const size_t set_length = strlen(header->sets[i]);
@@ -108,8 +108,8 @@ static void fill_header(uint8_t *bytes, uint64_t length, const struct trace_head
 
 /* ---- Blocks ---- */
 
-static void write_block(struct trace_writer *writer, block_type type, uint64_t first,
-                        uint32_t count, const uint8_t *payload, uint32_t bytes)
+static void write_trace_block(struct trace_writer *writer, block_type type, uint64_t first,
+                              uint32_t count, const uint8_t *payload, uint32_t bytes)
 {
     uint8_t frame[FRAME_BYTES];
     struct trace_frame fields = {
@@ -117,23 +117,23 @@ static void write_block(struct trace_writer *writer, block_type type, uint64_t f
     trace_write_frame(frame, &fields);
     fields.hash = trace_hash_block(frame, payload, bytes);
     trace_write_frame(frame, &fields);
-    writer->blocks = bnt_hash_add(writer->blocks, fields.hash);
-    write_bytes(writer, frame, sizeof frame);
-    write_bytes(writer, payload, bytes);
+    writer->blocks = bnt_add_to_hash(writer->blocks, fields.hash);
+    write_bytes_to_trace(writer, frame, sizeof frame);
+    write_bytes_to_trace(writer, payload, bytes);
 }
 
-static void write_start(struct trace_writer *writer, const struct trace_header *header)
+static void write_trace_start(struct trace_writer *writer, const struct trace_header *header)
 {
     const size_t length = (size_t)compute_header_length(header);
     uint8_t *bytes = arena_alloc(writer->arena, length);
-    fill_header(bytes, length, header);
-    write_bytes(writer, bytes, length);
+    write_header_bytes(bytes, length, header);
+    write_bytes_to_trace(writer, bytes, length);
     arena_free(writer->arena, bytes, length);
     for (uint32_t i = 0; i < header->file_count; i++) {
         const struct trace_file *file = &header->files[i];
         uint8_t *copy = arena_alloc(writer->arena, file->length + 1);
         (void)append_text(copy, file->bytes, file->length);
-        write_block(writer, BLOCK_FILE, i, 1, copy, (uint32_t)file->length + 1);
+        write_trace_block(writer, BLOCK_FILE, i, 1, copy, (uint32_t)file->length + 1);
         arena_free(writer->arena, copy, file->length + 1);
     }
 }
@@ -141,8 +141,9 @@ static void write_start(struct trace_writer *writer, const struct trace_header *
 static void flush_choices(struct trace_writer *writer)
 {
     if (writer->choice_fill > 0) {
-        write_block(writer, BLOCK_CHOICES, writer->choices - writer->choice_fill,
-                    writer->choice_fill, writer->choice_block, writer->choice_fill * CHOICE_BYTES);
+        write_trace_block(writer, BLOCK_CHOICES, writer->choices - writer->choice_fill,
+                          writer->choice_fill, writer->choice_block,
+                          writer->choice_fill * CHOICE_BYTES);
         writer->choice_fill = 0;
     }
 }
@@ -150,8 +151,9 @@ static void flush_choices(struct trace_writer *writer)
 static void flush_events(struct trace_writer *writer)
 {
     if (writer->event_fill > 0) {
-        write_block(writer, BLOCK_EVENTS, writer->events - writer->event_fill, writer->event_fill,
-                    writer->event_block, writer->event_fill * EVENT_BYTES);
+        write_trace_block(writer, BLOCK_EVENTS, writer->events - writer->event_fill,
+                          writer->event_fill, writer->event_block,
+                          writer->event_fill * EVENT_BYTES);
         writer->event_fill = 0;
     }
 }
@@ -159,13 +161,13 @@ static void flush_events(struct trace_writer *writer)
 /* ---- Functions that the engine calls ---- */
 
 /** A stream is written at once, so that it always precedes its choices. */
-static void write_stream(void *opaque, uint32_t stream, const char *name)
+static void write_stream_name(void *opaque, uint32_t stream, const char *name)
 {
     uint8_t payload[4 + ENGINE_NAME_MAX];
     const uint32_t length = (uint32_t)strlen(name);
     write_u32(payload, length);
     (void)append_text(payload + 4, name, length);
-    write_block(opaque, BLOCK_STREAM, stream, 1, payload, 4 + length + 1);
+    write_trace_block(opaque, BLOCK_STREAM, stream, 1, payload, 4 + length + 1);
 }
 
 static void write_choice(void *opaque, const struct choice_record *choice)
@@ -190,13 +192,15 @@ static void write_event(void *opaque, const struct engine_record *record)
 
 struct engine_observer trace_writer_get_observer(struct trace_writer *writer)
 {
-    return (struct engine_observer){
-        .opaque = writer, .stream = write_stream, .choice = write_choice, .event = write_event};
+    return (struct engine_observer){.opaque = writer,
+                                    .stream = write_stream_name,
+                                    .choice = write_choice,
+                                    .event = write_event};
 }
 
 /* ---- Life ---- */
 
-static const char *find_excess(const char *path, const struct trace_header *header)
+static const char *find_oversized_header_part(const char *path, const struct trace_header *header)
 {
     if (strlen(path) >= PATH_BYTES) {
         return "the path of the trace is too long";
@@ -225,7 +229,7 @@ struct trace_writer *trace_writer_open(struct arena *arena, const char *path,
                                        const struct trace_header *header, char *error,
                                        size_t error_bytes)
 {
-    const char *problem = find_excess(path, header);
+    const char *problem = find_oversized_header_part(path, header);
     if (problem != NULL) {
         (void)snprintf(error, error_bytes, "%s: the trace could not be written: %s", path, problem);
         return NULL;
@@ -243,7 +247,7 @@ struct trace_writer *trace_writer_open(struct arena *arena, const char *path,
         arena_free(arena, writer, sizeof *writer);
         return NULL;
     }
-    write_start(writer, header);
+    write_trace_start(writer, header);
     return writer;
 }
 
@@ -263,12 +267,12 @@ static void write_trailer(struct trace_writer *writer, const struct trace_traile
         .payload = trailer->hash.payload,
         .state = trailer->hash.state,
         .draws = trailer->hash.draws,
-        .hash_word = engine_mix_hash(&trailer->hash),
+        .hash_word = engine_combine_hash_words(&trailer->hash),
         .verdict = trailer->verdict,
         .blocks = writer->blocks,
     };
     trace_write_tail(payload, &tail);
-    write_block(writer, BLOCK_TRAILER, 0, 1, payload, sizeof payload);
+    write_trace_block(writer, BLOCK_TRAILER, 0, 1, payload, sizeof payload);
 }
 
 static void remove_partial_file(const struct trace_writer *writer)
@@ -285,11 +289,11 @@ bool trace_writer_close(struct trace_writer *writer, const struct trace_trailer 
     flush_events(writer);
     write_trailer(writer, trailer);
     if (fclose(writer->file) != 0) {
-        note_failed_write(writer, errno);
+        record_failed_write(writer, errno);
     }
     if (!writer->failed && writer->partial[0] != '\0' &&
         rename(writer->partial, writer->path) != 0) {
-        note_failed_write(writer, errno);
+        record_failed_write(writer, errno);
     }
     const bool good = !writer->failed;
     if (!good) {

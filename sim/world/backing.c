@@ -34,7 +34,7 @@ static uint64_t get_page_index(const struct vm *vm, uint64_t pfn)
 }
 
 /** Backs one PFN with host memory. When the machine's memory is full, the host swaps. */
-static void add_host_memory(struct vm *vm, uint64_t index)
+static void back_page_with_host_memory(struct vm *vm, uint64_t index)
 {
     struct world *world = vm->world;
     const uint64_t bit = UINT64_C(1) << (index % 64);
@@ -48,16 +48,17 @@ static void add_host_memory(struct vm *vm, uint64_t index)
     }
     world->machine_backed_pfns++;
     if (world->machine_backed_pfns > world->machine_pfns + world->machine_swap_pfns) {
-        world_fail(world, VERDICT_FAIL,
-                   "the machine has too little memory and swap: its guests need %" PRIu64 " KiB",
-                   world->machine_backed_pfns << (BNT_PFN_SHIFT - 10));
+        world_fail_run(world, VERDICT_FAIL,
+                       "the machine has too little memory and swap: its guests need %" PRIu64
+                       " KiB",
+                       world->machine_backed_pfns << (BNT_PFN_SHIFT - 10));
     } else if (world->machine_backed_pfns > world->machine_pfns) {
         world->machine_swapped_pfns++;
     }
 }
 
 /** Widens a range of PFNs to whole host pages within the guest's memory. */
-static void widen_to_host_pages(const struct vm *vm, uint64_t *first_pfn, uint64_t *pfns)
+static void widen_range_to_host_pages(const struct vm *vm, uint64_t *first_pfn, uint64_t *pfns)
 {
     const uint64_t mask = (UINT64_C(1) << vm->spec.device.config.memory.host_page_order) - 1;
     const uint64_t low = vm->spec.first_pfn;
@@ -72,21 +73,21 @@ void backing_write_page(struct vm *vm, uint64_t pfn, uint64_t tag)
 {
     uint64_t first_pfn = pfn;
     uint64_t pfns = UINT64_C(1) << vm->spec.page_order;
-    widen_to_host_pages(vm, &first_pfn, &pfns);
+    widen_range_to_host_pages(vm, &first_pfn, &pfns);
     for (uint64_t i = 0; i < pfns; i++) {
-        add_host_memory(vm, first_pfn - vm->spec.first_pfn + i);
+        back_page_with_host_memory(vm, first_pfn - vm->spec.first_pfn + i);
     }
     vm->content[get_page_index(vm, pfn)] = tag;
     log_dirty_page(vm, get_page_index(vm, pfn));
 }
 
-uint64_t backing_read_tag(const struct vm *vm, uint64_t pfn)
+uint64_t backing_read_content_tag(const struct vm *vm, uint64_t pfn)
 {
     return vm->content[get_page_index(vm, pfn)];
 }
 
 /** Discards the PFNs of one word of `backed`. Returns the number of PFNs that had host memory. */
-static uint64_t discard_word(struct vm *vm, uint64_t word, uint64_t bits)
+static uint64_t discard_backed_word(struct vm *vm, uint64_t word, uint64_t bits)
 {
     uint64_t freed = 0;
     bits &= vm->backed[word];
@@ -116,7 +117,7 @@ void backing_clear_content(struct vm *vm)
 void backing_discard_pages(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint64_t *freed_bytes)
 {
     uint64_t freed = 0;
-    widen_to_host_pages(vm, &first_pfn, &pfns);
+    widen_range_to_host_pages(vm, &first_pfn, &pfns);
     uint64_t at = first_pfn - vm->spec.first_pfn;
     for (uint64_t left = pfns; left > 0;) {
         const uint64_t room = 64 - at % 64;
@@ -125,7 +126,7 @@ void backing_discard_pages(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uin
         if (left < room) {
             bits &= (UINT64_C(1) << (at % 64 + left)) - 1;
         }
-        freed += discard_word(vm, at / 64, bits);
+        freed += discard_backed_word(vm, at / 64, bits);
         at += count;
         left -= count;
     }
@@ -141,7 +142,7 @@ void backing_discard_pages(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uin
 void backing_fill_pages(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint32_t value,
                         uint64_t *freed_bytes)
 {
-    const uint64_t tag = vm_make_value_tag(value);
+    const uint64_t tag = vm_make_content_tag_of_value(value);
     backing_discard_pages(vm, first_pfn, pfns, freed_bytes);
     for (uint64_t pfn = first_pfn; pfn < first_pfn + pfns; pfn++) {
         vm->content[get_page_index(vm, pfn)] = tag;
@@ -149,27 +150,27 @@ void backing_fill_pages(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint32
     }
 }
 
-void backing_switch_host(struct vm *vm, uint64_t *freed_bytes)
+void backing_move_to_new_host(struct vm *vm, uint64_t *freed_bytes)
 {
     backing_discard_pages(vm, vm->spec.first_pfn, vm->spec.memory_bytes >> BNT_PFN_SHIFT,
                           freed_bytes);
     vm->away = !vm->away;
 }
 
-void backing_check_initialised(struct vm *vm, const uint64_t *pages, uint32_t count)
+void backing_check_initialised_pages(struct vm *vm, const uint64_t *pages, uint32_t count)
 {
     const bool poison = (vm_get_host_info(vm).features & BNT_BALLOON_F_PAGE_POISON) != 0;
-    const uint64_t expected = poison ? vm_get_free_tag(vm) : 0;
+    const uint64_t expected = poison ? vm_get_content_tag_of_free_page(vm) : 0;
     for (uint32_t i = 0; i < count; i++) {
         OBSERVE(vm, OBSERVED_PAGE_INITIALISED, .at = pages[i], .value = expected,
-                .other = backing_read_tag(vm, pages[i]));
+                .other = backing_read_content_tag(vm, pages[i]));
     }
 }
 
 void backing_access_page(void *opaque, uint64_t pfn, uint64_t expected, bool write, uint64_t tag)
 {
     struct vm *vm = opaque;
-    const uint64_t found = backing_read_tag(vm, pfn);
+    const uint64_t found = backing_read_content_tag(vm, pfn);
     OBSERVE(vm, OBSERVED_PAGE_TOUCHED, .at = pfn, .flag = write);
     if (found != expected) {
         OBSERVE(vm, OBSERVED_PAGE_DIFFERS, .at = pfn, .value = expected, .other = found,

@@ -21,12 +21,12 @@
 
 /** Called by the guest's reclaim: the driver returns hinted pages before other pages are reclaimed.
  */
-static void shrink_hints(void *opaque, uint32_t pages)
+static void reclaim_hinted_pages(void *opaque, uint32_t pages)
 {
     struct vm *vm = opaque;
     const uint64_t now_ns = engine_get_time_ns(vm->world->engine);
     uint64_t freed = 0;
-    if (vm_is_recorded(vm)) {
+    if (vm_is_driver_recorded(vm)) {
         return;
     }
     const bnt_status status =
@@ -68,12 +68,12 @@ static struct gmem_config make_gmem_config(struct vm *vm)
         .report_order = vm_get_guest_settings(vm).reporting.order,
         .ages = (vm->spec.driver.config.features.wanted >> BNT_BALLOON_BIT_WS_REPORTING & 1) != 0,
         .free_filled = vm->spec.free_content != FREE_CONTENT_ANY,
-        .free_tag = vm_get_free_tag(vm),
+        .free_tag = vm_get_content_tag_of_free_page(vm),
         .tag_base = (uint64_t)(vm->index + 1) << 48 | vm->account.restarts << 40,
         .opaque = vm,
         .access = backing_access_page,
         .moved = observe_moved_pages,
-        .shrink = shrink_hints,
+        .shrink = reclaim_hinted_pages,
     };
 }
 
@@ -82,7 +82,7 @@ bool memory_sizes_fit(const struct vm *vm, char *error, size_t error_bytes)
     struct vm copy = *vm;
     char text[256];
     const struct gmem_config config = make_gmem_config(&copy);
-    if (vm->spec.recording[0] == '\0' && !gmem_sizes_fit(&config, text, sizeof text)) {
+    if (vm->spec.recording[0] == '\0' && !gmem_are_sizes_valid(&config, text, sizeof text)) {
         (void)snprintf(error, error_bytes, "%s: %s", vm->spec.name, text);
         return false;
     }
@@ -140,7 +140,8 @@ static struct workload *create_workload(struct world *world, const struct scenar
 }
 
 /** Makes the workload of a pressure action, which is created when the script reaches the action. */
-static struct scenario_workload make_pressure_spec(const struct world *world, uint32_t action_index)
+static struct scenario_workload make_pressure_workload_spec(const struct world *world,
+                                                            uint32_t action_index)
 {
     const struct scenario_action *action = &world->scenario->actions[action_index];
     struct scenario_workload spec = {
@@ -168,7 +169,7 @@ bool memory_create(struct world *world, char *error, size_t error_bytes)
         arena_alloc_zeroed(world->arena, world->config.file_count * sizeof(struct recording *));
     for (uint32_t i = 0; i < world->vm_count; i++) {
         struct vm *vm = &world->vms[i];
-        if (!vm_is_recorded(vm) && !create_gmem(vm, error, error_bytes)) {
+        if (!vm_is_driver_recorded(vm) && !create_gmem(vm, error, error_bytes)) {
             return false;
         }
     }
@@ -205,7 +206,7 @@ void memory_destroy(struct world *world)
                world->config.file_count * sizeof(struct recording *));
 }
 
-static void schedule_tick(struct world *world, uint32_t index, uint64_t time_ns)
+static void schedule_workload_tick(struct world *world, uint32_t index, uint64_t time_ns)
 {
     struct workload_slot *slot = &world->workloads[index];
     if (slot->event != 0) {
@@ -214,7 +215,7 @@ static void schedule_tick(struct world *world, uint32_t index, uint64_t time_ns)
     slot->event = world_schedule_event(world, time_ns, WORLD_EVENT_WORKLOAD, slot->vm, index, 0);
 }
 
-static void cancel_slot_events(struct world *world, struct workload_slot *slot)
+static void cancel_workload_events(struct world *world, struct workload_slot *slot)
 {
     if (slot->event != 0) {
         (void)engine_cancel_event(world->engine, slot->event);
@@ -247,7 +248,7 @@ bool memory_recreate_guest(struct vm *vm, char *error, size_t error_bytes)
         workload_destroy(slot->workload);
         slot->workload = NULL;
         slot->blocked = false;
-        cancel_slot_events(world, slot);
+        cancel_workload_events(world, slot);
     }
     gmem_destroy(vm->gmem);
     if (!create_gmem(vm, error, error_bytes)) {
@@ -262,7 +263,7 @@ bool memory_recreate_guest(struct vm *vm, char *error, size_t error_bytes)
         if (slot->workload == NULL) {
             return false;
         }
-        schedule_tick(world, i, engine_get_time_ns(world->engine));
+        schedule_workload_tick(world, i, engine_get_time_ns(world->engine));
     }
     return true;
 }
@@ -270,7 +271,7 @@ bool memory_recreate_guest(struct vm *vm, char *error, size_t error_bytes)
 void memory_start_workloads(struct world *world)
 {
     for (uint32_t i = 0; i < world->scenario->workload_count; i++) {
-        schedule_tick(world, i, world->scenario->workloads[i].start_ns);
+        schedule_workload_tick(world, i, world->scenario->workloads[i].start_ns);
     }
 }
 
@@ -303,15 +304,15 @@ void memory_run_reclaim(struct vm *vm)
 
 /* ---- Out of memory ---- */
 
-void memory_ask_balloon(struct vm *vm, uint64_t pfns, struct bnt_guest_oom_result *result)
+void memory_request_oom_deflate(struct vm *vm, uint64_t pfns, struct bnt_guest_oom_result *result)
 {
     struct world *world = vm->world;
     const uint64_t now_ns = engine_get_time_ns(world->engine);
     *result = (struct bnt_guest_oom_result){.deadline_ns = BNT_NEVER};
     const bnt_status status = vm->ends.driver.oom(vm, pfns, result);
     if (status != BNT_OK) {
-        world_log(world, LOG_EVENTS, "%s: the driver refused the OOM deflate: %s", vm->spec.name,
-                  bnt_status_text(status));
+        world_log_message(world, LOG_EVENTS, "%s: the driver refused the OOM deflate: %s",
+                          vm->spec.name, bnt_status_text(status));
         return;
     }
     vm->touched = true;
@@ -331,7 +332,7 @@ static void wake_blocked_workloads(struct vm *vm)
         struct workload_slot *slot = &world->workloads[i];
         if (slot->blocked && slot->vm == vm->index) {
             slot->blocked = false;
-            schedule_tick(world, i, engine_get_time_ns(world->engine));
+            schedule_workload_tick(world, i, engine_get_time_ns(world->engine));
         }
     }
 }
@@ -350,13 +351,13 @@ static bool kill_workload(struct vm *vm)
     if (group == GMEM_NO_GROUP) {
         return false;
     }
-    world_log(vm->world, LOG_EVENTS, "%s: the OOM killer killed workload %" PRIu32, vm->spec.name,
-              group);
+    world_log_message(vm->world, LOG_EVENTS, "%s: the OOM killer killed workload %" PRIu32,
+                      vm->spec.name, group);
     OBSERVE(vm, OBSERVED_OOM_KILLED);
     return true;
 }
 
-void memory_expire_oom(struct vm *vm)
+void memory_handle_oom_timeout(struct vm *vm)
 {
     vm->oom_event = 0;
     (void)kill_workload(vm);
@@ -376,27 +377,28 @@ static void handle_out_of_memory(struct world *world, uint32_t index,
         return;
     }
     struct bnt_guest_oom_result result;
-    memory_ask_balloon(vm, tick->missing_bytes >> BNT_PFN_SHIFT, &result);
+    memory_request_oom_deflate(vm, tick->missing_bytes >> BNT_PFN_SHIFT, &result);
     if (result.freed_pfns > 0) {
-        schedule_tick(world, index, now_ns);
+        schedule_workload_tick(world, index, now_ns);
     } else if (result.pending_pfns > 0) {
         slot->blocked = true;
     } else {
         const bool killed = kill_workload(vm);
-        schedule_tick(world, index, killed ? now_ns + WORKLOAD_RETRY_NS : tick->next_ns);
+        schedule_workload_tick(world, index, killed ? now_ns + WORKLOAD_RETRY_NS : tick->next_ns);
     }
 }
 
 /* ---- Workloads ---- */
 
-void memory_tick_workload(struct world *world, uint32_t index)
+void memory_run_workload_tick(struct world *world, uint32_t index)
 {
     struct workload_slot *slot = &world->workloads[index];
     struct vm *vm = &world->vms[slot->vm];
     struct workload_tick tick;
     slot->event = 0;
     if (engine_get_time_ns(world->engine) < vm->life.asleep_until_ns) {
-        schedule_tick(world, index, vm->life.asleep_until_ns); /* the machine is powered off */
+        schedule_workload_tick(world, index,
+                               vm->life.asleep_until_ns); /* the machine is powered off */
         return;
     }
     vm->touched = true;
@@ -408,7 +410,7 @@ void memory_tick_workload(struct world *world, uint32_t index)
     if (tick.out_of_memory) {
         handle_out_of_memory(world, index, &tick);
     } else if (tick.next_ns != WORKLOAD_NEVER) {
-        schedule_tick(world, index, tick.next_ns);
+        schedule_workload_tick(world, index, tick.next_ns);
     }
 }
 
@@ -417,7 +419,7 @@ void memory_start_pressure(struct vm *vm, uint32_t action)
     struct world *world = vm->world;
     const uint32_t index = world->scenario->workload_count + action;
     struct workload_slot *slot = &world->workloads[index];
-    const struct scenario_workload spec = make_pressure_spec(world, action);
+    const struct scenario_workload spec = make_pressure_workload_spec(world, action);
     char error[256];
     if (slot->workload != NULL) {
         return; /* it lasts still */
@@ -425,10 +427,10 @@ void memory_start_pressure(struct vm *vm, uint32_t action)
     slot->vm = vm->index;
     slot->workload = create_workload(world, &spec, error, sizeof error);
     if (slot->workload == NULL) {
-        world_fail(world, VERDICT_FAIL, "%s", error);
+        world_fail_run(world, VERDICT_FAIL, "%s", error);
         return;
     }
-    schedule_tick(world, index, engine_get_time_ns(world->engine));
+    schedule_workload_tick(world, index, engine_get_time_ns(world->engine));
     const uint64_t duration_ns = world->scenario->actions[action].duration_ns;
     if (duration_ns > 0) {
         slot->end_event =
@@ -444,7 +446,7 @@ void memory_end_pressure(struct vm *vm, uint32_t action)
     if (slot->workload == NULL) {
         return;
     }
-    cancel_slot_events(world, slot);
+    cancel_workload_events(world, slot);
     workload_stop(slot->workload);
     workload_destroy(slot->workload);
     *slot = (struct workload_slot){0};

@@ -4,7 +4,7 @@
 #include "sim/world/observers.h"
 #include "sim/world/vm.h"
 
-static void count_call(struct vm *vm, const struct observation *seen)
+static void count_vmware_call(struct vm *vm, const struct observation *seen)
 {
     switch (seen->call->command) {
     case BNT_VMWARE_CMD_START:
@@ -103,13 +103,13 @@ static void count_oom_kill(struct vm *vm, const struct observation *seen)
     vm->account.oom_kills++;
 }
 
-static void count_restore(struct vm *vm, const struct observation *seen)
+static void count_device_restore(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
     vm->account.restores++;
 }
 
-static void count_unplug(struct vm *vm, const struct observation *seen)
+static void count_device_unplug(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
     vm->account.unplugs++;
@@ -121,7 +121,7 @@ static void count_hibernation(struct vm *vm, const struct observation *seen)
     vm->account.hibernations++;
 }
 
-static void count_restart(struct vm *vm, const struct observation *seen)
+static void count_kernel_restart(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
     vm->account.restarts++;
@@ -137,17 +137,17 @@ const struct observer account_observer = {
     .name = "account",
     .on =
         {
-            [OBSERVED_CALLED] = count_call,
+            [OBSERVED_CALLED] = count_vmware_call,
             [OBSERVED_GUEST_EVENT] = count_guest_event,
             [OBSERVED_GUEST_REQUEST] = count_verdicts,
             [OBSERVED_HOST_EVENT] = count_host_event,
             [OBSERVED_REPORTED] = count_reported_pages,
             [OBSERVED_OOM_DEFLATED] = count_oom_deflate,
             [OBSERVED_OOM_KILLED] = count_oom_kill,
-            [OBSERVED_DEVICE_RESTORED] = count_restore,
-            [OBSERVED_DEVICE_GONE] = count_unplug,
+            [OBSERVED_DEVICE_RESTORED] = count_device_restore,
+            [OBSERVED_DEVICE_GONE] = count_device_unplug,
             [OBSERVED_HIBERNATED] = count_hibernation,
-            [OBSERVED_KERNEL_STARTED] = count_restart,
+            [OBSERVED_KERNEL_STARTED] = count_kernel_restart,
             [OBSERVED_COMPACTED] = count_moved_page,
         },
 };

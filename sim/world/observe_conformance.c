@@ -16,7 +16,7 @@ static uint64_t get_first_back_off(const struct vm *vm)
 }
 
 /** Starts to watch this VM for the clauses of the standard. */
-void vm_start_watching(const struct vm *vm)
+void vm_start_conformance_watch(const struct vm *vm)
 {
     /* The scenario decides which features our own driver leaves out; another driver decides for
      * itself. */
@@ -45,7 +45,7 @@ void vm_start_watching(const struct vm *vm)
     conformance_init_vm(vm->world->conformance, vm->index, &config);
 }
 
-void vm_end_watched_event(const struct vm *vm)
+void vm_report_event_end_to_conformance(const struct vm *vm)
 {
     uint8_t config[64];
     vm->ends.device.config_read(vm, 0, config, sizeof config);
@@ -148,17 +148,17 @@ static void watch_config_interrupt(struct vm *vm, const struct observation *seen
     conformance_observe_config_interrupt(get_conformance(vm), vm->index);
 }
 
-static void watch_kick_arrived(struct vm *vm, const struct observation *seen)
+static void watch_kick_arrival(struct vm *vm, const struct observation *seen)
 {
     conformance_observe_kick_arrived(get_conformance(vm), vm->index, seen->queue);
 }
 
-static void watch_interrupt_arrived(struct vm *vm, const struct observation *seen)
+static void watch_interrupt_arrival(struct vm *vm, const struct observation *seen)
 {
     conformance_observe_interrupt_arrived(get_conformance(vm), vm->index, seen->queue);
 }
 
-static void watch_config_arrived(struct vm *vm, const struct observation *seen)
+static void watch_config_interrupt_arrival(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
     conformance_observe_config_interrupt_arrived(get_conformance(vm), vm->index);
@@ -176,20 +176,20 @@ static void watch_device_write(struct vm *vm, const struct observation *seen)
     conformance_observe_device_write(get_conformance(vm), vm->index, seen->at, seen->count);
 }
 
-static void watch_discarded_memory(struct vm *vm, const struct observation *seen)
+static void watch_memory_discard(struct vm *vm, const struct observation *seen)
 {
     conformance_observe_discard(get_conformance(vm), vm->index, seen->at, seen->value);
 }
 
 /** The host filled these pages with a value, so they read as the driver expects. */
-static void watch_filled_memory(struct vm *vm, const struct observation *seen)
+static void watch_memory_fill(struct vm *vm, const struct observation *seen)
 {
     if (seen->other == 0) {
         conformance_observe_discard(get_conformance(vm), vm->index, seen->at, seen->value);
     }
 }
 
-static void watch_hinted_pages(struct vm *vm, const struct observation *seen)
+static void watch_hint_accept(struct vm *vm, const struct observation *seen)
 {
     conformance_observe_hint_accepted(get_conformance(vm), vm->index, seen->at, seen->value);
 }
@@ -199,7 +199,7 @@ static void watch_host_event(struct vm *vm, const struct observation *seen)
     if (seen->host_event->kind == BNT_HOST_EVENT_HINT) {
         bnt_le32 command;
         vm->ends.device.config_read(vm, BNT_BALLOON_CONFIG_HINT_CMD_ID, &command, sizeof command);
-        conformance_observe_hint_command(get_conformance(vm), vm->index, bnt_le32_get(command));
+        conformance_observe_hint_command(get_conformance(vm), vm->index, bnt_le32_to_cpu(command));
     }
 }
 
@@ -224,7 +224,7 @@ static void watch_guest_event(struct vm *vm, const struct observation *seen)
     }
 }
 
-static void watch_moved_pages(struct vm *vm, const struct observation *seen)
+static void watch_page_use_change(struct vm *vm, const struct observation *seen)
 {
     if (seen->other == PAGE_USE_BALLOON) {
         conformance_observe_pages_allocated(get_conformance(vm), vm->index, seen->pages,
@@ -234,23 +234,23 @@ static void watch_moved_pages(struct vm *vm, const struct observation *seen)
     }
 }
 
-static void watch_pages_short(struct vm *vm, const struct observation *seen)
+static void watch_failed_allocation(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
     conformance_observe_failed_allocation(get_conformance(vm), vm->index);
 }
 
-static void watch_pages_filled(struct vm *vm, const struct observation *seen)
+static void watch_page_fill(struct vm *vm, const struct observation *seen)
 {
     conformance_observe_pages_filled(get_conformance(vm), vm->index, seen->pages, seen->count);
 }
 
-static void watch_touched_page(struct vm *vm, const struct observation *seen)
+static void watch_page_access(struct vm *vm, const struct observation *seen)
 {
     conformance_observe_page_access(get_conformance(vm), vm->index, seen->at, seen->flag);
 }
 
-static void watch_differing_page(struct vm *vm, const struct observation *seen)
+static void watch_page_content_mismatch(struct vm *vm, const struct observation *seen)
 {
     if (seen->value == GMEM_TAG_UNKNOWN) { /* the page was hinted and has not been written since */
         conformance_observe_hinted_page_access(get_conformance(vm), vm->index, seen->at,
@@ -270,12 +270,12 @@ static void watch_returned_hint_pages(struct vm *vm, const struct observation *s
                                             seen->count);
 }
 
-static void watch_emptying(struct vm *vm, const struct observation *seen)
+static void watch_forced_emptying(struct vm *vm, const struct observation *seen)
 {
     conformance_observe_forced_emptying(get_conformance(vm), vm->index, seen->flag);
 }
 
-static void watch_stall(struct vm *vm, const struct observation *seen)
+static void watch_driver_stall(struct vm *vm, const struct observation *seen)
 {
     conformance_observe_driver_stall(get_conformance(vm), vm->index, seen->value);
 }
@@ -290,13 +290,13 @@ static void watch_kernel_end(struct vm *vm, const struct observation *seen)
 
 static void watch_fault_start(struct vm *vm, const struct observation *seen)
 {
-    conformance_mark_scripted(get_conformance(vm), vm->index, (unsigned)seen->other);
+    conformance_mark_party_scripted(get_conformance(vm), vm->index, (unsigned)seen->other);
 }
 
 static void watch_fault_end(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
-    conformance_mark_trusted(get_conformance(vm), vm->index);
+    conformance_mark_parties_unscripted(get_conformance(vm), vm->index);
 }
 
 static void watch_corrupted_ring(struct vm *vm, const struct observation *seen)
@@ -323,29 +323,29 @@ const struct observer conformance_observer = {
             [OBSERVED_KICKED_WITH_DATA] = watch_kick_data,
             [OBSERVED_INTERRUPTED] = watch_interrupt,
             [OBSERVED_CONFIG_INTERRUPTED] = watch_config_interrupt,
-            [OBSERVED_KICK_ARRIVED] = watch_kick_arrived,
-            [OBSERVED_INTERRUPT_ARRIVED] = watch_interrupt_arrived,
-            [OBSERVED_CONFIG_ARRIVED] = watch_config_arrived,
+            [OBSERVED_KICK_ARRIVED] = watch_kick_arrival,
+            [OBSERVED_INTERRUPT_ARRIVED] = watch_interrupt_arrival,
+            [OBSERVED_CONFIG_ARRIVED] = watch_config_interrupt_arrival,
             [OBSERVED_DEVICE_READS] = watch_device_read,
             [OBSERVED_DEVICE_WROTE] = watch_device_write,
-            [OBSERVED_DISCARDED] = watch_discarded_memory,
-            [OBSERVED_FILLED] = watch_filled_memory,
-            [OBSERVED_HINTED] = watch_hinted_pages,
+            [OBSERVED_DISCARDED] = watch_memory_discard,
+            [OBSERVED_FILLED] = watch_memory_fill,
+            [OBSERVED_HINTED] = watch_hint_accept,
             [OBSERVED_HOST_EVENT] = watch_host_event,
             [OBSERVED_HINTS_OVER] = watch_hints_end,
             [OBSERVED_DEVICE_NEW] = watch_new_device,
             [OBSERVED_DEVICE_GONE] = watch_new_device,
             [OBSERVED_GUEST_EVENT] = watch_guest_event,
-            [OBSERVED_PAGES_MOVED] = watch_moved_pages,
-            [OBSERVED_PAGES_SHORT] = watch_pages_short,
-            [OBSERVED_PAGES_FILLED] = watch_pages_filled,
-            [OBSERVED_PAGES_INITIALISED] = watch_pages_filled,
-            [OBSERVED_PAGE_TOUCHED] = watch_touched_page,
-            [OBSERVED_PAGE_DIFFERS] = watch_differing_page,
+            [OBSERVED_PAGES_MOVED] = watch_page_use_change,
+            [OBSERVED_PAGES_SHORT] = watch_failed_allocation,
+            [OBSERVED_PAGES_FILLED] = watch_page_fill,
+            [OBSERVED_PAGES_INITIALISED] = watch_page_fill,
+            [OBSERVED_PAGE_TOUCHED] = watch_page_access,
+            [OBSERVED_PAGE_DIFFERS] = watch_page_content_mismatch,
             [OBSERVED_PAGE_MOVING] = watch_page_move,
             [OBSERVED_HINT_RETURNED] = watch_returned_hint_pages,
-            [OBSERVED_EMPTYING] = watch_emptying,
-            [OBSERVED_DRIVER_STALLED] = watch_stall,
+            [OBSERVED_EMPTYING] = watch_forced_emptying,
+            [OBSERVED_DRIVER_STALLED] = watch_driver_stall,
             [OBSERVED_KERNEL_ENDED] = watch_kernel_end,
             [OBSERVED_FAULT_STARTED] = watch_fault_start,
             [OBSERVED_FAULT_ENDED] = watch_fault_end,

@@ -25,11 +25,11 @@ static void log_guest_event(struct vm *vm, const struct observation *seen)
     const char *name = bnt_guest_event_name((uint32_t)event->kind);
     const char *value = get_event_value_name(event);
     if (value != NULL) {
-        world_log(vm->world, LOG_EVENTS, "%s: guest %s '%s' %llu", vm->spec.name, name, value,
-                  (unsigned long long)event->extra);
+        world_log_message(vm->world, LOG_EVENTS, "%s: guest %s '%s' %llu", vm->spec.name, name,
+                          value, (unsigned long long)event->extra);
     } else {
-        world_log(vm->world, LOG_EVENTS, "%s: guest %s %llu %llu", vm->spec.name, name,
-                  (unsigned long long)event->value, (unsigned long long)event->extra);
+        world_log_message(vm->world, LOG_EVENTS, "%s: guest %s %llu %llu", vm->spec.name, name,
+                          (unsigned long long)event->value, (unsigned long long)event->extra);
     }
 }
 
@@ -39,29 +39,31 @@ static void log_host_event(struct vm *vm, const struct observation *seen)
     const char *name = bnt_host_event_name((uint32_t)event->kind);
     switch (event->kind) {
     case BNT_HOST_EVENT_OUTCOME:
-        world_log(vm->world, LOG_EVENTS, "%s: host %s %llu '%s'", vm->spec.name, name,
-                  (unsigned long long)event->value, bnt_outcome_name((uint32_t)event->extra));
+        world_log_message(vm->world, LOG_EVENTS, "%s: host %s %llu '%s'", vm->spec.name, name,
+                          (unsigned long long)event->value,
+                          bnt_outcome_name((uint32_t)event->extra));
         break;
     case BNT_HOST_EVENT_BROKEN:
     case BNT_HOST_EVENT_MISUSE:
-        world_log(vm->world, LOG_EVENTS, "%s: host %s '%s' %llu", vm->spec.name, name,
-                  bnt_fault_text((bnt_fault)event->value), (unsigned long long)event->extra);
+        world_log_message(vm->world, LOG_EVENTS, "%s: host %s '%s' %llu", vm->spec.name, name,
+                          bnt_fault_text((bnt_fault)event->value),
+                          (unsigned long long)event->extra);
         break;
     default:
-        world_log(vm->world, LOG_EVENTS, "%s: host %s %llu %llu", vm->spec.name, name,
-                  (unsigned long long)event->value, (unsigned long long)event->extra);
+        world_log_message(vm->world, LOG_EVENTS, "%s: host %s %llu %llu", vm->spec.name, name,
+                          (unsigned long long)event->value, (unsigned long long)event->extra);
         break;
     }
 }
 
-static void log_call(struct vm *vm, const struct observation *seen)
+static void log_vmware_call(struct vm *vm, const struct observation *seen)
 {
     const struct oracle_call *call = seen->call;
-    const bool success = bnt_vmware_succeeded(call->command, call->status);
-    world_log(vm->world, success ? LOG_ALL : LOG_EVENTS,
-              "%s: the host answers call %s with %s, result %llu", vm->spec.name,
-              bnt_vmware_command_name(call->command), bnt_vmware_status_name(call->status),
-              (unsigned long long)call->result);
+    const bool success = bnt_vmware_has_call_succeeded(call->command, call->status);
+    world_log_message(vm->world, success ? LOG_ALL : LOG_EVENTS,
+                      "%s: the host answers call %s with %s, result %llu", vm->spec.name,
+                      bnt_vmware_command_name(call->command), bnt_vmware_status_name(call->status),
+                      (unsigned long long)call->result);
 }
 
 const struct observer log_observer = {
@@ -70,6 +72,6 @@ const struct observer log_observer = {
         {
             [OBSERVED_GUEST_EVENT] = log_guest_event,
             [OBSERVED_HOST_EVENT] = log_host_event,
-            [OBSERVED_CALLED] = log_call,
+            [OBSERVED_CALLED] = log_vmware_call,
         },
 };

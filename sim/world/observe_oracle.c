@@ -16,69 +16,71 @@ static struct oracle *get_oracle(const struct vm *vm)
 
 /* ---- Registers, calls, notifications ---- */
 
-static void forward_config_write(struct vm *vm, const struct observation *seen)
+static void forward_config_write_to_oracle(struct vm *vm, const struct observation *seen)
 {
     if (seen->count != sizeof(bnt_le32)) {
         return;
     }
-    if (seen->at == BNT_BALLOON_CONFIG_ACTUAL && !vm_is_recorded(vm)) {
+    if (seen->at == BNT_BALLOON_CONFIG_ACTUAL && !vm_is_driver_recorded(vm)) {
         oracle_observe_actual_written(get_oracle(vm), vm->index, observation_get_le32(seen));
     } else if (seen->at == BNT_BALLOON_CONFIG_EPOCH_ACK) {
         oracle_observe_epoch_acknowledged(get_oracle(vm), vm->index, observation_get_le32(seen));
     }
 }
 
-static void forward_queue_reset(struct vm *vm, const struct observation *seen)
+static void forward_queue_reset_to_oracle(struct vm *vm, const struct observation *seen)
 {
     oracle_observe_queue_reset(get_oracle(vm), vm->index, (uint32_t)seen->value);
 }
 
-static void forward_driver_reset(struct vm *vm, const struct observation *seen)
+static void forward_driver_reset_to_oracle(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
     oracle_observe_device_reset(get_oracle(vm), vm->index);
 }
 
-static void forward_device_reset(struct vm *vm, const struct observation *seen)
+static void forward_device_reset_to_oracle(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
-    oracle_observe_foreign_reset(get_oracle(vm), vm->index);
+    oracle_observe_reset_without_driver(get_oracle(vm), vm->index);
 }
 
-static void forward_config_arrived(struct vm *vm, const struct observation *seen)
+static void forward_config_interrupt_arrival_to_oracle(struct vm *vm,
+                                                       const struct observation *seen)
 {
     (void)seen;
     oracle_observe_config_interrupt(get_oracle(vm), vm->index);
 }
 
-static void forward_call(struct vm *vm, const struct observation *seen)
+static void forward_vmware_call_to_oracle(struct vm *vm, const struct observation *seen)
 {
     oracle_observe_call(get_oracle(vm), vm->index, seen->call);
 }
 
 /* ---- The device ---- */
 
-static void forward_discarded_memory(struct vm *vm, const struct observation *seen)
+static void forward_memory_discard_to_oracle(struct vm *vm, const struct observation *seen)
 {
     oracle_observe_discard(get_oracle(vm), vm->index, seen->at, seen->value);
 }
 
-static void forward_reported_pages(struct vm *vm, const struct observation *seen)
+static void forward_completed_report_to_oracle(struct vm *vm, const struct observation *seen)
 {
     oracle_observe_report_completed(get_oracle(vm), vm->index, seen->at, seen->value);
 }
 
-static void forward_hinted_pages(struct vm *vm, const struct observation *seen)
+static void forward_accepted_hint_to_oracle(struct vm *vm, const struct observation *seen)
 {
     oracle_observe_hint_accepted(get_oracle(vm), vm->index, seen->at, seen->value);
 }
 
-static void forward_host_event(struct vm *vm, const struct observation *seen)
+static void forward_host_event_to_oracle(struct vm *vm, const struct observation *seen)
 {
     oracle_observe_host_event(get_oracle(vm), vm->index, seen->host_event);
 }
 
-static void forward_huge_host_request(struct vm *vm, const struct bnt_host_request *request)
+static void forward_huge_host_request_to_oracle(struct vm *vm,
+                                                const struct bnt_host_request *request)
 {
     struct arena *arena = vm->world->arena;
     const size_t pfns = (size_t)request->pfn_count * UNIT;
@@ -98,10 +100,10 @@ static void forward_huge_host_request(struct vm *vm, const struct bnt_host_reque
     arena_free(arena, verdicts, pfns);
 }
 
-static void forward_host_request(struct vm *vm, const struct observation *seen)
+static void forward_host_request_to_oracle(struct vm *vm, const struct observation *seen)
 {
     if (seen->host_request->pfns_each > 1) {
-        forward_huge_host_request(vm, seen->host_request);
+        forward_huge_host_request_to_oracle(vm, seen->host_request);
     } else {
         oracle_observe_host_request(get_oracle(vm), vm->index, seen->host_request);
     }
@@ -113,22 +115,22 @@ static void forward_new_device(struct vm *vm, const struct observation *seen)
     oracle_observe_device_replaced(get_oracle(vm), vm->index);
 }
 
-static void forward_target(struct vm *vm, const struct observation *seen)
+static void forward_new_target_to_oracle(struct vm *vm, const struct observation *seen)
 {
     oracle_observe_target_set(get_oracle(vm), vm->index, seen->value);
 }
 
 /* ---- The driver ---- */
 
-static void forward_guest_event(struct vm *vm, const struct observation *seen)
+static void forward_guest_event_to_oracle(struct vm *vm, const struct observation *seen)
 {
     if (seen->guest_event->kind != BNT_GUEST_EVENT_DETACH_FORCED || !vm->leave_secret) {
         oracle_observe_guest_event(get_oracle(vm), vm->index, seen->guest_event);
     }
 }
 
-static void forward_huge_guest_request(struct vm *vm, uint64_t features,
-                                       const struct bnt_guest_request *request)
+static void forward_huge_guest_request_to_oracle(struct vm *vm, uint64_t features,
+                                                 const struct bnt_guest_request *request)
 {
     struct arena *arena = vm->world->arena;
     const size_t count = (size_t)request->page_count * UNIT;
@@ -150,21 +152,21 @@ static void forward_huge_guest_request(struct vm *vm, uint64_t features,
     arena_free(arena, verdicts, count);
 }
 
-static void forward_guest_request(struct vm *vm, const struct observation *seen)
+static void forward_guest_request_to_oracle(struct vm *vm, const struct observation *seen)
 {
     if (seen->guest_request->page_order > vm->spec.page_order) {
-        forward_huge_guest_request(vm, seen->value, seen->guest_request);
+        forward_huge_guest_request_to_oracle(vm, seen->value, seen->guest_request);
     } else {
         oracle_observe_guest_request(get_oracle(vm), vm->index, seen->value, seen->guest_request);
     }
 }
 
-static void forward_guest_hint(struct vm *vm, const struct observation *seen)
+static void forward_guest_hint_to_oracle(struct vm *vm, const struct observation *seen)
 {
     oracle_observe_hint_submitted(get_oracle(vm), vm->index, seen->guest_hint);
 }
 
-static void forward_detach(struct vm *vm, const struct observation *seen)
+static void forward_driver_detach_to_oracle(struct vm *vm, const struct observation *seen)
 {
     oracle_observe_detach(get_oracle(vm), vm->index, seen->flag);
 }
@@ -177,15 +179,15 @@ static void forward_kernel_end(struct vm *vm, const struct observation *seen)
 
 /* ---- Pages ---- */
 
-static void forward_moved_pages(struct vm *vm, const struct observation *seen)
+static void forward_page_use_change_to_oracle(struct vm *vm, const struct observation *seen)
 {
     struct oracle *oracle = get_oracle(vm);
     if (seen->other == PAGE_USE_HINTED) {
-        oracle_observe_hint_pages_taken(oracle, vm->index, seen->pages, seen->count);
+        oracle_observe_hint_pages_allocated(oracle, vm->index, seen->pages, seen->count);
     } else if (seen->value == PAGE_USE_HINTED) {
         oracle_observe_hint_pages_returned(oracle, vm->index, seen->pages, seen->count);
     } else if (seen->other == PAGE_USE_REPORTED) {
-        oracle_observe_report_pages_taken(oracle, vm->index, seen->pages, seen->count);
+        oracle_observe_report_pages_isolated(oracle, vm->index, seen->pages, seen->count);
     } else if (seen->value == PAGE_USE_REPORTED) {
         oracle_observe_report_pages_returned(oracle, vm->index, seen->pages, seen->count);
     } else if (seen->other == PAGE_USE_BALLOON) {
@@ -195,99 +197,101 @@ static void forward_moved_pages(struct vm *vm, const struct observation *seen)
     }
 }
 
-static void forward_initialised_page(struct vm *vm, const struct observation *seen)
+static void forward_initialised_page_to_oracle(struct vm *vm, const struct observation *seen)
 {
     oracle_check_initialised_page(get_oracle(vm), vm->index, seen->at, seen->value, seen->other);
 }
 
 /** A page may have lost its content before the guest writes it: the host has discarded it
  * meanwhile. */
-static void forward_differing_page(struct vm *vm, const struct observation *seen)
+static void forward_page_content_mismatch_to_oracle(struct vm *vm, const struct observation *seen)
 {
     struct oracle *oracle = get_oracle(vm);
     const uint64_t expected = seen->value;
     const uint64_t found = seen->other;
-    const bool freed = vm->spec.free_content != FREE_CONTENT_ANY && expected == vm_get_free_tag(vm);
+    const bool freed = vm->spec.free_content != FREE_CONTENT_ANY &&
+                       expected == vm_get_content_tag_of_free_page(vm);
     if (expected == GMEM_TAG_UNKNOWN) { /* the page was hinted and has not been written since */
         oracle_check_hinted_access(oracle, vm->index, seen->at,
-                                   found == vm_get_free_tag(vm) ? 0 : found, seen->flag);
+                                   found == vm_get_content_tag_of_free_page(vm) ? 0 : found,
+                                   seen->flag);
     } else if (!seen->flag && freed) {
         oracle_check_free_page(oracle, vm->index, seen->at, expected, found);
     } else if (!seen->flag || found != 0) {
-        oracle_check_content(oracle, vm->index, seen->at, expected, found);
+        oracle_check_page_content(oracle, vm->index, seen->at, expected, found);
     }
 }
 
-static void forward_arrived_page(struct vm *vm, const struct observation *seen)
+static void forward_migrated_page_to_oracle(struct vm *vm, const struct observation *seen)
 {
     oracle_check_migrated_page(get_oracle(vm), vm->index, seen->at, seen->value, seen->other);
 }
 
 /* ---- Time ---- */
 
-static void forward_stall_end(struct vm *vm, const struct observation *seen)
+static void forward_stall_end_to_oracle(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
     oracle_observe_driver_stall(get_oracle(vm), vm->index, engine_get_time_ns(vm->world->engine));
 }
 
-static void forward_pause(struct vm *vm, const struct observation *seen)
+static void forward_vm_pause_to_oracle(struct vm *vm, const struct observation *seen)
 {
     oracle_observe_vm_pause(get_oracle(vm), vm->index, seen->value);
 }
 
-static void forward_step_start(struct vm *vm, const struct observation *seen)
+static void forward_step_start_to_oracle(struct vm *vm, const struct observation *seen)
 {
-    oracle_count_step(get_oracle(vm), vm->index, seen->flag);
+    oracle_check_step_progress(get_oracle(vm), vm->index, seen->flag);
 }
 
 /* ---- Faults ---- */
 
-static void forward_fault_start(struct vm *vm, const struct observation *seen)
+static void forward_fault_start_to_oracle(struct vm *vm, const struct observation *seen)
 {
     if (!seen->flag) {
-        oracle_mark_hostile(get_oracle(vm), vm->index, (unsigned)seen->value);
+        oracle_mark_party_hostile(get_oracle(vm), vm->index, (unsigned)seen->value);
     }
 }
 
-static void forward_fault_end(struct vm *vm, const struct observation *seen)
+static void forward_fault_end_to_oracle(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
-    oracle_mark_trusted(get_oracle(vm), vm->index);
+    oracle_mark_parties_trusted(get_oracle(vm), vm->index);
 }
 
 const struct observer oracle_observer = {
     .name = "oracle",
     .on =
         {
-            [OBSERVED_CONFIG_WRITING] = forward_config_write,
-            [OBSERVED_QUEUE_RESET] = forward_queue_reset,
-            [OBSERVED_DRIVER_RESET] = forward_driver_reset,
-            [OBSERVED_DEVICE_FORGOT] = forward_device_reset,
-            [OBSERVED_CONFIG_ARRIVED] = forward_config_arrived,
-            [OBSERVED_CALLED] = forward_call,
-            [OBSERVED_DISCARDED] = forward_discarded_memory,
-            [OBSERVED_FILLED] = forward_discarded_memory,
-            [OBSERVED_REPORTED] = forward_reported_pages,
-            [OBSERVED_HINTED] = forward_hinted_pages,
-            [OBSERVED_GUEST_EVENT] = forward_guest_event,
-            [OBSERVED_GUEST_REQUEST] = forward_guest_request,
-            [OBSERVED_GUEST_HINT] = forward_guest_hint,
-            [OBSERVED_HOST_EVENT] = forward_host_event,
-            [OBSERVED_HOST_REQUEST] = forward_host_request,
-            [OBSERVED_TARGET_SET] = forward_target,
-            [OBSERVED_LEAVING] = forward_detach,
-            [OBSERVED_PAGES_MOVED] = forward_moved_pages,
-            [OBSERVED_PAGE_INITIALISED] = forward_initialised_page,
-            [OBSERVED_PAGE_DIFFERS] = forward_differing_page,
+            [OBSERVED_CONFIG_WRITING] = forward_config_write_to_oracle,
+            [OBSERVED_QUEUE_RESET] = forward_queue_reset_to_oracle,
+            [OBSERVED_DRIVER_RESET] = forward_driver_reset_to_oracle,
+            [OBSERVED_DEVICE_FORGOT] = forward_device_reset_to_oracle,
+            [OBSERVED_CONFIG_ARRIVED] = forward_config_interrupt_arrival_to_oracle,
+            [OBSERVED_CALLED] = forward_vmware_call_to_oracle,
+            [OBSERVED_DISCARDED] = forward_memory_discard_to_oracle,
+            [OBSERVED_FILLED] = forward_memory_discard_to_oracle,
+            [OBSERVED_REPORTED] = forward_completed_report_to_oracle,
+            [OBSERVED_HINTED] = forward_accepted_hint_to_oracle,
+            [OBSERVED_GUEST_EVENT] = forward_guest_event_to_oracle,
+            [OBSERVED_GUEST_REQUEST] = forward_guest_request_to_oracle,
+            [OBSERVED_GUEST_HINT] = forward_guest_hint_to_oracle,
+            [OBSERVED_HOST_EVENT] = forward_host_event_to_oracle,
+            [OBSERVED_HOST_REQUEST] = forward_host_request_to_oracle,
+            [OBSERVED_TARGET_SET] = forward_new_target_to_oracle,
+            [OBSERVED_LEAVING] = forward_driver_detach_to_oracle,
+            [OBSERVED_PAGES_MOVED] = forward_page_use_change_to_oracle,
+            [OBSERVED_PAGE_INITIALISED] = forward_initialised_page_to_oracle,
+            [OBSERVED_PAGE_DIFFERS] = forward_page_content_mismatch_to_oracle,
             [OBSERVED_DEVICE_NEW] = forward_new_device,
             [OBSERVED_KERNEL_ENDED] = forward_kernel_end,
-            [OBSERVED_MIGRATE_ARRIVED] = forward_arrived_page,
-            [OBSERVED_PAUSING] = forward_pause,
-            [OBSERVED_PAUSED] = forward_stall_end,
-            [OBSERVED_STEPPING] = forward_step_start,
-            [OBSERVED_STALL_ENDING] = forward_stall_end,
-            [OBSERVED_FAULT_STARTED] = forward_fault_start,
-            [OBSERVED_FAULT_ENDED] = forward_fault_end,
+            [OBSERVED_MIGRATE_ARRIVED] = forward_migrated_page_to_oracle,
+            [OBSERVED_PAUSING] = forward_vm_pause_to_oracle,
+            [OBSERVED_PAUSED] = forward_stall_end_to_oracle,
+            [OBSERVED_STEPPING] = forward_step_start_to_oracle,
+            [OBSERVED_STALL_ENDING] = forward_stall_end_to_oracle,
+            [OBSERVED_FAULT_STARTED] = forward_fault_start_to_oracle,
+            [OBSERVED_FAULT_ENDED] = forward_fault_end_to_oracle,
         },
 };

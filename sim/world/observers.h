@@ -27,7 +27,7 @@ static inline uint32_t observation_get_le32(const struct observation *seen)
 {
     bnt_le32 value;
     memcpy(&value, seen->data, sizeof value);
-    return bnt_le32_get(value);
+    return bnt_le32_to_cpu(value);
 }
 
 #endif

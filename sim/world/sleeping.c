@@ -10,24 +10,24 @@
 
 #define SLEEP_FIRST_NS 10000 /**< shortest time to fall asleep and to be woken */
 
-static void schedule_step(struct vm *vm, uint64_t time_ns)
+static void schedule_sleep_step(struct vm *vm, uint64_t time_ns)
 {
     vm->sleep_event = world_schedule_event(vm->world, time_ns, WORLD_EVENT_ALLOC, vm->index, 0, 0);
 }
 
-bool sleeping_start_wait(struct vm *vm, uint32_t count)
+bool sleeping_start_allocation_wait(struct vm *vm, uint32_t count)
 {
     if (vm->sleeping_pages > 0) {
         return false;
     }
     vm->sleeping_pages = count < GMEM_BATCH_MAX ? count : GMEM_BATCH_MAX;
-    schedule_step(vm, engine_get_time_ns(vm->world->engine) + SLEEP_FIRST_NS);
+    schedule_sleep_step(vm, engine_get_time_ns(vm->world->engine) + SLEEP_FIRST_NS);
     OBSERVE(vm, OBSERVED_PAGES_WAITED_FOR);
     return true;
 }
 
 /** Delivers the pages to the driver, which may use them or free them at once. */
-static void wake_driver(struct vm *vm)
+static void deliver_pages_to_driver(struct vm *vm)
 {
     struct world *world = vm->world;
     uint64_t pages[GMEM_BATCH_MAX];
@@ -37,32 +37,34 @@ static void wake_driver(struct vm *vm)
     OBSERVE(vm, OBSERVED_PAGES_COMING, .count = got);
     const bnt_status status = vm->ends.driver.alloc_done(vm, pages, got);
     if (status != BNT_OK) {
-        world_fail(world, VERDICT_FAIL, "%s: the driver refused the pages of its allocation: %s",
-                   vm->spec.name, bnt_status_text(status));
+        world_fail_run(world, VERDICT_FAIL,
+                       "%s: the driver refused the pages of its allocation: %s", vm->spec.name,
+                       bnt_status_text(status));
     }
     OBSERVE(vm, OBSERVED_PAGES_CAME);
     vm_schedule_step(vm, PARTY_DRIVER, now_ns);
 }
 
-void sleeping_run_step(struct vm *vm)
+void sleeping_run_allocation_step(struct vm *vm)
 {
     const uint64_t now_ns = engine_get_time_ns(vm->world->engine);
     uint64_t next_ns = vm->stalled_until_ns[PARTY_DRIVER];
     vm->sleep_event = 0;
     vm->touched = true;
     if (next_ns <= now_ns) {
-        const struct gmem_waited step = gmem_balloon_make_room(vm->gmem, vm->sleeping_pages);
+        const struct gmem_waited step =
+            gmem_balloon_reclaim_for_pages(vm->gmem, vm->sleeping_pages);
         memory_schedule_reclaim(vm);
         if (step.stuck || step.ready >= vm->sleeping_pages) {
-            wake_driver(vm);
+            deliver_pages_to_driver(vm);
             return;
         }
         next_ns = now_ns + step.cost_ns;
     }
-    schedule_step(vm, next_ns);
+    schedule_sleep_step(vm, next_ns);
 }
 
-void sleeping_cancel_wait(struct vm *vm)
+void sleeping_cancel_allocation_wait(struct vm *vm)
 {
     if (vm->sleep_event != 0) {
         (void)engine_cancel_event(vm->world->engine, vm->sleep_event);

@@ -14,7 +14,7 @@ static const world_event step_events[2] = {
 void vm_schedule_step(struct vm *vm, action_party party, uint64_t time_ns)
 {
     struct engine *engine = vm->world->engine;
-    if (time_ns == BNT_NEVER || (party == PARTY_DRIVER && vm_is_recorded(vm))) {
+    if (time_ns == BNT_NEVER || (party == PARTY_DRIVER && vm_is_driver_recorded(vm))) {
         return;
     }
     if (time_ns < vm->stalled_until_ns[party]) {
@@ -67,8 +67,8 @@ void vm_step_driver(struct vm *vm)
     OBSERVE(vm, OBSERVED_STEPPING, .flag = false);
     const bnt_status status = vm->ends.driver.step(vm, &deadline_ns);
     if (status != BNT_OK && status != BNT_E_BROKEN) {
-        world_fail(vm->world, VERDICT_FAIL, "%s: the driver's step failed: %s", vm->spec.name,
-                   bnt_status_text(status));
+        world_fail_run(vm->world, VERDICT_FAIL, "%s: the driver's step failed: %s", vm->spec.name,
+                       bnt_status_text(status));
         return;
     }
     vm_schedule_step(vm, PARTY_DRIVER, deadline_ns);
@@ -85,8 +85,8 @@ void vm_step_device(struct vm *vm)
     OBSERVE(vm, OBSERVED_STEPPING, .flag = true);
     const bnt_status status = vm->ends.device.step(vm, &deadline_ns);
     if (status != BNT_OK && status != BNT_E_BROKEN) {
-        world_fail(vm->world, VERDICT_FAIL, "%s: the device's step failed: %s", vm->spec.name,
-                   bnt_status_text(status));
+        world_fail_run(vm->world, VERDICT_FAIL, "%s: the device's step failed: %s", vm->spec.name,
+                       bnt_status_text(status));
         return;
     }
     vm_schedule_step(vm, PARTY_DEVICE, deadline_ns);

@@ -12,28 +12,28 @@
 
 /* ---- What pages hold ---- */
 
-uint64_t vm_make_value_tag(uint32_t value)
+uint64_t vm_make_content_tag_of_value(uint32_t value)
 {
     return value == 0 ? 0 : UINT64_C(0xFFFF) << 48 | value;
 }
 
-uint64_t vm_get_free_tag(const struct vm *vm)
+uint64_t vm_get_content_tag_of_free_page(const struct vm *vm)
 {
-    return vm_make_value_tag(vm->spec.free_content == FREE_CONTENT_POISON ? vm->spec.poison_val
-                                                                          : 0);
+    return vm_make_content_tag_of_value(
+        vm->spec.free_content == FREE_CONTENT_POISON ? vm->spec.poison_val : 0);
 }
 
-bool vm_ends_beyond_32_bits(const struct vm *vm)
+bool vm_has_memory_beyond_32_bits(const struct vm *vm)
 {
     return vm->spec.first_pfn + (vm->spec.memory_bytes >> BNT_PFN_SHIFT) - 1 > BNT_PFN_MAX;
 }
 
 /* ---- What the oracle expects of the driver ---- */
 
-uint64_t vm_get_slack_pfns(const struct vm *vm)
+uint64_t vm_get_target_tolerance_pfns(const struct vm *vm)
 {
     const struct scenario_driver *driver = &vm->spec.driver;
-    if (!vm_uses_vmware_wire(vm)) {
+    if (!vm_uses_vmware_transport(vm)) {
         return 0;
     }
     const uint32_t slack_pfns = driver->config.vmware.slack_pfns;
@@ -43,24 +43,24 @@ uint64_t vm_get_slack_pfns(const struct vm *vm)
     return slack_pfns == BNT_GUEST_SLACK_NONE ? 0 : slack_pfns;
 }
 
-uint32_t vm_get_driver_habits(const struct vm *vm)
+uint32_t vm_get_driver_quirks(const struct vm *vm)
 {
-    if (!vm_uses_vmware_wire(vm)) {
+    if (!vm_uses_vmware_transport(vm)) {
         return 0;
     }
     return vm->spec.driver.profile_2010 ? UINT8_MAX : vm->spec.driver.config.vmware.quirks;
 }
 
-uint32_t vm_get_refused_max(const struct vm *vm)
+uint32_t vm_get_refused_pages_max(const struct vm *vm)
 {
-    const bool bound = (vm_get_driver_habits(vm) & BNT_GUEST_VMWARE_QUIRK_REFUSE_ALL) == 0;
+    const bool bound = (vm_get_driver_quirks(vm) & BNT_GUEST_VMWARE_QUIRK_REFUSE_ALL) == 0;
     return bound ? vm->spec.driver.config.sizing.refused_pages_max : UINT32_MAX;
 }
 
 /** The driver empties the balloon at the latest one tick after it sees a reset. */
 uint64_t vm_get_reset_limit_ns(const struct vm *vm)
 {
-    return vm_uses_vmware_wire(vm)
+    return vm_uses_vmware_transport(vm)
                ? vm_get_guest_settings(vm).sizing.poll_ns + WORLD_RESET_EMPTY_NS / 10
                : WORLD_RESET_EMPTY_NS;
 }
@@ -126,28 +126,28 @@ uint16_t vm_get_queue_role(const struct vm *vm, uint16_t queue)
 
 /* ---- The memory that the device can access ---- */
 
-static bool is_in_dma(const struct vm *vm, uint64_t gpa)
+static bool is_gpa_in_dma_area(const struct vm *vm, uint64_t gpa)
 {
     return gpa >= vm->dma_gpa && gpa - vm->dma_gpa < vm->dma_bytes;
 }
 
-static uint8_t get_tag_byte(const struct vm *vm, uint64_t gpa)
+static uint8_t get_content_byte_at_gpa(const struct vm *vm, uint64_t gpa)
 {
-    return (uint8_t)(backing_read_tag(vm, gpa >> BNT_PFN_SHIFT) >> (8 * (gpa & 7)));
+    return (uint8_t)(backing_read_content_tag(vm, gpa >> BNT_PFN_SHIFT) >> (8 * (gpa & 7)));
 }
 
 static bnt_status read_memory(void *opaque, uint64_t gpa, void *dst, uint32_t bytes)
 {
     struct vm *vm = opaque;
     OBSERVE(vm, OBSERVED_DEVICE_READS, .at = gpa, .count = bytes);
-    if (is_in_dma(vm, gpa) && bytes <= vm->dma_bytes - (gpa - vm->dma_gpa)) {
+    if (is_gpa_in_dma_area(vm, gpa) && bytes <= vm->dma_bytes - (gpa - vm->dma_gpa)) {
         memcpy(dst, vm->dma + (gpa - vm->dma_gpa), bytes);
         return BNT_OK;
     }
     uint8_t *out = dst;
     for (uint32_t i = 0; i < bytes; i++) {
-        out[i] =
-            is_in_dma(vm, gpa + i) ? vm->dma[gpa + i - vm->dma_gpa] : get_tag_byte(vm, gpa + i);
+        out[i] = is_gpa_in_dma_area(vm, gpa + i) ? vm->dma[gpa + i - vm->dma_gpa]
+                                                 : get_content_byte_at_gpa(vm, gpa + i);
     }
     return BNT_OK;
 }
@@ -155,18 +155,18 @@ static bnt_status read_memory(void *opaque, uint64_t gpa, void *dst, uint32_t by
 static bnt_status write_memory(void *opaque, uint64_t gpa, const void *src, uint32_t bytes)
 {
     struct vm *vm = opaque;
-    if (is_in_dma(vm, gpa) && bytes <= vm->dma_bytes - (gpa - vm->dma_gpa)) {
+    if (is_gpa_in_dma_area(vm, gpa) && bytes <= vm->dma_bytes - (gpa - vm->dma_gpa)) {
         memcpy(vm->dma + (gpa - vm->dma_gpa), src, bytes);
         OBSERVE(vm, OBSERVED_DEVICE_WROTE, .at = gpa, .count = bytes);
         return BNT_OK;
     }
     const uint8_t *in = src;
     for (uint32_t i = 0; i < bytes; i++) {
-        if (is_in_dma(vm, gpa + i)) {
+        if (is_gpa_in_dma_area(vm, gpa + i)) {
             vm->dma[gpa + i - vm->dma_gpa] = in[i];
         } else {
             const uint64_t pfn = (gpa + i) >> BNT_PFN_SHIFT;
-            backing_write_page(vm, pfn, bnt_hash_add(backing_read_tag(vm, pfn), in[i]));
+            backing_write_page(vm, pfn, bnt_add_to_hash(backing_read_content_tag(vm, pfn), in[i]));
         }
     }
     OBSERVE(vm, OBSERVED_DEVICE_WROTE, .at = gpa, .count = bytes);
@@ -193,5 +193,5 @@ void vm_create_dma(struct vm *vm, size_t bytes)
     const uint64_t memory_gpa = vm->spec.first_pfn << BNT_PFN_SHIFT;
     vm->dma_bytes = (bytes + BNT_PFN_BYTES - 1) & ~(size_t)(BNT_PFN_BYTES - 1);
     vm->dma = arena_alloc_zeroed(vm->world->arena, vm->dma_bytes);
-    vm->dma_gpa = vm_ends_beyond_32_bits(vm) ? 0 : memory_gpa + vm->spec.memory_bytes;
+    vm->dma_gpa = vm_has_memory_beyond_32_bits(vm) ? 0 : memory_gpa + vm->spec.memory_bytes;
 }

@@ -256,20 +256,20 @@ static inline void world_notify_observers(struct vm *vm, const struct observatio
 }
 
 /* world.c */
-void world_log(struct world *world, log_level level, const char *format, ...)
+void world_log_message(struct world *world, log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-void world_fail(struct world *world, run_verdict verdict, const char *format, ...)
+void world_fail_run(struct world *world, run_verdict verdict, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* vm.c */
 /** Whether the last PFN of the VM's memory has more than 32 bits. */
-bool vm_ends_beyond_32_bits(const struct vm *vm);
+bool vm_has_memory_beyond_32_bits(const struct vm *vm);
 /** Returns the driver's settings, with the library's defaults for what the scenario leaves open. */
 struct bnt_guest_config vm_get_guest_settings(const struct vm *vm);
 /** Returns the content tag of a page that holds `value` in each le32. */
-uint64_t vm_make_value_tag(uint32_t value);
+uint64_t vm_make_content_tag_of_value(uint32_t value);
 /** Returns the content tag that free pages of this guest hold. */
-uint64_t vm_get_free_tag(const struct vm *vm);
+uint64_t vm_get_content_tag_of_free_page(const struct vm *vm);
 /** Maps the memory that the device can access: the guest's online memory and the DMA area. */
 bnt_status vm_map_memory(struct vm *vm);
 /** Creates the DMA area, which is no part of the guest's memory. */
@@ -283,21 +283,21 @@ void vm_read_host_info(const struct vm *vm, struct bnt_host_info *info);
 uint16_t vm_get_queue_role(const struct vm *vm, uint16_t queue);
 /** Whether an armed fault happens now. If the fault happens, it is armed once less. */
 bool vm_consume_armed_fault(struct vm *vm, corruption which);
-static inline bool vm_uses_vmware_wire(const struct vm *vm)
+static inline bool vm_uses_vmware_transport(const struct vm *vm)
 {
     return vm->spec.wire == BNT_HOST_WIRE_VMWARE;
 }
 /** Whether a recording is the driver: it takes no steps and answers no requests. */
-static inline bool vm_is_recorded(const struct vm *vm)
+static inline bool vm_is_driver_recorded(const struct vm *vm)
 {
     return vm->ends.driver.step == NULL;
 }
 /** PFNs above the target for which a driver on VMware's wire does not deflate. */
-uint64_t vm_get_slack_pfns(const struct vm *vm);
+uint64_t vm_get_target_tolerance_pfns(const struct vm *vm);
 /** Habits of a driver on VMware's wire, with those of its profile; 0 on VIRTIO's wire. */
-uint32_t vm_get_driver_habits(const struct vm *vm);
+uint32_t vm_get_driver_quirks(const struct vm *vm);
 /** The most refused pages that the oracle lets the driver hold, on either wire. */
-uint32_t vm_get_refused_max(const struct vm *vm);
+uint32_t vm_get_refused_pages_max(const struct vm *vm);
 uint64_t vm_get_reset_limit_ns(const struct vm *vm);
 
 /* steps.c */
@@ -313,14 +313,14 @@ void vm_schedule_arrival(struct vm *vm, link_signal signal, uint16_t queue, uint
 
 /* observe_conformance.c */
 /** Gives the watchers of clauses the configuration of a VM when it begins. */
-void vm_start_watching(const struct vm *vm);
-void vm_end_watched_event(const struct vm *vm);
+void vm_start_conformance_watch(const struct vm *vm);
+void vm_report_event_end_to_conformance(const struct vm *vm);
 
 /* sleeping.c */
-bool sleeping_start_wait(struct vm *vm, uint32_t count);
-void sleeping_run_step(struct vm *vm);
+bool sleeping_start_allocation_wait(struct vm *vm, uint32_t count);
+void sleeping_run_allocation_step(struct vm *vm);
 /** Cancels the allocation when no driver is left to receive its pages. */
-void sleeping_cancel_wait(struct vm *vm);
+void sleeping_cancel_allocation_wait(struct vm *vm);
 
 /* memory.c: workloads, reclaim and out-of-memory */
 /** Whether the guest's memory is large enough; if not, `error` receives a sentence. */
@@ -330,11 +330,11 @@ void memory_destroy(struct world *world);
 void memory_start_workloads(struct world *world);
 bool memory_recreate_guest(struct vm *vm, char *error, size_t error_bytes);
 struct workload_info memory_sum_workloads(const struct vm *vm);
-void memory_tick_workload(struct world *world, uint32_t index);
+void memory_run_workload_tick(struct world *world, uint32_t index);
 void memory_run_reclaim(struct vm *vm);
 void memory_end_oom(struct vm *vm);
-void memory_expire_oom(struct vm *vm);
-void memory_ask_balloon(struct vm *vm, uint64_t pfns, struct bnt_guest_oom_result *result);
+void memory_handle_oom_timeout(struct vm *vm);
+void memory_request_oom_deflate(struct vm *vm, uint64_t pfns, struct bnt_guest_oom_result *result);
 void memory_schedule_reclaim(struct vm *vm);
 void memory_start_pressure(struct vm *vm, uint32_t action);
 void memory_end_pressure(struct vm *vm, uint32_t action);

@@ -16,7 +16,8 @@ struct unit {
 
 /** Writes a value in the largest unit that is not larger than the value, with up to three decimals.
  */
-static void format_units(char *out, size_t bytes, uint64_t value, const struct unit *units)
+static void format_value_in_largest_unit(char *out, size_t bytes, uint64_t value,
+                                         const struct unit *units)
 {
     uint32_t i = 0;
     while (units[i + 1].name != NULL && value < units[i].value) {
@@ -50,19 +51,19 @@ void world_format_bytes(char *out, size_t bytes, uint64_t value)
         (void)snprintf(out, bytes, "0");
         return;
     }
-    format_units(out, bytes, value, units);
+    format_value_in_largest_unit(out, bytes, value, units);
 }
 
 void world_format_time(char *out, size_t bytes, uint64_t value_ns)
 {
     static const struct unit units[] = {
         {"s", UINT64_C(1000000000)}, {"ms", 1000000}, {"us", 1000}, {"ns", 1}, {NULL, 0}};
-    format_units(out, bytes, value_ns, units);
+    format_value_in_largest_unit(out, bytes, value_ns, units);
 }
 
 /* ---- The run ---- */
 
-void world_log(struct world *world, log_level level, const char *format, ...)
+void world_log_message(struct world *world, log_level level, const char *format, ...)
 {
     if (level > world->config.log || world->config.log_to == NULL) {
         return;
@@ -77,7 +78,7 @@ void world_log(struct world *world, log_level level, const char *format, ...)
     va_end(arguments);
 }
 
-void world_fail(struct world *world, run_verdict verdict, const char *format, ...)
+void world_fail_run(struct world *world, run_verdict verdict, const char *format, ...)
 {
     if (world->verdict != VERDICT_PASS) {
         return; /* only the first failure is reported */

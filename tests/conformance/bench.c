@@ -142,20 +142,20 @@ uint64_t bench_ring(uint16_t queue, uint32_t offset)
 
 void bench_put16(struct bench *bench, uint64_t gpa, uint16_t value)
 {
-    const bnt_le16 wire = bnt_le16_set(value);
+    const bnt_le16 wire = bnt_cpu_to_le16(value);
     memcpy(bench_at(bench, gpa), &wire, sizeof wire);
 }
 
 void bench_put32(struct bench *bench, uint64_t gpa, uint32_t value)
 {
-    const bnt_le32 wire = bnt_le32_set(value);
+    const bnt_le32 wire = bnt_cpu_to_le32(value);
     memcpy(bench_at(bench, gpa), &wire, sizeof wire);
 }
 
 void bench_desc(struct bench *bench, uint64_t gpa, uint64_t data, uint32_t bytes, uint16_t flags,
                 uint16_t last, bool packed)
 {
-    const bnt_le64 wire = bnt_le64_set(data);
+    const bnt_le64 wire = bnt_cpu_to_le64(data);
     memcpy(bench_at(bench, gpa), &wire, sizeof wire);
     bench_put32(bench, gpa + 8, bytes);
     bench_put16(bench, gpa + 12, packed ? last : flags);
@@ -221,13 +221,13 @@ void bench_event_end_as(struct bench *bench, uint8_t status)
 
 void bench_config_write(struct bench *bench, uint32_t offset, uint32_t value)
 {
-    const bnt_le32 wire = bnt_le32_set(value);
+    const bnt_le32 wire = bnt_cpu_to_le32(value);
     conformance_observe_config_write(bench->seen, 0, offset, &wire, sizeof wire);
 }
 
 void bench_config_read(struct bench *bench, uint32_t offset, uint32_t value, uint32_t generation)
 {
-    const bnt_le32 wire = bnt_le32_set(value);
+    const bnt_le32 wire = bnt_cpu_to_le32(value);
     conformance_observe_generation_read(bench->seen, 0, generation);
     conformance_observe_config_read(bench->seen, 0, offset, &wire, sizeof wire);
     conformance_observe_generation_read(bench->seen, 0, generation);
@@ -245,7 +245,7 @@ uint64_t bench_exercised(const struct bench *bench, clause_party party, clause_i
 
 void bench_target_show(struct bench *bench, uint32_t pages)
 {
-    const bnt_le32 wire = bnt_le32_set(pages);
+    const bnt_le32 wire = bnt_cpu_to_le32(pages);
     memcpy(bench->config, &wire, sizeof wire);
 }
 

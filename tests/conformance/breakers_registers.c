@@ -75,7 +75,7 @@ static void reset_not_awaited(struct bench *bench)
 
 static void torn_read_taken(struct bench *bench)
 {
-    const bnt_le32 value = bnt_le32_set(7);
+    const bnt_le32 value = bnt_cpu_to_le32(7);
     bench_attach(bench, MUCH);
     conformance_observe_generation_read(bench->seen, 0, 1);
     conformance_observe_config_read(bench->seen, 0, 0, &value, sizeof value);

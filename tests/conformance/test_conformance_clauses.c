@@ -122,7 +122,7 @@ START_TEST(test_scripted_party_is_counted_apart)
 {
     struct bench bench;
     bench_open(&bench, BENCH_WANTED);
-    conformance_mark_scripted(bench.seen, 0, CLAUSE_WHO_DRIVER);
+    conformance_mark_party_scripted(bench.seen, 0, CLAUSE_WHO_DRIVER);
     bench_status(&bench, BNT_DEVICE_STATUS_DRIVER);
     ck_assert_uint_eq(bench_violated(&bench, CLAUSE_DRIVER, CLAUSE_VG_1), 0);
     ck_assert_uint_eq(

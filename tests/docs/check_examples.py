@@ -15,7 +15,7 @@ import tempfile
 STATEMENT = re.compile(r"[;{}]\s*(//.*)?$")
 STATUS_SET = re.compile(r"\bstatus = [^;]*;", re.DOTALL)
 EXPECTED = {"guest": 1, "host": 1, "memory": 1, "personality": 1, "virtqueue": 2}
-BROKEN = ["status = bnt_guest_footprint(&config, &need);  // `config` is not declared"]
+BROKEN = ["status = bnt_guest_compute_footprint(&config, &need);  // `config` is not declared"]
 
 
 def blocks(text):

@@ -29,7 +29,7 @@ int main(void)
 #define guest   machine.guest
 #define running device_runs(&machine)
 #include "guest_example.inc"
-    const uint32_t actual = bnt_le32_get(the_device.config[1]);
+    const uint32_t actual = bnt_le32_to_cpu(the_device.config[1]);
     printf("the example of guest.h: %u pages were in the balloon, %u are free\n", (unsigned)actual,
            (unsigned)machine.free_count);
     return actual == 16 && machine.free_count == OS_FREE ? 0 : 1;

@@ -31,9 +31,9 @@ int main()
     host.size = sizeof host;
     host.memory.pfns = 256;
     host.features.binding = binding;
-    const bool ok = bnt_balloon_binding_valid(&binding) && bnt_vq_layout(8).bytes != 0 &&
-                    bnt_guest_footprint(&guest, &need) == BNT_OK &&
-                    bnt_host_footprint(&host, &bytes) == BNT_OK &&
+    const bool ok = bnt_balloon_is_binding_valid(&binding) && bnt_vq_compute_layout(8).bytes != 0 &&
+                    bnt_guest_compute_footprint(&guest, &need) == BNT_OK &&
+                    bnt_host_compute_footprint(&host, &bytes) == BNT_OK &&
                     std::strcmp(bnt_status_name(BNT_OK), "OK") == 0;
     return ok ? 0 : 1;
 }

@@ -174,12 +174,12 @@ int main(void)
         .size = sizeof(driver), .memory.pfns = 256, .quirks = BNT_GUEST_QUIRK_ALL_OR_NOTHING};
     struct bnt_guest_need need;
     size_t bytes = 0;
-    const bnt_status quirk = bnt_guest_footprint(&driver, &need);
+    const bnt_status quirk = bnt_guest_compute_footprint(&driver, &need);
 
     driver.quirks = 0;
-    bnt_guest_vmware_2010(&driver);
-    return bnt_host_footprint(&config, &bytes) == BNT_E_ARGUMENT && quirk == BNT_E_ARGUMENT &&
-                   bnt_guest_footprint(&driver, &need) == BNT_E_ARGUMENT
+    bnt_guest_config_set_vmware_2010(&driver);
+    return bnt_host_compute_footprint(&config, &bytes) == BNT_E_ARGUMENT && quirk == BNT_E_ARGUMENT &&
+                   bnt_guest_compute_footprint(&driver, &need) == BNT_E_ARGUMENT
                ? 0
                : 1;
 }

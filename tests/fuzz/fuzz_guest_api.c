@@ -88,7 +88,7 @@ static void device_forges(struct fake *f, struct input *in)
     f->hostile = true;
     if (f->vq[q].size > head &&
         bnt_vq_dev_push(&f->vq[q], &f->mem, head, input_word(in), &diag) == BNT_OK) {
-        bnt_guest_interrupt(f->guest, (uint16_t)q);
+        bnt_guest_handle_interrupt(f->guest, (uint16_t)q);
     }
 }
 
@@ -99,7 +99,7 @@ static void stats_return(struct fake *f)
         f->stats_held = false;
         const bnt_status status = bnt_vq_dev_push(&f->vq[2], &f->mem, f->stats_head, 0, &diag);
         CHECK(f->hostile || status == BNT_OK);
-        bnt_guest_interrupt(f->guest, 2);
+        bnt_guest_handle_interrupt(f->guest, 2);
     }
 }
 
@@ -217,7 +217,7 @@ static void sleep_ends(struct fake *f, uint32_t pages)
     if (f->sleep_asked > 0) {
         fake_sleep_done(f, pages);
     } else {
-        CHECK(bnt_guest_alloc_done(f->guest, f->now_ns, NULL, 0) == BNT_E_STATE);
+        CHECK(bnt_guest_handle_alloc_done(f->guest, f->now_ns, NULL, 0) == BNT_E_STATE);
     }
 }
 
@@ -230,7 +230,7 @@ static bnt_status unplugged(struct fake *f)
     memset(f->ledger, 0, (size_t)PAGES << f->setup.page_order);
     f->ledger_pfns = 0;
     f->stats_held = false;
-    const bnt_status status = bnt_guest_unplugged(f->guest, f->now_ns);
+    const bnt_status status = bnt_guest_handle_unplug(f->guest, f->now_ns);
     fake_audit(f);
     return status;
 }
@@ -272,7 +272,7 @@ static bnt_status newer_call(struct fake *f, struct input *in)
         status = bnt_guest_detach_orderly(f->guest, f->now_ns);
         break;
     case 10:
-        bnt_guest_interrupt_all(f->guest);
+        bnt_guest_handle_shared_interrupt(f->guest);
         break;
     default:
         f->shrink_in_block = which & 8;
@@ -307,7 +307,7 @@ static void one_call(struct fake *f, struct input *in)
         fake_serve(f, input_byte(in) % FAKE_QUEUES, 1u + input_byte(in) % 3);
         break;
     case 7:
-        status = bnt_guest_oom(f->guest, f->now_ns, input_word(in), &f->oom_result);
+        status = bnt_guest_handle_oom(f->guest, f->now_ns, input_word(in), &f->oom_result);
         fake_audit(f);
         break;
     case 8:
@@ -329,12 +329,12 @@ static void one_call(struct fake *f, struct input *in)
         break;
     case 13:
         stats_return(f);
-        bnt_guest_interrupt(f->guest, input_byte(in) & 7);
-        bnt_guest_pages_freed(f->guest);
+        bnt_guest_handle_interrupt(f->guest, input_byte(in) & 7);
+        bnt_guest_handle_freed_pages(f->guest);
         break;
     case 14:
         if (input_byte(in) == 7 && f->dev.status & BNT_DEVICE_STATUS_DRIVER_OK) {
-            (void)bnt_dev_needs_reset(&f->dev);
+            (void)bnt_dev_set_needs_reset(&f->dev);
         }
         bnt_guest_config_changed(f->guest);
         break;
@@ -342,7 +342,7 @@ static void one_call(struct fake *f, struct input *in)
         fake_hint(f, input_byte(in) % 8);
         break;
     case 16:
-        status = bnt_guest_shrink(f->guest, f->now_ns, input_word(in), &freed);
+        status = bnt_guest_reclaim_hinted_pages(f->guest, f->now_ns, input_word(in), &freed);
         fake_audit(f);
         break;
     case 17:

@@ -93,7 +93,7 @@ static void before(struct fvm *f, uint32_t command)
         CHECK(bnt_guest_detach(f->guest, f->now_ns) == BNT_E_REENTRANT);
         break;
     case 4:
-        CHECK(bnt_guest_oom(f->guest, f->now_ns, 10, &result) == BNT_E_REENTRANT);
+        CHECK(bnt_guest_handle_oom(f->guest, f->now_ns, 10, &result) == BNT_E_REENTRANT);
         break;
     default:
         CHECK(bnt_guest_step(f->guest, f->now_ns, 1, &deadline_ns) == BNT_E_REENTRANT);
@@ -117,8 +117,8 @@ static int32_t lie(struct fvm *f, uint32_t command, uint64_t count, int32_t stat
         return plan.status;
     }
     for (uint64_t i = plan.target & 3; i < count; i += 1u + (plan.target >> 4)) {
-        entries[i].value = bnt_le64_set((uint64_t)plan.target * UINT64_C(0x0101010101010101) ^ i ^
-                                        (uint32_t)plan.status);
+        entries[i].value = bnt_cpu_to_le64((uint64_t)plan.target * UINT64_C(0x0101010101010101) ^
+                                           i ^ (uint32_t)plan.status);
     }
     return status;
 }
@@ -224,7 +224,7 @@ static void sleep_ends(struct fvm *f, uint32_t pages)
     if (f->sleep_asked > 0) {
         (void)fvm_sleep_done(f, pages);
     } else {
-        CHECK(bnt_guest_alloc_done(f->guest, f->now_ns, NULL, 0) == BNT_E_STATE);
+        CHECK(bnt_guest_handle_alloc_done(f->guest, f->now_ns, NULL, 0) == BNT_E_STATE);
     }
 }
 
@@ -286,7 +286,7 @@ static bnt_status rarer_call(struct fvm *f, struct input *in)
     case 14:
         return bnt_guest_detach_orderly(f->guest, f->now_ns);
     case 15:
-        bnt_guest_interrupt_all(f->guest);
+        bnt_guest_handle_shared_interrupt(f->guest);
         return BNT_OK;
     default:
         return bnt_guest_limit_set(f->guest, value << which % 40);
@@ -317,7 +317,7 @@ static void one_call(struct fvm *f, struct input *in)
         f->target = input_word(in) % (PAGES + 100);
         break;
     case 6:
-        status = bnt_guest_oom(f->guest, f->now_ns, input_word(in) % PAGES, &result);
+        status = bnt_guest_handle_oom(f->guest, f->now_ns, input_word(in) % PAGES, &result);
         break;
     case 7:
         status = bnt_guest_detach(f->guest, f->now_ns);
@@ -348,7 +348,7 @@ static void one_call(struct fvm *f, struct input *in)
         break;
     case 16: /* the host is gone, and its list with it; another is there at the next attach */
         fvm_host_pops(f);
-        status = bnt_guest_unplugged(f->guest, f->now_ns);
+        status = bnt_guest_handle_unplug(f->guest, f->now_ns);
         break;
     case 17:
         lies_plan(in);

@@ -51,7 +51,7 @@ static void accessors_ask(struct fuzz_host *fuzz)
     CHECK(info.ledger.partial_pfns <= info.ledger.pfns);
     CHECK(bnt_host_stats_get(fake->host, fake->now_ns, &stats) == BNT_OK);
     CHECK(bnt_host_ws_get(fake->host, fake->now_ns, &ws) == BNT_OK);
-    CHECK(bnt_host_diag(fake->host) != NULL);
+    CHECK(bnt_host_diag_get(fake->host) != NULL);
     free(state);
 }
 

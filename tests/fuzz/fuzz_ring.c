@@ -103,7 +103,7 @@ static void memory_clear(void)
 
 static void memory_set16(uint32_t offset, uint16_t value)
 {
-    const bnt_le16 wire = bnt_le16_set(value);
+    const bnt_le16 wire = bnt_cpu_to_le16(value);
     memcpy(memory.bytes + offset % (MEMORY_BYTES - 1), &wire, sizeof(wire));
 }
 
@@ -111,7 +111,7 @@ static uint16_t memory_get16(uint32_t offset)
 {
     bnt_le16 wire;
     memcpy(&wire, memory.bytes + offset, sizeof(wire));
-    return bnt_le16_get(wire);
+    return bnt_le16_to_cpu(wire);
 }
 
 /** A descriptor anywhere: mostly sensible, sometimes at the edge of memory or far outside. */
@@ -121,10 +121,10 @@ static void scribble_desc(struct ring_input *in)
     const uint8_t shape = take8(in);
     const uint16_t where = take16(in);
     const uint16_t bytes = take16(in);
-    struct bnt_vq_desc desc = {.gpa = bnt_le64_set(MEMORY_GPA + where),
-                               .bytes = bnt_le32_set(bytes),
-                               .flags = bnt_le16_set(shape & 7),
-                               .next = bnt_le16_set(shape >> 3 & 15)};
+    struct bnt_vq_desc desc = {.gpa = bnt_cpu_to_le64(MEMORY_GPA + where),
+                               .bytes = bnt_cpu_to_le32(bytes),
+                               .flags = bnt_cpu_to_le16(shape & 7),
+                               .next = bnt_cpu_to_le16(shape >> 3 & 15)};
 
     if ((shape & 0x80) != 0) {
         memset(&desc.bytes.b[2], (uint8_t)bytes, 2);
@@ -223,11 +223,11 @@ static void packed_expose(const struct device_run *run, struct ring_input *in)
         const unsigned next = i < (shape & 3u) ? BNT_VQ_DESC_F_NEXT : 0u;
         const unsigned state = position < size ? BNT_VQ_PACKED_F_AVAIL : BNT_VQ_PACKED_F_USED;
         const struct bnt_vq_packed_desc desc = {
-            .gpa = bnt_le64_set(MEMORY_GPA + take16(in)),
-            .bytes = bnt_le32_set(take8(in)),
-            .id = bnt_le16_set(take8(in)),
+            .gpa = bnt_cpu_to_le64(MEMORY_GPA + take16(in)),
+            .bytes = bnt_cpu_to_le32(take8(in)),
+            .id = bnt_cpu_to_le16(take8(in)),
             .flags =
-                bnt_le16_set((uint16_t)(((shape & 4) != 0 ? kind : kind & ~5u) | next | state))};
+                bnt_cpu_to_le16((uint16_t)(((shape & 4) != 0 ? kind : kind & ~5u) | next | state))};
         memcpy(memory.bytes + 16u * (position % size), &desc, sizeof(desc));
     }
 }
@@ -247,11 +247,11 @@ static bool device_step(struct device_run *run, struct ring_input *in, struct bn
         device_push(run, in, diag);
         break;
     case 2:
-        CHECK(bnt_vq_dev_interrupt_due(&run->vq, &memory.mem, &due, diag) == BNT_OK ||
+        CHECK(bnt_vq_dev_check_interrupt_due(&run->vq, &memory.mem, &due, diag) == BNT_OK ||
               run->vq.broken);
         break;
     case 3:
-        CHECK(bnt_vq_dev_kicks_set(&run->vq, &memory.mem, (op & 8) != 0, diag) == BNT_OK ||
+        CHECK(bnt_vq_dev_set_kicks_wanted(&run->vq, &memory.mem, (op & 8) != 0, diag) == BNT_OK ||
               run->vq.broken);
         break;
     case 4:
@@ -276,10 +276,10 @@ static bool device_step(struct device_run *run, struct ring_input *in, struct bn
     default: { /* a descriptor of the table */
         const uint32_t at = 16u * ((uint32_t)take8(in) % run->vq.size);
         const struct bnt_vq_desc desc = {
-            .gpa = bnt_le64_set(MEMORY_GPA + take16(in)),
-            .bytes = bnt_le32_set(take8(in)),
-            .flags = bnt_le16_set(take8(in) & 7),
-            .next = bnt_le16_set((uint16_t)(take8(in) % (run->vq.size + 1u)))};
+            .gpa = bnt_cpu_to_le64(MEMORY_GPA + take16(in)),
+            .bytes = bnt_cpu_to_le32(take8(in)),
+            .flags = bnt_cpu_to_le16(take8(in) & 7),
+            .next = bnt_cpu_to_le16((uint16_t)(take8(in) % (run->vq.size + 1u)))};
         memcpy(memory.bytes + at, &desc, sizeof(desc));
         break;
     }
@@ -297,11 +297,12 @@ static void broken_interrupt_check(struct device_run *run)
     bool due = true;
 
     whole.broken = false;
-    const bnt_status expected = bnt_vq_dev_interrupt_due(&whole, &memory.mem, &whole_due, NULL);
+    const bnt_status expected =
+        bnt_vq_dev_check_interrupt_due(&whole, &memory.mem, &whole_due, NULL);
     const uint32_t whole_copies = memory.copies - copies;
     whole.broken = true;
     memory.copies = copies;
-    const bnt_status status = bnt_vq_dev_interrupt_due(&run->vq, &memory.mem, &due, NULL);
+    const bnt_status status = bnt_vq_dev_check_interrupt_due(&run->vq, &memory.mem, &due, NULL);
     CHECK(due == whole_due);
     CHECK(status == (expected == BNT_OK && !due ? BNT_E_BROKEN : expected));
     CHECK(memcmp(&whole, &run->vq, sizeof(whole)) == 0);
@@ -318,8 +319,9 @@ static void device_broken_check(struct device_run *run)
     const uint32_t copies = memory.copies;
     CHECK(bnt_vq_dev_pop(&run->vq, &memory.mem, &run->chain, NULL) == BNT_E_BROKEN);
     CHECK(bnt_vq_dev_push(&run->vq, &memory.mem, 0, 0, NULL) == BNT_E_BROKEN);
-    CHECK(bnt_vq_dev_interrupt_due(&run->vq, &memory.mem, &due, NULL) == BNT_E_BROKEN && !due);
-    CHECK(bnt_vq_dev_kicks_set(&run->vq, &memory.mem, true, NULL) == BNT_E_BROKEN);
+    CHECK(bnt_vq_dev_check_interrupt_due(&run->vq, &memory.mem, &due, NULL) == BNT_E_BROKEN &&
+          !due);
+    CHECK(bnt_vq_dev_set_kicks_wanted(&run->vq, &memory.mem, true, NULL) == BNT_E_BROKEN);
     CHECK(memcmp(&before, &run->vq, sizeof(before)) == 0);
     CHECK(memory.copies == copies);
 }
@@ -335,7 +337,7 @@ static void fuzz_device(struct ring_input *in)
 
     memset(&run, 0, sizeof(run));
     memory_clear();
-    run.layout = bnt_vq_layout_of(size, features);
+    run.layout = bnt_vq_compute_layout_for_features(size, features);
     run.chain.segs = segs;
     run.chain.seg_max = take8(in) % (SEGS_MAX + 1);
     memory.fail_at = take16(in);
@@ -462,7 +464,7 @@ static bool driver_step(struct driver_run *run, struct ring_input *in, struct bn
         memcpy(run->published, run->out, sizeof(run->published));
         break;
     case 4:
-        bnt_vq_drv_interrupts_set(&run->vq, (op & 8) != 0);
+        bnt_vq_drv_set_interrupts_wanted(&run->vq, (op & 8) != 0);
         break;
     case 5:
     case 6: { /* a used element, as a device writes it */
@@ -500,7 +502,7 @@ static void driver_broken_check(struct driver_run *run)
     CHECK(bnt_vq_drv_add(&run->vq, &seg, 1, 0, &head) == BNT_E_BROKEN);
     CHECK(!bnt_vq_drv_publish(&run->vq));
     CHECK(bnt_vq_drv_pop(&run->vq, &head, &len, NULL) == BNT_E_BROKEN);
-    bnt_vq_drv_interrupts_set(&run->vq, true);
+    bnt_vq_drv_set_interrupts_wanted(&run->vq, true);
     CHECK(memcmp(&before, &run->vq, sizeof(before)) == 0);
     CHECK(memcmp(ring_before, memory.bytes, sizeof(ring_before)) == 0);
     driver_check(run);
@@ -521,8 +523,8 @@ static void fuzz_driver(struct ring_input *in)
     config.queue_size = size_of(size_bits, config.features);
     config.ring = memory.bytes;
     config.slots = run.slots;
-    CHECK(bnt_vq_drv_ring_bytes_of(config.queue_size, config.indirect_max, config.features) <=
-          MEMORY_BYTES);
+    CHECK(bnt_vq_drv_compute_ring_bytes_for_features(config.queue_size, config.indirect_max,
+                                                     config.features) <= MEMORY_BYTES);
     CHECK(bnt_vq_drv_init(&run.vq, &config) == BNT_OK);
     while (live && in->left > 0) {
         live = driver_step(&run, in, &diag);

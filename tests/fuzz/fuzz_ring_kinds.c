@@ -105,12 +105,12 @@ static void pair_request(struct fuzz_input *input, uint16_t queue)
         struct pair_side *side = kind == 0 ? &split : &packed;
         uint8_t *to = side->fake.dma + FAKE_REQUEST_GPA + slot;
         const struct bnt_balloon_request request = {
-            .epoch = bnt_le32_set(side->fake.epoch + ((bits & 0x70) == 0 ? 1 : 0))};
+            .epoch = bnt_cpu_to_le32(side->fake.epoch + ((bits & 0x70) == 0 ? 1 : 0))};
         memcpy(to, &request, header);
         for (uint32_t i = 0; i < count; i++) {
             const uint32_t pfn = (uint32_t)FAKE_FIRST_PFN +
                                  (first + i * step) % (PAIR_PAGES + ((bits & 0xF00) == 0));
-            const bnt_le32 wire = bnt_le32_set(pfn);
+            const bnt_le32 wire = bnt_cpu_to_le32(pfn);
             memcpy(to + header + 4 * i, &wire, 4);
         }
         side_queue(side, queue, FAKE_REQUEST_GPA + slot, header + 4 * count,
@@ -179,7 +179,7 @@ static void pair_policy(struct fuzz_input *input, uint32_t which)
                                                which * UINT64_C(1000), NULL);
             break;
         case 2:
-            status[kind] = bnt_host_reset(fake->host, fake->now_ns);
+            status[kind] = bnt_host_reset_balloon(fake->host, fake->now_ns);
             break;
         case 3:
             status[kind] = bnt_host_rule_add(fake->host, &rule);
@@ -188,7 +188,7 @@ static void pair_policy(struct fuzz_input *input, uint32_t which)
             bnt_host_rules_clear(fake->host);
             break;
         default:
-            status[kind] = bnt_host_stats_poll(fake->host, fake->now_ns, NULL);
+            status[kind] = bnt_host_stats_request(fake->host, fake->now_ns, NULL);
             break;
         }
     }
@@ -240,8 +240,8 @@ UNTRACED static void infos_compare(void)
     CHECK(left.target.target_pfns == right.target.target_pfns && left.epoch == right.epoch);
     CHECK(memcmp(split.fake.dropped, packed.fake.dropped, PAIR_PAGES) == 0);
     for (uint32_t at = 0; at < PAIR_PAGES; at++) {
-        CHECK(bnt_host_page_get(split.fake.host, FAKE_FIRST_PFN + at) ==
-              bnt_host_page_get(packed.fake.host, FAKE_FIRST_PFN + at));
+        CHECK(bnt_host_page_state_get(split.fake.host, FAKE_FIRST_PFN + at) ==
+              bnt_host_page_state_get(packed.fake.host, FAKE_FIRST_PFN + at));
     }
 }
 
@@ -293,7 +293,7 @@ static void pair_step(uint32_t budget)
     for (unsigned kind = 0; kind < 2; kind++) {
         struct fake_driver *fake = kind == 0 ? &split.fake : &packed.fake;
         for (uint16_t queue = 0; queue < FAKE_QUEUES; queue++) {
-            bnt_host_kick(fake->host, queue);
+            bnt_host_handle_kick(fake->host, queue);
         }
         fake->now_ns += 100000;
         status[kind] = bnt_host_step(fake->host, fake->now_ns, budget, &fake->deadline_ns);

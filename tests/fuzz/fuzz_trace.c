@@ -10,7 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void read_all(const struct trace *trace)
+static void read_all_bytes(const struct trace *trace)
 {
     const struct trace_header *header = trace_get_header(trace);
     const struct trace_trailer *trailer = trace_get_trailer(trace);
@@ -64,7 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct trace *trace = trace_open(arena, "fuzz", bytes, length, error, sizeof error);
     CHECK(trace != NULL || error[0] != '\0'); /* a refusal without a sentence */
     if (trace != NULL) {
-        read_all(trace);
+        read_all_bytes(trace);
         replay(arena, trace);
         trace_close(trace);
     }

@@ -53,7 +53,7 @@ static void call_working_set(struct fake_driver *fake, struct fuzz_input *input)
     for (uint32_t i = 0; i < config.interval_count; i++) {
         config.intervals_ms[i] = fuzz_take(input, 1) << i;
     }
-    ignore(bnt_host_ws_config(fake->host, fake->now_ns, &config));
+    ignore(bnt_host_ws_config_set(fake->host, fake->now_ns, &config));
 }
 
 static void call_policy(struct fake_driver *fake, struct fuzz_input *input, uint32_t which)
@@ -75,7 +75,7 @@ static void call_policy(struct fake_driver *fake, struct fuzz_input *input, uint
         ignore(bnt_host_guest_memory_set(fake->host, fake->now_ns, fuzz_take(input, 2), 0, NULL));
         break;
     case 2:
-        ignore(bnt_host_reset(fake->host, fake->now_ns));
+        ignore(bnt_host_reset_balloon(fake->host, fake->now_ns));
         break;
     case 3:
         ignore(bnt_host_rule_add(fake->host, &rule));
@@ -90,7 +90,7 @@ static void call_policy(struct fake_driver *fake, struct fuzz_input *input, uint
         ignore(bnt_host_hint_stop(fake->host, fake->now_ns));
         break;
     case 7:
-        ignore(bnt_host_hint_done(fake->host, fake->now_ns));
+        ignore(bnt_host_hint_finish(fake->host, fake->now_ns));
         break;
     case 8:
         call_working_set(fake, input);
@@ -99,7 +99,7 @@ static void call_policy(struct fake_driver *fake, struct fuzz_input *input, uint
         ignore(bnt_host_ws_request(fake->host, fake->now_ns, NULL));
         break;
     default:
-        ignore(bnt_host_stats_poll(fake->host, fake->now_ns, NULL));
+        ignore(bnt_host_stats_request(fake->host, fake->now_ns, NULL));
         break;
     }
 }
@@ -156,7 +156,7 @@ static void buffers_take_back(struct fuzz_host *fuzz)
 static void call_hint(struct fake_driver *fake, const struct bnt_vq_seg *seg, uint32_t which)
 {
     const uint32_t id = (which & 1) != 0 ? fake_info(fake).hinting.id : which >> 1 & 3;
-    const bnt_le32 wire = bnt_le32_set(id);
+    const bnt_le32 wire = bnt_cpu_to_le32(id);
     const struct bnt_vq_seg segs[] = {{FAKE_REQUEST_GPA, 4}, *seg};
 
     if (queue_ready(fake, BNT_BALLOON_QUEUE_HINT) &&
@@ -235,7 +235,7 @@ static void call_rings(struct fuzz_host *fuzz, struct fuzz_input *input, uint32_
         ignore(bnt_host_queue_reset(fake->host, fake->now_ns, (uint16_t)(which % 8)));
         break;
     case 2:
-        bnt_host_kick_data(fake->host, which % 8 | fuzz_take(input, 2) << 16);
+        bnt_host_handle_kick_with_data(fake->host, which % 8 | fuzz_take(input, 2) << 16);
         break;
     case 3:
         ignore(bnt_host_status_write(fake->host, fake->now_ns, status | BNT_DEVICE_STATUS_SUSPEND));
@@ -272,7 +272,7 @@ static void call_vmware(struct fake_driver *fake, struct fuzz_input *input, uint
 
     for (uint32_t i = 0; i < n && i < BNT_VMWARE_BATCH_MAX; i++) {
         const uint64_t pfn = (command == 8 || command == 9 ? first & ~511u : first) + i * step;
-        const struct bnt_vmware_entry entry = bnt_vmware_entry_set(pfn, which);
+        const struct bnt_vmware_entry entry = bnt_vmware_make_entry(pfn, which);
         memcpy(fake->dma + FAKE_REQUEST_GPA + i * sizeof entry, &entry, sizeof entry);
     }
     if (command < 6 || command == 10) {
@@ -283,9 +283,9 @@ static void call_vmware(struct fake_driver *fake, struct fuzz_input *input, uint
         arg1 = arg1 > UINT64_C(0xFF) && arg1 < (FAKE_FIRST_PFN + FUZZ_PAGES) ? 0 : arg1;
         arg2 = (uint64_t)fuzz_take(input, 2) << (which & 31);
     }
-    CHECK(bnt_host_vmware_call(fake->host, fake->now_ns, command, arg1, arg2, &status, &result) ==
-          BNT_OK);
-    CHECK(status == BNT_VMWARE_SUCCESS || bnt_vmware_command_targets(command) == false ||
+    CHECK(bnt_host_serve_vmware_call(fake->host, fake->now_ns, command, arg1, arg2, &status,
+                                     &result) == BNT_OK);
+    CHECK(status == BNT_VMWARE_SUCCESS || bnt_vmware_does_command_return_target(command) == false ||
           result == 0);
 }
 
@@ -297,7 +297,7 @@ static void call_vmware_host(struct fuzz_host *fuzz, struct fuzz_input *input, u
     if ((which & 0xE0) == 0xE0) {
         call_move(fuzz, which);
     } else if ((which & 16) != 0) {
-        ignore(bnt_host_touched(fake->host, fake->now_ns, fuzz_take(input, 2)));
+        ignore(bnt_host_handle_page_touch(fake->host, fake->now_ns, fuzz_take(input, 2)));
     } else {
         ignore(bnt_host_call_rule_add(fake->host, &rule));
     }
@@ -355,7 +355,7 @@ static void call_one(struct fuzz_host *fuzz, struct fuzz_input *input)
         if ((which & 0x80) != 0) {
             call_rings(fuzz, input, which);
         } else {
-            bnt_host_kick(fake->host, (uint16_t)(which % 8));
+            bnt_host_handle_kick(fake->host, (uint16_t)(which % 8));
         }
         break;
     case 5:
@@ -363,9 +363,9 @@ static void call_one(struct fuzz_host *fuzz, struct fuzz_input *input)
         break;
     default:
         call_request(fuzz, input, which);
-        bnt_host_kick(fake->host, (which & 6) == 6   ? BNT_BALLOON_QUEUE_HINT
-                                  : (which & 2) != 0 ? BNT_BALLOON_QUEUE_REPORT
-                                                     : which & 1);
+        bnt_host_handle_kick(fake->host, (which & 6) == 6   ? BNT_BALLOON_QUEUE_HINT
+                                         : (which & 2) != 0 ? BNT_BALLOON_QUEUE_REPORT
+                                                            : which & 1);
         ignore(bnt_host_step(fake->host, fake->now_ns, 8, &fake->deadline_ns));
         break;
     }

@@ -38,7 +38,7 @@ UNTRACED static void pages_check(struct fuzz_host *fuzz)
     uint64_t kept = 0;
 
     for (uint32_t at = 0; at < FUZZ_PAGES; at++) {
-        const bnt_host_page page = bnt_host_page_get(fake->host, FAKE_FIRST_PFN + at);
+        const bnt_host_page page = bnt_host_page_state_get(fake->host, FAKE_FIRST_PFN + at);
         held += page != BNT_HOST_PAGE_GUEST;
         kept += page == BNT_HOST_PAGE_RETAINED;
         CHECK(page != BNT_HOST_PAGE_GUEST || !fake->dropped[at] || fuzz->excused[at]);
@@ -106,7 +106,7 @@ struct bnt_host *fuzz_host_another(struct fuzz_host *fuzz, void **storage)
     struct bnt_host *host = NULL;
     size_t bytes = 0;
 
-    CHECK(bnt_host_footprint(&fake->config, &bytes) == BNT_OK);
+    CHECK(bnt_host_compute_footprint(&fake->config, &bytes) == BNT_OK);
     *storage = malloc(bytes);
     CHECK(*storage != NULL);
     memset(*storage, 0xA5, bytes);
@@ -117,7 +117,7 @@ struct bnt_host *fuzz_host_another(struct fuzz_host *fuzz, void **storage)
 
 uint8_t *fuzz_host_save(struct fuzz_host *fuzz, struct bnt_host *host, size_t *bytes)
 {
-    *bytes = bnt_host_state_size(host);
+    *bytes = bnt_host_state_size_get(host);
     uint8_t *state = malloc(*bytes);
 
     CHECK(state != NULL);

@@ -111,7 +111,7 @@ static void cell_look(const struct world *world, struct seen *seen)
     seen->negotiated = vm_get_host_info(vm).features & STANDARD;
     seen->used = vm_get_guest_info(vm).features & STANDARD;
     for (uint32_t q = 0; q < BNT_BALLOON_QUEUE_COUNT; q++) {
-        seen->index[q] = bnt_guest_queue_index(vm->guest, (bnt_balloon_queue)q);
+        seen->index[q] = bnt_guest_queue_index_get(vm->guest, (bnt_balloon_queue)q);
     }
     seen->stats = world_read_metric(world, METRIC_STATS_SEQUENCE, 0);
     seen->reported = world_read_metric(world, METRIC_REPORTED, 0);
@@ -216,7 +216,7 @@ static void device_ask(void)
                                                .features.binding = BNT_BALLOON_BINDING_DEFAULT,
                                                .memory.pfns = 1024};
         size_t need = 0;
-        device_can |= bnt_host_footprint(&config, &need) == BNT_OK ? UINT64_C(1) << bit : 0;
+        device_can |= bnt_host_compute_footprint(&config, &need) == BNT_OK ? UINT64_C(1) << bit : 0;
     }
 }
 

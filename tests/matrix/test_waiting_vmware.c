@@ -93,7 +93,7 @@ static bnt_status begin(struct play *p, operation op, uint32_t variant)
     case OP_MOVE:
         return move_begin(p, variant != 0);
     case OP_OOM:
-        return bnt_guest_oom(p->f->guest, p->f->now_ns, 50, &p->oom);
+        return bnt_guest_handle_oom(p->f->guest, p->f->now_ns, 50, &p->oom);
     case OP_RELEASE:
         return release_begin(p);
     default:

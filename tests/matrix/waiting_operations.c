@@ -46,12 +46,12 @@ static bnt_status begin_queue_reset(struct play *p, uint32_t role)
 {
     p->f.queue_reset_reads = READS;
     return bnt_guest_queue_reset(p->f.guest, p->f.now_ns,
-                                 bnt_guest_queue_index(p->f.guest, (bnt_balloon_queue)role));
+                                 bnt_guest_queue_index_get(p->f.guest, (bnt_balloon_queue)role));
 }
 
 bnt_status waiting_begin_oom(struct play *p)
 {
-    const bnt_status status = bnt_guest_oom(p->f.guest, p->f.now_ns, 50, &p->f.oom_result);
+    const bnt_status status = bnt_guest_handle_oom(p->f.guest, p->f.now_ns, 50, &p->f.oom_result);
     p->oom_pending = p->oom_pending || p->f.oom_result.pending_pfns > 0;
     return status;
 }
@@ -72,7 +72,7 @@ bnt_status waiting_begin_suspend(struct play *p)
 
 bnt_status waiting_begin_break(struct play *p)
 {
-    (void)bnt_dev_needs_reset(&p->f.dev);
+    (void)bnt_dev_set_needs_reset(&p->f.dev);
     bnt_guest_config_changed(p->f.guest);
     p->f.suspend_left = 0;
     for (uint32_t i = 0; i < 4 && fake_info(&p->f).state != BNT_GUEST_RUNNING; i++) {

@@ -12,7 +12,7 @@
 /* clang-format off */
 /** Operations: name in code, name in the document, when the operation is waiting or how it begins. */
 #define WAITING_OPERATION_MAP(X) \
-    X(SLEEP,       "sleeping allocation", "the driver asked for pages, and bnt_guest_alloc_done has not ended the allocation") \
+    X(SLEEP,       "sleeping allocation", "the driver asked for pages, and bnt_guest_handle_alloc_done has not ended the allocation") \
     X(MOVE_IN,     "page move, new page", "the inflate of the new page is in flight") \
     X(MOVE_OUT,    "page move, old page", "the deflate of the old page is in flight") \
     X(Q_INFLATE,   "reset of the inflate queue", "the device has not completed the reset of the inflate queue") \

@@ -93,13 +93,13 @@ static void any_call(struct bnt_diag *diag)
         (void)bnt_vq_dev_push(&vq, &mem, any16(), (uint32_t)any64(), diag);
         break;
     case 2:
-        (void)bnt_vq_dev_interrupt_due(&vq, &mem, &due, diag);
+        (void)bnt_vq_dev_check_interrupt_due(&vq, &mem, &due, diag);
         break;
     case 3:
-        (void)bnt_vq_dev_notified(&vq, &mem, any16(), diag);
+        (void)bnt_vq_dev_check_notify_data(&vq, &mem, any16(), diag);
         break;
     case 4:
-        (void)bnt_vq_dev_kicks_set(&vq, &mem, any_bool(), diag);
+        (void)bnt_vq_dev_set_kicks_wanted(&vq, &mem, any_bool(), diag);
         break;
     default:
         (void)bnt_mem_contains(&mem, any64(), any64());

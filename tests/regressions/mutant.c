@@ -57,7 +57,7 @@ static int list_regression(const struct options *options, const char *path)
                          (unsigned)regression->verdict, regression->fails);
         }
     }
-    return status_get_worse(status, (int)session_close(&session));
+    return choose_worse_exit_status(status, (int)session_close(&session));
 }
 
 /** `regressions`: path, bugs, mutation, exit status and text of each, with tabs between. */

@@ -38,7 +38,7 @@ static bnt_status offer(uint64_t features)
         .size = sizeof(config), .features = {.offered = features, .binding = BNT_BALLOON_BINDING_DEFAULT}, .memory.pfns = 256};
     size_t bytes = 0;
 
-    return bnt_host_footprint(&config, &bytes);
+    return bnt_host_compute_footprint(&config, &bytes);
 }
 
 static size_t driver_state(uint64_t features)
@@ -47,7 +47,7 @@ static size_t driver_state(uint64_t features)
         .size = sizeof(config), .features = {.wanted = features, .binding = BNT_BALLOON_BINDING_DEFAULT}, .memory.pfns = 256};
     struct bnt_guest_need need = {0};
 
-    return bnt_guest_footprint(&config, &need) == BNT_OK ? need.state_bytes : 0;
+    return bnt_guest_compute_footprint(&config, &need) == BNT_OK ? need.state_bytes : 0;
 }
 
 int main(void)

@@ -33,12 +33,12 @@ static void queues_fill(struct fake *f)
     fake_target(f, 100);
     fake_run(f, FAKE_S);
     working_set_ask(f);
-    bnt_guest_pages_freed(f->guest);
+    bnt_guest_handle_freed_pages(f->guest);
     fake_hint(f, 7);
     f->now_ns = 10 * FAKE_S;
     fake_target(f, 200);
     CHECK(fake_step(f, 64) == BNT_OK);
-    CHECK(bnt_guest_oom(f->guest, f->now_ns, 10, &oom) == BNT_OK);
+    CHECK(bnt_guest_handle_oom(f->guest, f->now_ns, 10, &oom) == BNT_OK);
     f->now_ns = 20 * FAKE_S;
     CHECK(fake_step(f, 64) == BNT_OK);
     for (uint32_t q = 0; q < FAKE_QUEUES; q++) {
@@ -66,7 +66,7 @@ static struct bnt_guest *virtio_guest(const char *which)
     if (strcmp(which, "suspended") == 0) {
         CHECK(bnt_guest_suspend(f.guest, f.now_ns) == BNT_OK);
     } else if (strcmp(which, "broken") == 0) {
-        (void)bnt_dev_needs_reset(&f.dev);
+        (void)bnt_dev_set_needs_reset(&f.dev);
         bnt_guest_config_changed(f.guest);
     } else {
         queues_fill(&f);

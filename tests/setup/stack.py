@@ -19,24 +19,24 @@ GROWN = {"guest": "stats.c", "host": "host_stats.c"}
 PUBLIC = {"guest": "bnt_guest_", "host": "bnt_host_"}
 
 # Calls through pointers inside a library: who calls, and which functions as FILE:NAME are reached. An OS may call
-# bnt_guest_oom from inside the callbacks that allocate.
+# bnt_guest_handle_oom from inside the callbacks that allocate.
 POINTERS = {
     "run_live_step|bnti_guest_run_full_step": r":(poll_wire|bnti_guest_(take_used|poll_queue_resets|settle_doubt|continue_release|oom_continue|size_balloon|features_step|handle_overdue_requests|take_remaining_used))$",
     "poll_wire|run_live_step|bnti_guest_run_full_step": r":bnti_(virtio_poll_config|vmware_poll_tick)$",
     "bnti_guest_run_full_step|bnti_guest_continue_recovery|bnt_guest_attach": r":bnti_(virtio|vmware)_(poll_start|begin_session)$|:bnti_virtio_begin_reset$",
-    "bnti_guest_stop_instance|bnti_guest_poll_stop|detach_instance|bnt_guest_(detach|unplugged)": r":bnti_(virtio|vmware)_(must_detach_wait|begin_detach)$|:bnti_virtio_begin_reset$",
+    "bnti_guest_stop_instance|bnti_guest_poll_stop|begin_detach_or_unplug|bnt_guest_(detach|unplugged)": r":bnti_(virtio|vmware)_(must_detach_wait|begin_detach)$|:bnti_virtio_begin_reset$",
     "bnti_guest_take_(remaining_)?used": r":bnti_(virtio|vmware)_take_used$",
-    "bnti_guest_take_ready_answer": r":bnti_vmware_take_used$",
+    "bnti_guest_apply_ready_answer": r":bnti_vmware_apply_stored_answer$",
     "bnti_guest_continue_release": r":bnti_(virtio|vmware)_end_release$",
     "bnti_guest_submit_request": r":bnti_(virtio|vmware)_submit_request$",
-    "bnti_vmware_take_used|(complete|handle_overdue)_request|(dispatch|take)_used_buffer|bnti_guest_handle_overdue_requests|release_slot_pages|repeat_deflate|bnti_guest_(mark_queue_doubtful|settle_doubt)": r":bnti_guest_handle_answer$",
+    "bnti_vmware_apply_stored_answer|(complete|handle_overdue)_request|(dispatch|take)_used_buffer|bnti_guest_handle_overdue_requests|release_slot_pages|repeat_deflate|bnti_guest_(mark_queue_doubtful|settle_doubt)": r":bnti_guest_handle_answer$",
     "bnti_guest_handle_answer": r":bnti_(virtio|vmware)_check_answer$",
-    "(dispatch|take)_used_buffer": r":(handle_used_(stats|hint|ws_buffer)|handle_report_used)$",
-    "(complete|poll)_queue_reset|bnti_guest_poll_queue_resets|bnt_guest_queue_reset": r":(bnti_guest_mark_queue_doubtful|restart_stats|restart_reporting)$",
-    "bnti_guest_features_step": r":run_(report|hint|stats)_step$",
-    "bnti_guest_features_(write_config|prepare|start|kick|read_config)": r":(write_poison_value|add_first_stats_buffer|start_(reporting|working_set|huge_pages)|kick_stats_queue|hint_read_command)$",
+    "(dispatch|take)_used_buffer": r":(handle_used_(stats|hint|ws_buffer)|handle_used_report_buffer)$",
+    "(complete|poll)_queue_reset|bnti_guest_poll_queue_resets|bnt_guest_queue_reset": r":(bnti_guest_mark_queue_outcomes_unknown|restart_stats|restart_reporting)$",
+    "bnti_guest_run_features_step": r":run_(report|hint|stats)_step$",
+    "bnti_guest_features_(write_config|prepare|start|kick|read_config)": r":(write_poison_value|add_first_stats_buffer|start_(reporting|working_set|huge_pages)|kick_stats_queue|read_hint_command)$",
     "bnti_guest_features_(shrink|give_back)": r":bnti_guest_(shrink|give_back)_hints$",
-    "bnti_guest_features_(deadline|release|clear|resume|fill_info|count_pfns)": r":((report|hint|stats)_deadline|clear_(report|hint|stats)_state|void_report|shift_report_deadlines|(report|hint)_fill_info|count_hinted_pfns)$",
+    "bnti_guest_features_(deadline|release|clear|resume|fill_info|count_pfns)": r":((report|hint|stats)_deadline|clear_(report|hint|stats)_state|abort_report|shift_report_deadlines|(report|hint)_fill_info|count_hinted_pfns)$",
     "bnti_guest_(are_)?features_(limit_wanted|init|valid|have_ops|.*bytes)|(get_rounded_state|get_dma)_bytes": r":(init_hint_state|are_(report|hint|stats)_ops_present|(report|hint|stats|ws)_(state|dma)_bytes|is_(report|hint)_config_valid|is_(device_init|poison|ws)_wanted|are_huge_pages_wanted|has_stats_to_send)$",
     "bnti_guest_write_actual": r":bnti_(virtio|vmware)_write_actual$",
     "bnti_guest_.*|bnt_guest_.*|[a-z_]+": r":bnti_(virtio|vmware)_(request_pages_max|pfn_max|spend_budget|has_huge_pages|serves_oom)$",
@@ -45,25 +45,25 @@ POINTERS = {
     "serve_buffer|bnti_host_((read|write)_chain|push_buffer|flush_queue|serve_queue)": r"host-rings.c:rings_",
     "serve_buffer|run_job|bnti_host_serve_queue":
         r"host-host_.*:(begin_(request|hint_buffer|report)|serve_(request|hint|report)_unit|serve_stats_buffer|store_command_buffer|store_ws_report)$",
-    "restore_job_judge|is_job_valid|bnti_host_job_pack": r":(restore_request_judge|is_request_valid|bnti_host_job_are_segments_valid)$",
+    "restore_job_judge|is_job_valid|bnti_host_save_or_load_job": r":(restore_request_judge|is_request_valid|bnti_host_job_are_segments_valid)$",
     "reset_queue|try_reset_queue|bnt_host_queue_(reset|disable)": r":reset_(stats|command)_queue$",
     "pack_held_buffers|pack_state": r":holds_(stats|command)_buffer$",
     "pack_state|bnt_host_(state_size|save|load)": r"host-.*:(pack_(identity|status|registers|counters|held_buffers)|bnti_host_\w+_pack)$",
-    "bnti_host_features_pack": r"host-host_.*:pack_(stats|hint_state|ws_state)$",
-    "bnti_host_features_init": r"host-host_.*:init_stats_timer$",
+    "bnti_host_save_or_load_features": r"host-host_.*:pack_(stats|hint_state|ws_state)$",
+    "bnti_host_init_features": r"host-host_.*:init_stats_timer$",
     "bnti_host_features_clear": r"host-host_.*:(clear_poison|end_(stats|ws|hint)_session)$",
-    "bnti_host_features_resume": r"host-host_.*:resume_stats$",
+    "bnti_host_resume_features": r"host-host_.*:resume_stats$",
     "bnti_host_features_deadline": r"host-host_.*:stats_poll_deadline$",
     "bnti_host_features_fill_info": r"host-host_.*:fill_hint_info$",
     "bnti_host_features_config_(read|write)": r"host-host_.*:(read|write)_(poison|ws|hint)_config$",
     "bnti_host_validate_config|are_config_\w+": r"host-host_.*:is_\w+_valid$",
     "(bnti_host_|bnt_host_)(target|backing|page|info|config)_\w+|bnti_host_(reset_balloon|acknowledge_epoch|resume_reset|validate_config|backing_discard)|advance_epoch|begin_\w+|apply_target|is_page_discardable|bnt_host_(init|reset)|pack_registers|fill_host":
         r"host-host_(virtio|vmware).c:((is|does|check|announce|fill|virtio|vmware)_\w+|ring_doorbell)$",
-    "allocate_pages|allocate_huge_pages|take_sizing_step|bnti_guest_size_balloon|bnti_guest_inflate_huge_pages|bnti_guest_start_sleeping_alloc": r":bnt_guest_(oom|shrink)$",
+    "allocate_pages|allocate_huge_pages|run_sizing_step|bnti_guest_adjust_balloon_size|bnti_guest_inflate_huge_pages|bnti_guest_start_sleeping_alloc": r":bnt_guest_(oom|shrink)$",
 }
 
 # What tells the two wires apart: no chain of calls is on both.
-WIRES = (("bnti_virtio_", "take_used_buffer"), ("bnti_vmware_",))
+WIRES = (("bnti_virtio_", "pop_used_buffer"), ("bnti_vmware_",))
 
 
 def wire_of(name):

@@ -76,7 +76,7 @@ struct bnt_host *fake_host_on(struct fake_driver *fake, const struct bnt_queue_p
     struct bnt_host *host = NULL;
     size_t bytes = 0;
 
-    ck_assert_int_eq(bnt_host_footprint(&fake->config, &bytes), BNT_OK);
+    ck_assert_int_eq(bnt_host_compute_footprint(&fake->config, &bytes), BNT_OK);
     *storage = malloc(bytes);
     ck_assert_ptr_nonnull(*storage);
     ck_assert_int_eq(bnt_host_init(*storage, bytes, &fake->config, &fake->ops, fake, &fake->mem,

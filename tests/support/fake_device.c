@@ -117,7 +117,7 @@ static void fake_config_read(void *opaque, uint32_t offset, void *dst, uint32_t 
     default:
         CHECK(offset == UINT32_MAX); /* a field that this guest has no business with */
     }
-    const bnt_le32 wire = bnt_le32_set(value);
+    const bnt_le32 wire = bnt_cpu_to_le32(value);
     memcpy(dst, &wire, bytes);
 }
 
@@ -130,21 +130,21 @@ static void fake_config_write(void *opaque, uint32_t offset, const void *src, ui
     memcpy(&wire, src, sizeof wire);
     f->config_writes++;
     if (offset == BNT_BALLOON_CONFIG_ACTUAL) {
-        f->actual = bnt_le32_get(wire);
+        f->actual = bnt_le32_to_cpu(wire);
         f->actual_writes++;
     } else if (offset == BNT_BALLOON_CONFIG_POISON_VAL) {
         CHECK((f->dev.accepted & BNT_BALLOON_F_PAGE_POISON) != 0 && f->setup.init_on_free);
         CHECK((f->dev.status & BNT_DEVICE_STATUS_DRIVER_OK) == 0); /* BD-35, BD-36 */
-        f->poison_val = bnt_le32_get(wire);
+        f->poison_val = bnt_le32_to_cpu(wire);
         f->poison_writes++;
     } else if (offset == BNT_BALLOON_CONFIG_GUEST_LIMIT) {
         CHECK((f->dev.accepted & FAKE_LIMIT) != 0);
-        f->limit = bnt_le32_get(wire);
+        f->limit = bnt_le32_to_cpu(wire);
         f->limit_writes++;
         f->limit_early += (f->dev.status & BNT_DEVICE_STATUS_DRIVER_OK) == 0;
     } else {
         CHECK(offset == BNT_BALLOON_CONFIG_EPOCH_ACK);
-        f->epoch_ack = bnt_le32_get(wire);
+        f->epoch_ack = bnt_le32_to_cpu(wire);
         f->ack_writes++;
     }
 }
@@ -166,7 +166,7 @@ static void fake_queue_enable(void *opaque, uint16_t queue, uint16_t size, uint6
     struct fake *f = opaque;
     struct bnt_diag diag = {.size = sizeof diag};
     CHECK(queue < FAKE_QUEUES && size <= f->queue_max[queue]);
-    if (bnt_dev_legacy_begin(&f->dev)) {
+    if (bnt_dev_switch_to_legacy(&f->dev)) {
         CHECK(bnt_vq_dev_init_legacy(&f->vq[queue], &f->mem, queue, size, desc_gpa, avail_gpa,
                                      used_gpa, f->dev.accepted, fake_big(f), &diag) == BNT_OK);
         return;
@@ -267,7 +267,7 @@ static uint32_t fake_bitmap(struct fake *f, const struct bnt_vq_chain *chain, co
     for (uint32_t i = 0; i < count; i++) {
         bnt_le32 wire;
         memcpy(&wire, in + 4 * i, sizeof wire);
-        (void)fake_verdict(f, true, bnt_le32_get(wire), f->epoch);
+        (void)fake_verdict(f, true, bnt_le32_to_cpu(wire), f->epoch);
     }
     memset(out, f->init_byte, sizeof out);
     CHECK(bnt_vq_chain_write(chain, &f->mem, 0, out, (count + 7) / 8) == BNT_OK || f->hostile);
@@ -303,15 +303,15 @@ static uint32_t fake_answer(struct fake *f, bool inflate, const struct bnt_vq_ch
     CHECK(chain->writable_bytes == (verdicts ? 8 + count : 0)); /* BX-4 */
     struct bnt_balloon_request header = {0};
     memcpy(&header, in, skip);
-    const bool units = bnt_le32_get(header.flags) == BNT_BALLOON_REQUEST_2M;
-    CHECK(bnt_le32_get(header.flags) <= ((f->dev.accepted & FAKE_HUGE) != 0)); /* BX-23 */
-    CHECK(!units || count <= BNT_BALLOON_REQUEST_PFNS_MAX);                    /* BX-24 */
+    const bool units = bnt_le32_to_cpu(header.flags) == BNT_BALLOON_REQUEST_2M;
+    CHECK(bnt_le32_to_cpu(header.flags) <= ((f->dev.accepted & FAKE_HUGE) != 0)); /* BX-23 */
+    CHECK(!units || count <= BNT_BALLOON_REQUEST_PFNS_MAX);                       /* BX-24 */
     CHECK(f->hostile || units || (count & ((1u << f->setup.page_order) - 1)) == 0);
     for (uint32_t i = 0; i < count; i++) {
         bnt_le32 wire;
         memcpy(&wire, in + skip + 4 * i, sizeof wire);
-        const uint32_t epoch = verdicts ? bnt_le32_get(header.epoch) : f->epoch;
-        const uint32_t pfn = bnt_guest32_get(wire, fake_big(f));
+        const uint32_t epoch = verdicts ? bnt_le32_to_cpu(header.epoch) : f->epoch;
+        const uint32_t pfn = bnt_guest32_to_cpu(wire, fake_big(f));
         const bool here = !resets || (epoch == f->epoch && f->epoch_ack == f->epoch);
         out.verdicts[i] = units && here ? fake_unit_verdict(f, inflate, pfn)
                                         : fake_verdict(f, inflate, pfn, epoch);
@@ -323,8 +323,8 @@ static uint32_t fake_answer(struct fake *f, bool inflate, const struct bnt_vq_ch
     if (!verdicts) {
         return f->len_more;
     }
-    out.header.num_pages = bnt_le32_set(f->num_pages);
-    out.header.epoch = bnt_le32_set(resets ? f->epoch : 0);
+    out.header.num_pages = bnt_cpu_to_le32(f->num_pages);
+    out.header.epoch = bnt_cpu_to_le32(resets ? f->epoch : 0);
     if (!f->write_nothing) {
         CHECK(bnt_vq_chain_write(chain, &f->mem, 0, &out, 8 + count) == BNT_OK);
     }
@@ -336,10 +336,10 @@ static void fake_interrupt(struct fake *f, uint32_t queue)
 {
     bool due = false;
     struct bnt_diag diag = {.size = sizeof diag};
-    const bnt_status status = bnt_vq_dev_interrupt_due(&f->vq[queue], &f->mem, &due, &diag);
+    const bnt_status status = bnt_vq_dev_check_interrupt_due(&f->vq[queue], &f->mem, &due, &diag);
     CHECK(f->hostile || status == BNT_OK);
     if (due && !f->no_interrupts) {
-        bnt_guest_interrupt(f->guest, (uint16_t)queue);
+        bnt_guest_handle_interrupt(f->guest, (uint16_t)queue);
     }
 }
 
@@ -364,7 +364,7 @@ static void fake_hint_take(struct fake *f, const struct bnt_vq_chain *chain)
         bnt_le32 wire;
         CHECK(chain->readable_bytes == sizeof wire && chain->writable_bytes == 0);
         CHECK(bnt_vq_chain_read(chain, &f->mem, 0, &wire, sizeof wire) == BNT_OK);
-        f->hint_commands[f->hint_command_count++ % 64] = bnt_le32_get(wire);
+        f->hint_commands[f->hint_command_count++ % 64] = bnt_le32_to_cpu(wire);
         return;
     }
     const uint64_t first = fake_index(f, chain->segs[0].gpa >> BNT_PFN_SHIFT);
@@ -392,7 +392,7 @@ static uint32_t fake_ws_serve(struct fake *f, uint32_t queue, const struct bnt_v
 uint32_t fake_serve(struct fake *f, uint32_t queue, uint32_t count)
 {
     uint32_t served = 0;
-    while (served < count && bnt_dev_live(&f->dev) && f->vq[queue].size != 0 &&
+    while (served < count && bnt_dev_is_live(&f->dev) && f->vq[queue].size != 0 &&
            !f->vq[queue].broken) {
         struct bnt_vq_seg segs[BNT_GUEST_REPORT_CAPACITY_MAX];
         struct bnt_vq_chain chain = {.segs = segs, .seg_max = BNT_GUEST_REPORT_CAPACITY_MAX};

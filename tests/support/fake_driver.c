@@ -204,7 +204,7 @@ static bnt_status ring_push(void *opaque, uint16_t queue, uint16_t head, uint32_
 static bnt_status ring_flush(void *opaque, uint16_t queue, bool *interrupt, struct bnt_diag *diag)
 {
     struct fake_driver *fake = opaque;
-    return bnt_vq_dev_interrupt_due(&fake->rings[queue], &fake->mem, interrupt, diag);
+    return bnt_vq_dev_check_interrupt_due(&fake->rings[queue], &fake->mem, interrupt, diag);
 }
 
 const struct bnt_queue_provider *fake_provider(const struct fake_driver *fake)
@@ -259,7 +259,7 @@ void fake_open(struct fake_driver *fake)
     const bool holes = fake->region_count > 0;
     CHECK(bnt_mem_init(&fake->mem, &mem_ops, fake, holes ? fake->regions : &ram,
                        holes ? fake->region_count : 1) == BNT_OK);
-    CHECK(bnt_host_footprint(&fake->config, &bytes) == BNT_OK);
+    CHECK(bnt_host_compute_footprint(&fake->config, &bytes) == BNT_OK);
     fake->storage = malloc(bytes);
     fake->dma = calloc(1, FAKE_DMA_BYTES);
     fake->dropped = calloc(1, (size_t)fake->config.memory.pfns);
@@ -295,12 +295,13 @@ static void queue_start(struct fake_driver *fake, uint16_t queue, uint64_t featu
                                              .ring = fake->dma + gpa,
                                              .ring_gpa = gpa,
                                              .slots = fake->slots + queue * FAKE_QUEUE_SIZE};
-    const struct bnt_vq_parts layout = bnt_vq_layout_of(FAKE_QUEUE_SIZE, features);
+    const struct bnt_vq_parts layout =
+        bnt_vq_compute_layout_for_features(FAKE_QUEUE_SIZE, features);
 
-    if (bnt_host_queue_size_max(fake->host, queue) == 0) {
+    if (bnt_host_queue_size_max_get(fake->host, queue) == 0) {
         return;
     }
-    CHECK(bnt_vq_drv_ring_bytes_of(FAKE_QUEUE_SIZE, 8, features) <= RING_STRIDE);
+    CHECK(bnt_vq_drv_compute_ring_bytes_for_features(FAKE_QUEUE_SIZE, 8, features) <= RING_STRIDE);
     CHECK(bnt_vq_drv_init(&fake->queues[queue], &config) == BNT_OK);
     if (fake->provided) {
         CHECK(bnt_vq_dev_init(&fake->rings[queue], &fake->mem, queue, FAKE_QUEUE_SIZE,
@@ -358,16 +359,16 @@ uint16_t fake_queue_pfns(struct fake_driver *fake, uint16_t queue, const uint32_
     const uint32_t header = told ? 8 : 0;
     const struct bnt_vq_seg segs[] = {{FAKE_REQUEST_GPA, header + 4 * n}, {FAKE_ANSWER_GPA, 8 + n}};
     uint8_t *at = fake->dma + FAKE_REQUEST_GPA;
-    const bnt_le32 epoch = bnt_le32_set(fake->epoch);
+    const bnt_le32 epoch = bnt_cpu_to_le32(fake->epoch);
 
     memset(at, 0, 8);
     if (told) {
-        const bnt_le32 flags = bnt_le32_set(fake->flags);
+        const bnt_le32 flags = bnt_cpu_to_le32(fake->flags);
         memcpy(at, &epoch, 4);
         memcpy(at + 4, &flags, 4);
     }
     for (uint32_t i = 0; i < n; i++) {
-        const bnt_le32 wire = bnt_le32_set(pfns[i]);
+        const bnt_le32 wire = bnt_cpu_to_le32(pfns[i]);
         memcpy(at + header + 4 * i, &wire, 4);
     }
     memset(fake->dma + FAKE_ANSWER_GPA, 0, 8 + n);
@@ -395,7 +396,7 @@ uint32_t fake_send(struct fake_driver *fake, uint16_t queue, const uint32_t *pfn
     uint32_t len = 0;
 
     (void)fake_queue_pfns(fake, queue, pfns, n);
-    bnt_host_kick(fake->host, queue);
+    bnt_host_handle_kick(fake->host, queue);
     CHECK(fake_step(fake) == BNT_OK);
     CHECK(fake_pop(fake, queue, &len));
     if (verdicts != NULL) {
@@ -421,7 +422,7 @@ uint32_t fake_send_run(struct fake_driver *fake, uint16_t queue, uint32_t first,
 
 void fake_stat_put(struct fake_driver *fake, uint32_t index, uint16_t tag, uint64_t value)
 {
-    const struct bnt_stat_wire wire = {bnt_le16_set(tag), bnt_le64_set(value)};
+    const struct bnt_stat_wire wire = {bnt_cpu_to_le16(tag), bnt_cpu_to_le64(value)};
 
     memcpy(fake->dma + FAKE_STATS_GPA + 10 * index, &wire, 10);
 }
@@ -431,13 +432,13 @@ void fake_stats(struct fake_driver *fake, uint32_t bytes)
     const struct bnt_vq_seg seg = {FAKE_STATS_GPA, bytes};
 
     (void)fake_queue_segs(fake, BNT_BALLOON_QUEUE_STATS, &seg, 1, 0);
-    bnt_host_kick(fake->host, BNT_BALLOON_QUEUE_STATS);
+    bnt_host_handle_kick(fake->host, BNT_BALLOON_QUEUE_STATS);
     CHECK(fake_step(fake) == BNT_OK);
 }
 
 void fake_config_put(struct fake_driver *fake, uint32_t offset, uint32_t value)
 {
-    const bnt_le32 wire = bnt_le32_set(value);
+    const bnt_le32 wire = bnt_cpu_to_le32(value);
 
     bnt_host_config_write(fake->host, fake->now_ns, offset, &wire, 4);
 }
@@ -447,7 +448,7 @@ uint32_t fake_config_get(struct fake_driver *fake, uint32_t offset)
     bnt_le32 wire;
 
     bnt_host_config_read(fake->host, offset, &wire, 4);
-    return bnt_le32_get(wire);
+    return bnt_le32_to_cpu(wire);
 }
 
 struct bnt_host_info fake_info(const struct fake_driver *fake)

@@ -123,7 +123,7 @@ static void fake_guest_init(struct fake *f)
     const struct bnt_guest_config config = fake_config(f);
     const struct bnt_guest_ops ops = fake_ops_of(f);
     struct bnt_guest_need need;
-    CHECK(bnt_guest_footprint(&config, &need) == BNT_OK);
+    CHECK(bnt_guest_compute_footprint(&config, &need) == BNT_OK);
     f->state = fake_zeroed(1, need.state_bytes);
     f->dma_bytes = (need.dma_bytes + 4095) & ~(size_t)4095;
     f->dma = aligned_alloc(4096, f->dma_bytes);
@@ -155,9 +155,9 @@ void fake_init(struct fake *f, const struct fake_setup *setup)
         f->queue_max[q] = 128;
     }
     const struct bnt_balloon_binding binding = BNT_BALLOON_BINDING_DEFAULT;
-    f->rules = bnt_balloon_rules(&binding);
-    CHECK(bnt_dev_status_init_as(&f->dev, f->setup.device, f->setup.offered, f->rules.rules,
-                                 f->rules.count) == BNT_OK);
+    f->rules = bnt_balloon_build_feature_rules(&binding);
+    CHECK(bnt_dev_status_init_with_interface(&f->dev, f->setup.device, f->setup.offered,
+                                             f->rules.rules, f->rules.count) == BNT_OK);
     fake_os_init(f);
     fake_guest_init(f);
 }

@@ -42,7 +42,7 @@ static uint32_t huge_alloc(void *opaque, uint64_t *pages, uint32_t count)
     if (f->oom_in_alloc > 0) {
         const uint64_t pfns = f->oom_in_alloc;
         f->oom_in_alloc = 0;
-        f->oom_status = bnt_guest_oom(f->guest, f->now_ns, pfns, &f->oom_result);
+        f->oom_status = bnt_guest_handle_oom(f->guest, f->now_ns, pfns, &f->oom_result);
     }
     while (got < count && f->huge_limit > 0 && block_take(f, &pages[got])) {
         got++;

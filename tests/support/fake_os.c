@@ -23,7 +23,7 @@ uint32_t fake_pages_alloc(void *opaque, uint64_t *pages, uint32_t count)
     if (f->oom_in_alloc > 0) {
         const uint64_t pfns = f->oom_in_alloc;
         f->oom_in_alloc = 0;
-        f->oom_status = bnt_guest_oom(f->guest, f->now_ns, pfns, &f->oom_result);
+        f->oom_status = bnt_guest_handle_oom(f->guest, f->now_ns, pfns, &f->oom_result);
     }
     uint32_t got = 0;
     while (got < count && f->free_count > 0 && f->alloc_limit > 0) {
@@ -71,7 +71,7 @@ static bool fake_block_alloc(void *opaque, uint32_t pfns, uint64_t *first_pfn)
     f->block_calls++;
     if (f->shrink_in_block) {
         uint64_t freed = 0;
-        CHECK(bnt_guest_shrink(f->guest, f->now_ns, 1, &freed) == BNT_E_REENTRANT);
+        CHECK(bnt_guest_reclaim_hinted_pages(f->guest, f->now_ns, 1, &freed) == BNT_E_REENTRANT);
     }
     if (f->block_bad != 0) {
         *first_pfn = f->block_bad;
@@ -128,7 +128,7 @@ static bool fake_pages_alloc_sleep(void *opaque, uint32_t count)
     if (f->oom_in_sleep > 0) {
         const uint64_t pfns = f->oom_in_sleep;
         f->oom_in_sleep = 0;
-        f->oom_status = bnt_guest_oom(f->guest, f->now_ns, pfns, &f->oom_result);
+        f->oom_status = bnt_guest_handle_oom(f->guest, f->now_ns, pfns, &f->oom_result);
     }
     return true;
 }
@@ -154,7 +154,7 @@ void fake_sleep_done(struct fake *f, uint32_t pages)
         list[i] = fake_page(f, index);
     }
     f->sleep_asked = 0;
-    CHECK(bnt_guest_alloc_done(f->guest, f->now_ns, list, pages) == BNT_OK);
+    CHECK(bnt_guest_handle_alloc_done(f->guest, f->now_ns, list, pages) == BNT_OK);
     fake_audit(f);
 }
 
@@ -187,17 +187,17 @@ static void fake_pages_free(void *opaque, const uint64_t *pages, uint32_t count)
         uint64_t deadline = 0;
         uint64_t freed = 0;
         CHECK(bnt_guest_step(f->guest, f->now_ns, 1, &deadline) == BNT_E_REENTRANT);
-        CHECK(bnt_guest_oom(f->guest, f->now_ns, 1, &result) == BNT_E_REENTRANT);
-        CHECK(bnt_guest_shrink(f->guest, f->now_ns, 1, &freed) == BNT_E_REENTRANT);
+        CHECK(bnt_guest_handle_oom(f->guest, f->now_ns, 1, &result) == BNT_E_REENTRANT);
+        CHECK(bnt_guest_reclaim_hinted_pages(f->guest, f->now_ns, 1, &freed) == BNT_E_REENTRANT);
         CHECK(bnt_guest_attach(f->guest, f->now_ns) == BNT_E_REENTRANT);
         CHECK(bnt_guest_detach(f->guest, f->now_ns) == BNT_E_REENTRANT);
         CHECK(bnt_guest_detach_orderly(f->guest, f->now_ns) == BNT_E_REENTRANT);
-        CHECK(bnt_guest_unplugged(f->guest, f->now_ns) == BNT_E_REENTRANT);
+        CHECK(bnt_guest_handle_unplug(f->guest, f->now_ns) == BNT_E_REENTRANT);
         CHECK(bnt_guest_deflate_all(f->guest, f->now_ns) == BNT_E_REENTRANT);
         CHECK(bnt_guest_target_follow(f->guest, f->now_ns) == BNT_E_REENTRANT);
         CHECK(bnt_guest_page_migrate(f->guest, f->now_ns, pages[0], pages[0], false) ==
               BNT_E_REENTRANT);
-        CHECK(bnt_guest_alloc_done(f->guest, f->now_ns, pages, 0) == BNT_E_REENTRANT);
+        CHECK(bnt_guest_handle_alloc_done(f->guest, f->now_ns, pages, 0) == BNT_E_REENTRANT);
         CHECK(bnt_guest_queue_reset(f->guest, f->now_ns, 0) == BNT_E_REENTRANT);
         CHECK(bnt_guest_suspend(f->guest, f->now_ns) == BNT_E_REENTRANT);
         CHECK(bnt_guest_resume(f->guest, f->now_ns) == BNT_E_REENTRANT);

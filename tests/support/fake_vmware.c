@@ -128,10 +128,10 @@ static int32_t batch(struct fvm *f, uint64_t ppn, uint64_t count, bool lock, boo
         f->lock_huge += huge ? count : 0;
     }
     for (uint64_t i = 0; i < count; i++) {
-        const uint64_t pfn = bnt_vmware_entry_pfn(entries[i]);
-        CHECK(bnt_vmware_entry_status(entries[i]) == 0);
+        const uint64_t pfn = bnt_vmware_get_entry_pfn(entries[i]);
+        CHECK(bnt_vmware_get_entry_status(entries[i]) == 0);
         const int32_t status = huge ? judge_huge(f, pfn, lock) : judge(f, pfn, lock);
-        entries[i] = bnt_vmware_entry_set(pfn, (uint32_t)status);
+        entries[i] = bnt_vmware_make_entry(pfn, (uint32_t)status);
     }
     return BNT_VMWARE_SUCCESS;
 }
@@ -187,7 +187,7 @@ static int32_t vmware_call(void *opaque, uint32_t command, uint64_t arg1, uint64
     }
     *result = 0;
     int32_t status = serve(f, command, arg1, arg2, result);
-    if (status == BNT_VMWARE_SUCCESS && bnt_vmware_command_targets(command)) {
+    if (status == BNT_VMWARE_SUCCESS && bnt_vmware_does_command_return_target(command)) {
         *result = f->target;
     }
     if (f->lie != NULL) {
@@ -254,7 +254,7 @@ struct fvm *fvm_new_2010(uint64_t pages)
 {
     struct fvm *f = fvm_new(pages);
     f->caps = 0;
-    bnt_guest_vmware_2010(&f->config);
+    bnt_guest_config_set_vmware_2010(&f->config);
     return f;
 }
 
@@ -264,7 +264,7 @@ bnt_status fvm_attach(struct fvm *f)
     ops.vmware.call = vmware_call;
     if (f->guest == NULL) {
         struct bnt_guest_need need;
-        CHECK(bnt_guest_footprint(&f->config, &need) == BNT_OK);
+        CHECK(bnt_guest_compute_footprint(&f->config, &need) == BNT_OK);
         f->state = calloc(1, need.state_bytes);
         f->dma = aligned_alloc(4096, need.dma_bytes);
         CHECK(f->state != NULL && f->dma != NULL);

@@ -130,7 +130,8 @@ void fvm_run(struct fvm *fvm, uint64_t ns);
 /** Lets time pass to the next tick and does it to its end. */
 void fvm_tick(struct fvm *fvm);
 
-/** Ends the sleeping allocation with `pages` pages; returns what bnt_guest_alloc_done does. */
+/** Ends the sleeping allocation with `pages` pages; returns what bnt_guest_handle_alloc_done does.
+ */
 bnt_status fvm_sleep_done(struct fvm *fvm, uint32_t pages);
 
 /** Detaches, checks that all pages are the OS's, frees everything. */

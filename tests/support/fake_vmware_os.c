@@ -37,7 +37,7 @@ static uint32_t pages_alloc(void *opaque, uint64_t *pages, uint32_t count)
         struct bnt_guest_oom_result result;
         const uint64_t pfns = f->oom_in_alloc;
         f->oom_in_alloc = 0;
-        const bnt_status status = bnt_guest_oom(f->guest, f->now_ns, pfns, &result);
+        const bnt_status status = bnt_guest_handle_oom(f->guest, f->now_ns, pfns, &result);
         const bool shrinks = !(f->config.vmware.quirks & BNT_GUEST_VMWARE_QUIRK_NO_SHRINK);
         CHECK(status == (shrinks ? BNT_OK : BNT_E_UNSUPPORTED));
     }
@@ -230,7 +230,7 @@ bnt_status fvm_sleep_done(struct fvm *f, uint32_t pages)
     CHECK(got == pages);
     f->sleep_asked = 0;
     f->sleep_pages += got;
-    const bnt_status status = bnt_guest_alloc_done(f->guest, f->now_ns, list, got);
+    const bnt_status status = bnt_guest_handle_alloc_done(f->guest, f->now_ns, list, got);
     if (f->checked) {
         fvm_audit(f);
     }

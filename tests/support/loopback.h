@@ -38,7 +38,7 @@ static inline void loopback_features_write(void *opaque, uint64_t features)
     struct loopback *loop = opaque;
     loop->features_written_at = loop->write_count;
     if (loop->breaks) {
-        (void)bnt_dev_needs_reset(&loop->dev);
+        (void)bnt_dev_set_needs_reset(&loop->dev);
     }
     ck_assert_int_eq(bnt_dev_features_write(&loop->dev, features), BNT_OK);
 }

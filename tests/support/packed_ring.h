@@ -80,9 +80,9 @@ static inline void teardown(void)
 static inline void desc_put(uint64_t gpa, uint64_t data, uint32_t bytes, unsigned id,
                             unsigned flags)
 {
-    const struct bnt_vq_packed_desc desc = {bnt_le64_set(data), bnt_le32_set(bytes),
-                                            bnt_le16_set((uint16_t)id),
-                                            bnt_le16_set((uint16_t)flags)};
+    const struct bnt_vq_packed_desc desc = {bnt_cpu_to_le64(data), bnt_cpu_to_le32(bytes),
+                                            bnt_cpu_to_le16((uint16_t)id),
+                                            bnt_cpu_to_le16((uint16_t)flags)};
     memcpy(vq_memory_at(&memory, gpa, sizeof(desc)), &desc, sizeof(desc));
 }
 
@@ -127,7 +127,7 @@ static inline bnt_status push(uint16_t head, uint32_t len)
 static inline bool interrupt_due(void)
 {
     bool due = false;
-    ck_assert_int_eq(bnt_vq_dev_interrupt_due(&dev, &memory.mem, &due, &diag), BNT_OK);
+    ck_assert_int_eq(bnt_vq_dev_check_interrupt_due(&dev, &memory.mem, &due, &diag), BNT_OK);
     return due;
 }
 

@@ -53,8 +53,9 @@ static inline void teardown(void)
 static inline void desc_put(uint64_t table, unsigned i, uint64_t gpa, uint32_t bytes,
                             unsigned flags, unsigned next)
 {
-    const struct bnt_vq_desc desc = {bnt_le64_set(gpa), bnt_le32_set(bytes),
-                                     bnt_le16_set((uint16_t)flags), bnt_le16_set((uint16_t)next)};
+    const struct bnt_vq_desc desc = {bnt_cpu_to_le64(gpa), bnt_cpu_to_le32(bytes),
+                                     bnt_cpu_to_le16((uint16_t)flags),
+                                     bnt_cpu_to_le16((uint16_t)next)};
     memcpy(vq_memory_at(&memory, table + 16 * i, 16), &desc, 16);
 }
 
@@ -78,7 +79,7 @@ static inline bnt_status push(uint16_t head, uint32_t len)
 static inline bool interrupt_due(void)
 {
     bool due = false;
-    ck_assert_int_eq(bnt_vq_dev_interrupt_due(&vq, &memory.mem, &due, &diag), BNT_OK);
+    ck_assert_int_eq(bnt_vq_dev_check_interrupt_due(&vq, &memory.mem, &due, &diag), BNT_OK);
     return due;
 }
 
@@ -93,14 +94,14 @@ static inline void check_broken(bnt_fault fault)
                   bnt_fault_name(fault));
     ck_assert_uint_eq(diag.queue, 3);
     ck_assert(vq.broken);
-    const bnt_status told = bnt_vq_dev_interrupt_due(&vq, &memory.mem, &due, &diag);
+    const bnt_status told = bnt_vq_dev_check_interrupt_due(&vq, &memory.mem, &due, &diag);
     ck_assert_int_eq(told, due ? BNT_OK : BNT_E_BROKEN);
     copies = memory.copies;
     ck_assert_int_eq(pop(), BNT_E_BROKEN);
     ck_assert_int_eq(push(0, 0), BNT_E_BROKEN);
-    ck_assert_int_eq(bnt_vq_dev_interrupt_due(&vq, &memory.mem, &due, &diag), BNT_E_BROKEN);
+    ck_assert_int_eq(bnt_vq_dev_check_interrupt_due(&vq, &memory.mem, &due, &diag), BNT_E_BROKEN);
     ck_assert(!due);
-    ck_assert_int_eq(bnt_vq_dev_kicks_set(&vq, &memory.mem, true, &diag), BNT_E_BROKEN);
+    ck_assert_int_eq(bnt_vq_dev_set_kicks_wanted(&vq, &memory.mem, true, &diag), BNT_E_BROKEN);
     ck_assert_uint_eq(memory.copies, copies);
     ck_assert_uint_eq(diag.fault, fault);
 }

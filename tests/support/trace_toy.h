@@ -42,7 +42,7 @@ static void toy_handle(void *world, const struct engine_event *event)
                                               twist == TOY_CHOICE_KIND ? CHOICE_RANGE : CHOICE_PICK,
                                               twist == TOY_BOUND ? 1001 : 1000);
 
-    engine_add_payload(toy->engine, twist == TOY_PAYLOAD ? 1 : 0);
+    engine_add_payload_word(toy->engine, twist == TOY_PAYLOAD ? 1 : 0);
     if (number < last) {
         (void)engine_schedule_event(toy->engine, number * 500 + (twist == TOY_TIME ? 1 : 0), 0,
                                     (uint16_t)(number + (twist == TOY_KIND ? 100 : 0)),

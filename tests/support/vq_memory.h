@@ -82,25 +82,25 @@ static inline uint16_t vq_memory_get16(struct vq_memory *memory, uint64_t gpa)
 {
     bnt_le16 wire;
     memcpy(&wire, vq_memory_at(memory, gpa, sizeof(wire)), sizeof(wire));
-    return bnt_le16_get(wire);
+    return bnt_le16_to_cpu(wire);
 }
 
 static inline uint32_t vq_memory_get32(struct vq_memory *memory, uint64_t gpa)
 {
     bnt_le32 wire;
     memcpy(&wire, vq_memory_at(memory, gpa, sizeof(wire)), sizeof(wire));
-    return bnt_le32_get(wire);
+    return bnt_le32_to_cpu(wire);
 }
 
 static inline void vq_memory_set16(struct vq_memory *memory, uint64_t gpa, uint16_t value)
 {
-    const bnt_le16 wire = bnt_le16_set(value);
+    const bnt_le16 wire = bnt_cpu_to_le16(value);
     memcpy(vq_memory_at(memory, gpa, sizeof(wire)), &wire, sizeof(wire));
 }
 
 static inline void vq_memory_set32(struct vq_memory *memory, uint64_t gpa, uint32_t value)
 {
-    const bnt_le32 wire = bnt_le32_set(value);
+    const bnt_le32 wire = bnt_cpu_to_le32(value);
     memcpy(vq_memory_at(memory, gpa, sizeof(wire)), &wire, sizeof(wire));
 }
 

@@ -87,7 +87,7 @@ static void status_write(void *opaque, uint8_t status)
 
 static uint32_t config_generation(void *opaque)
 {
-    return bnt_host_config_generation(((struct bench *)opaque)->host);
+    return bnt_host_config_generation_read(((struct bench *)opaque)->host);
 }
 
 static void config_read(void *opaque, uint32_t offset, void *dst, uint32_t bytes)
@@ -103,7 +103,7 @@ static void config_write(void *opaque, uint32_t offset, const void *src, uint32_
 
 static uint16_t queue_size_max(void *opaque, uint16_t queue)
 {
-    return bnt_host_queue_size_max(((struct bench *)opaque)->host, queue);
+    return bnt_host_queue_size_max_get(((struct bench *)opaque)->host, queue);
 }
 
 static void queue_enable(void *opaque, uint16_t queue, uint16_t size, uint64_t desc_gpa,
@@ -118,7 +118,7 @@ static void notify(void *opaque, uint16_t queue)
 {
     struct bench *b = opaque;
     if (!b->deaf) {
-        bnt_host_kick(b->host, queue);
+        bnt_host_handle_kick(b->host, queue);
     }
 }
 
@@ -156,7 +156,7 @@ static uint64_t misuses(void *opaque)
 static void misuse_text(void *opaque, char *text, size_t bytes)
 {
     const struct bench *b = opaque;
-    const struct bnt_diag *diag = bnt_host_diag(b->host);
+    const struct bnt_diag *diag = bnt_host_diag_get(b->host);
     (void)snprintf(text, bytes, "%s (PFN %" PRIu64 ")", bnt_fault_text(diag->fault),
                    diag->gpa >> BNT_PFN_SHIFT);
 }
@@ -209,7 +209,7 @@ static void host_open(void)
         {bench.dma_gpa, wire_player_get_dma_bytes()},
     };
     ck_assert_int_eq(bnt_mem_init(&bench.mem, &mem_ops, &bench, regions, 2), BNT_OK);
-    ck_assert_int_eq(bnt_host_footprint(&bench.config, &bench.storage_bytes), BNT_OK);
+    ck_assert_int_eq(bnt_host_compute_footprint(&bench.config, &bench.storage_bytes), BNT_OK);
     bench.storage = arena_alloc(bench.arena, bench.storage_bytes);
     ck_assert_int_eq(bnt_host_init(bench.storage, bench.storage_bytes, &bench.config, &ops, &bench,
                                    &bench.mem, NULL, &bench.host),
@@ -245,7 +245,7 @@ static void bench_step(void)
     bench.interrupts = 0;
     for (uint16_t queue = 0; queue < 8; queue++) {
         if ((raised >> queue & 1u) != 0) {
-            wire_player_take_used_buffers(bench.player, queue);
+            wire_player_pop_used_buffers(bench.player, queue);
         }
     }
 }
@@ -260,7 +260,7 @@ void bench_play(void)
         /* The device has a deadline of its own for statistics, once a second. */
         bench.now_ns = at_ns;
         bench_step();
-        wire_player_play_line(bench.player, line);
+        wire_player_replay_line(bench.player, line);
         bench_step();
         before_ns = at_ns;
     }

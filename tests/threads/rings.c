@@ -204,13 +204,13 @@ static void *driver_run(void *opaque)
     while (right && !over(w) && (d.out > 0 || d.sent < w->buffers)) {
         const uint32_t depth = 1 + draw(&d.random, QUEUE_SIZE / 2);
         driver_add(w, &d, depth);
-        bnt_vq_drv_interrupts_set(&w->drv, false);
+        bnt_vq_drv_set_interrupts_wanted(&w->drv, false);
         popped = 0;
         for (uint32_t polls = draw(&d.random, POLLS); right && popped == 0 && polls > 0; polls--) {
             right = driver_pop(w, &d, &popped);
         }
         if (right && popped == 0) {
-            bnt_vq_drv_interrupts_set(&w->drv, true);
+            bnt_vq_drv_set_interrupts_wanted(&w->drv, true);
             right = driver_pop(w, &d, &popped);
             if (right && popped == 0 && d.out > 0) {
                 sleep_until_notified(w, DRIVER);
@@ -254,7 +254,7 @@ static bnt_status device_group(struct world *w, uint32_t most)
         status = pushed == BNT_OK ? status : pushed;
     }
     if ((status == BNT_OK || status == BNT_E_AGAIN) &&
-        bnt_vq_dev_interrupt_due(&w->dev, &w->mem, &due, &diag) != BNT_OK) {
+        bnt_vq_dev_check_interrupt_due(&w->dev, &w->mem, &due, &diag) != BNT_OK) {
         status = BNT_E_RING;
     }
     if (due) {
@@ -271,13 +271,13 @@ static void *device_run(void *opaque)
     bnt_status status = BNT_OK;
 
     while (!over(w) && (status == BNT_OK || status == BNT_E_AGAIN)) {
-        status = bnt_vq_dev_kicks_set(&w->dev, &w->mem, false, &diag);
+        status = bnt_vq_dev_set_kicks_wanted(&w->dev, &w->mem, false, &diag);
         for (uint32_t polls = draw(&random, POLLS);
              polls > 0 && (status == BNT_OK || status == BNT_E_AGAIN); polls--) {
             status = device_group(w, 1 + draw(&random, GROUP_MAX));
         }
         if (status == BNT_OK || status == BNT_E_AGAIN) {
-            status = bnt_vq_dev_kicks_set(&w->dev, &w->mem, true, &diag);
+            status = bnt_vq_dev_set_kicks_wanted(&w->dev, &w->mem, true, &diag);
         }
         if (status == BNT_OK) {
             status = device_group(w, 1 + draw(&random, GROUP_MAX));
@@ -297,7 +297,7 @@ static bool world_init(struct world *w, uint64_t features, uint32_t buffers)
     const struct bnt_mem_ops ops = {
         .size = sizeof(ops), .read = memory_read, .write = memory_write};
     const struct bnt_mem_region ram = {0, MEMORY_BYTES};
-    const struct bnt_vq_parts parts = bnt_vq_layout_of(QUEUE_SIZE, features);
+    const struct bnt_vq_parts parts = bnt_vq_compute_layout_for_features(QUEUE_SIZE, features);
     const struct bnt_vq_drv_config config = {.size = sizeof(config),
                                              .queue_size = QUEUE_SIZE,
                                              .indirect_max = INDIRECT_MAX,
@@ -311,7 +311,8 @@ static bool world_init(struct world *w, uint64_t features, uint32_t buffers)
     pthread_mutex_init(&w->lock, NULL);
     pthread_cond_init(&w->wake[DRIVER], NULL);
     pthread_cond_init(&w->wake[DEVICE], NULL);
-    return bnt_vq_drv_ring_bytes_of(QUEUE_SIZE, INDIRECT_MAX, features) <= RING_BYTES_MAX &&
+    return bnt_vq_drv_compute_ring_bytes_for_features(QUEUE_SIZE, INDIRECT_MAX, features) <=
+               RING_BYTES_MAX &&
            bnt_mem_init(&w->mem, &ops, w, &ram, 1) == BNT_OK &&
            bnt_vq_drv_init(&w->drv, &config) == BNT_OK &&
            bnt_vq_dev_init(&w->dev, &w->mem, 0, QUEUE_SIZE, parts.desc, parts.avail, parts.used,

@@ -11,7 +11,7 @@
  * deflate in progress. The OS may already use the pages of an OOM deflate in flight. If one of them
  * were inflated now, the device might handle the two requests in the wrong order.
  */
-bool bnti_guest_must_inflate_wait(const struct bnt_guest *guest)
+bool bnti_guest_must_delay_inflate(const struct bnt_guest *guest)
 {
     return guest->now_ns < guest->inflate_backoff.until_ns ||
            guest->now_ns < guest->holdoff_until_ns || guest->oom_pending ||
@@ -30,7 +30,7 @@ bool bnti_guest_has_refused_pages(const struct bnt_guest *guest)
  * How many PFNs the last huge page may exceed the target by. On VMware's wire this is at most the
  * slack: a larger excess would be deflated at once, as a huge page, and inflated again.
  */
-uint64_t bnti_guest_huge_overshoot_max(const struct bnt_guest *guest)
+uint64_t bnti_guest_get_huge_overshoot_max(const struct bnt_guest *guest)
 {
     const uint64_t most = guest->wire->slack ? guest->config.vmware.slack_pfns : WITHIN;
     const bool may = guest->huge.on && guest->config.sizing.huge_overshoot == BNT_GUEST_ON;
@@ -51,7 +51,7 @@ bool bnti_guest_is_at_target(const struct bnt_guest *guest, uint64_t have, uint6
     const uint64_t least = unit >> guest->config.memory.page_order > 1 ? unit - 1 : 0;
     uint64_t over = least;
     if (target != 0 && guest->cycle != BNTI_GUEST_CYCLE_DEFLATE) {
-        const uint64_t rest = bnti_guest_huge_overshoot_max(guest);
+        const uint64_t rest = bnti_guest_get_huge_overshoot_max(guest);
         over = guest->wire->slack ? guest->config.vmware.slack_pfns : rest > least ? rest : least;
     }
     return have >= target && have - target <= over;

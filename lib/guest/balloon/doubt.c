@@ -10,7 +10,7 @@
 
 /* After a reset of the inflate queue: the inflate in flight is doubtful until the deflate queue has
  * room. */
-static void mark_inflate_doubtful(struct bnt_guest *guest)
+static void mark_inflate_outcome_unknown(struct bnt_guest *guest)
 {
     const struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_INFLATE];
     if (request->gone_on) { /* its pages were counted when the answer was late */
@@ -18,7 +18,7 @@ static void mark_inflate_doubtful(struct bnt_guest *guest)
         bnti_guest_end_request(guest, BNTI_GUEST_INFLATE);
     }
     if (request->busy) {
-        bnti_guest_mark_request_doubtful(guest, BNTI_GUEST_INFLATE);
+        bnti_guest_mark_request_outcome_unknown(guest, BNTI_GUEST_INFLATE);
     }
 }
 
@@ -27,7 +27,7 @@ static void release_slot_pages(struct bnt_guest *guest, bnti_guest_slot slot)
 {
     const struct bnti_guest_answer none = {0};
     bnti_guest_end_request(guest, slot);
-    bnti_guest_report_doubtful_request(guest, slot);
+    bnti_guest_report_unknown_request_outcome(guest, slot);
     guest->answered(guest, slot, &none);
 }
 
@@ -45,7 +45,7 @@ static void repeat_deflate(struct bnt_guest *guest, bnti_guest_slot slot)
     }
     const bool given_back = request->given_back;
     bnti_guest_end_request(guest, slot);
-    bnti_guest_report_doubtful_request(guest, slot);
+    bnti_guest_report_unknown_request_outcome(guest, slot);
     bnti_guest_mark_request_repeated(guest, slot);
     bnti_guest_submit_request(guest, slot);
     if (given_back) {
@@ -54,10 +54,10 @@ static void repeat_deflate(struct bnt_guest *guest, bnti_guest_slot slot)
 }
 
 /* Called when a queue of requests works again after its reset. */
-void bnti_guest_mark_queue_doubtful(struct bnt_guest *guest, uint32_t q)
+void bnti_guest_mark_queue_outcomes_unknown(struct bnt_guest *guest, uint32_t q)
 {
     if (q == BNTI_GUEST_Q_INFLATE) {
-        mark_inflate_doubtful(guest);
+        mark_inflate_outcome_unknown(guest);
         return;
     }
     repeat_deflate(guest, BNTI_GUEST_DEFLATE);
@@ -65,7 +65,7 @@ void bnti_guest_mark_queue_doubtful(struct bnt_guest *guest, uint32_t q)
 }
 
 /* In a step: deflates the pages of a doubtful inflate, as soon as the deflate queue has room. */
-void bnti_guest_settle_doubt(struct bnt_guest *guest)
+void bnti_guest_deflate_pages_of_unknown_inflate(struct bnt_guest *guest)
 {
     const struct bnti_guest_request *inflate = &guest->requests[BNTI_GUEST_INFLATE];
     struct bnti_guest_request *deflate = &guest->requests[BNTI_GUEST_DEFLATE];
@@ -80,8 +80,8 @@ void bnti_guest_settle_doubt(struct bnt_guest *guest)
         return;
     }
     bnti_guest_end_request(guest, BNTI_GUEST_INFLATE);
-    bnti_guest_report_doubtful_request(guest, BNTI_GUEST_INFLATE);
-    bnti_guest_end_doubtful_migration(guest);
+    bnti_guest_report_unknown_request_outcome(guest, BNTI_GUEST_INFLATE);
+    bnti_guest_end_migration_of_unknown_outcome(guest);
     bnti_guest_emit_event(guest, BNT_GUEST_EVENT_OUTCOME_UNKNOWN, inflate->page_count, 0);
     guest->count.totals.inflated_pfns += bnti_guest_count_request_pfns(guest, inflate);
     bnti_guest_prepare_request(guest, BNTI_GUEST_DEFLATE, inflate->huge, inflate->page_count);

@@ -19,7 +19,7 @@ void bnti_guest_enable_huge_pages(struct bnt_guest *guest)
 /* From now on this cycle inflates single pages. */
 void bnti_guest_end_huge_phase(struct bnt_guest *guest)
 {
-    bnti_guest_pace_stop_huge(guest);
+    bnti_guest_pace_stop_huge_pages(guest);
     bnti_guest_emit_event(guest, BNT_GUEST_EVENT_HUGE_SPLIT, guest->huge.held_count, 0);
 }
 
@@ -35,8 +35,8 @@ static uint32_t allocate_huge_pages(struct bnt_guest *guest, uint32_t want)
     uint32_t got = guest->ops.huge.alloc(guest->opaque, request->pages, want);
     bnti_guest_set_allocating(guest, false);
     got = bnti_guest_validate_pages(guest, true, request->pages, got < want ? got : want);
-    if (guest->state != BNT_GUEST_RUNNING || bnti_guest_must_inflate_wait(guest)) {
-        bnti_guest_give_back_sized(guest, true, request->pages, got);
+    if (guest->state != BNT_GUEST_RUNNING || bnti_guest_must_delay_inflate(guest)) {
+        bnti_guest_give_back_pages_of_size(guest, true, request->pages, got);
         return 0;
     }
     return got;
@@ -49,7 +49,7 @@ static uint32_t allocate_huge_pages(struct bnt_guest *guest, uint32_t want)
 bool bnti_guest_inflate_huge_pages(struct bnt_guest *guest, uint64_t missing_pfns, bool *over)
 {
     const uint64_t units =
-        (missing_pfns + bnti_guest_huge_overshoot_max(guest)) >> BNT_BALLOON_2M_ORDER;
+        (missing_pfns + bnti_guest_get_huge_overshoot_max(guest)) >> BNT_BALLOON_2M_ORDER;
     const uint32_t most = (uint32_t)bnti_guest_min(units, guest->wire->request_pages(guest, true));
     const uint32_t want = bnti_guest_pace_limit_pages(guest, BNT_BALLOON_2M_ORDER, most);
     if (most == 0) {
@@ -57,14 +57,14 @@ bool bnti_guest_inflate_huge_pages(struct bnt_guest *guest, uint64_t missing_pfn
         return true;
     }
     if (want == 0) {
-        bnti_guest_tick_close(guest);
+        bnti_guest_close_tick(guest);
         return false;
     }
     if (!guest->wire->spend(guest)) {
         return false;
     }
     const uint32_t got = allocate_huge_pages(guest, want);
-    if (guest->state != BNT_GUEST_RUNNING || bnti_guest_must_inflate_wait(guest)) {
+    if (guest->state != BNT_GUEST_RUNNING || bnti_guest_must_delay_inflate(guest)) {
         *over = true; /* an OOM deflate happened during the allocation */
         return true;
     }

@@ -26,7 +26,7 @@ static void end_migration(struct bnt_guest *guest, bnt_guest_migrated outcome)
 }
 
 /* The second half cannot be sent: either both pages stay in the balloon, or neither does. */
-static void skip_second_half(struct bnt_guest *guest)
+static void skip_second_migration_half(struct bnt_guest *guest)
 {
     const struct bnti_guest_migration *migration = &guest->migration;
 
@@ -41,19 +41,19 @@ static void skip_second_half(struct bnt_guest *guest)
  * The first half is done: sends the second half, or ends the migration if the old page has already
  * left the balloon or the queue is being reset.
  */
-static void send_second_half(struct bnt_guest *guest)
+static void send_second_migration_half(struct bnt_guest *guest)
 {
     struct bnti_guest_migration *migration = &guest->migration;
     const uint32_t q = migration->deflate_first ? BNTI_GUEST_Q_INFLATE : BNTI_GUEST_Q_DEFLATE;
 
     if (bnti_guest_is_queue_resetting(guest, q)) {
-        skip_second_half(guest);
+        skip_second_migration_half(guest);
         return;
     }
     migration->second = true;
     if (migration->deflate_first) {
         send_migration_half(guest, BNTI_GUEST_INFLATE, migration->new_page);
-    } else if (bnti_guest_record_remove(guest, migration->old_page)) {
+    } else if (bnti_guest_remove_page_from_record(guest, migration->old_page)) {
         send_migration_half(guest, BNTI_GUEST_DEFLATE, migration->old_page);
     } else {
         end_migration(guest, BNT_GUEST_MIGRATED_MOVED); /* an OOM deflate took the old page */
@@ -62,7 +62,7 @@ static void send_second_half(struct bnt_guest *guest)
 
 /* It is unknown whether the device took the new page. The page goes back to the OS when its deflate
  * is answered. */
-void bnti_guest_end_doubtful_migration(struct bnt_guest *guest)
+void bnti_guest_end_migration_of_unknown_outcome(struct bnt_guest *guest)
 {
     const struct bnti_guest_migration *migration = &guest->migration;
 
@@ -74,7 +74,7 @@ void bnti_guest_end_doubtful_migration(struct bnt_guest *guest)
 
 /* The device refused a half: the balloon stays as it was, or shrinks by one page if the old page
  * has left it. */
-static void end_refused_half(struct bnt_guest *guest)
+static void end_refused_migration_half(struct bnt_guest *guest)
 {
     const struct bnti_guest_migration *migration = &guest->migration;
 
@@ -103,11 +103,11 @@ void bnti_guest_advance_migration(struct bnt_guest *guest, bnti_guest_slot slot)
     const uint64_t moved = slot == BNTI_GUEST_INFLATE ? guest->count.totals.inflated_pfns
                                                       : guest->count.totals.deflated_pfns;
     if (moved == migration->moved_pfns) {
-        end_refused_half(guest);
+        end_refused_migration_half(guest);
     } else if (migration->second) {
         end_migration(guest, BNT_GUEST_MIGRATED_MOVED);
     } else {
-        send_second_half(guest);
+        send_second_migration_half(guest);
     }
 }
 
@@ -134,7 +134,7 @@ void bnti_guest_abort_migration(struct bnt_guest *guest)
 
 /* Whether the old page may leave the balloon before the new page enters it. Without DEFLATE_ON_OOM
  * this is allowed only above the target (BD-7). VMware's wire has no such rule. */
-static bool may_deflate_first(const struct bnt_guest *guest)
+static bool can_deflate_old_page_first(const struct bnt_guest *guest)
 {
     return guest->wire->deflates_freely || (guest->features & BNT_BALLOON_F_DEFLATE_ON_OOM) != 0 ||
            bnti_guest_count_ballooned_pfns(guest) > guest->target_pfns;
@@ -164,8 +164,8 @@ static bnt_status begin_migration(struct bnt_guest *guest, uint64_t old_page, ui
         bnti_guest_is_queue_resetting(guest, BNTI_GUEST_Q_DEFLATE)) {
         return BNT_E_AGAIN;
     }
-    first = first && may_deflate_first(guest);
-    if (!bnti_guest_record_remove(guest, old_page)) {
+    first = first && can_deflate_old_page_first(guest);
+    if (!bnti_guest_remove_page_from_record(guest, old_page)) {
         return BNT_E_ARGUMENT;
     }
     migration->active = true;
@@ -176,7 +176,7 @@ static bnt_status begin_migration(struct bnt_guest *guest, uint64_t old_page, ui
     if (first) {
         send_migration_half(guest, BNTI_GUEST_DEFLATE, old_page);
     } else {
-        bnti_guest_record_push(guest, &old_page, 1); /* ballooned until the second half */
+        bnti_guest_push_ballooned_pages(guest, &old_page, 1); /* ballooned until the second half */
         send_migration_half(guest, BNTI_GUEST_INFLATE, new_page);
     }
     return BNT_OK;
@@ -193,7 +193,7 @@ bnt_status bnt_guest_page_migrate(struct bnt_guest *guest, uint64_t now_ns, uint
     }
     bnti_guest_enter_call(guest, now_ns);
     const bnt_status status = begin_migration(guest, old_page, new_page, deflate_first);
-    bnti_guest_take_ready_answer(guest);
+    bnti_guest_apply_ready_answer(guest);
     bnti_guest_leave_call(guest);
     return status;
 }

@@ -18,10 +18,10 @@ static bool is_oom_request_pending(const struct bnt_guest *guest)
 static void send_oom_deflate(struct bnt_guest *guest, uint64_t pfns)
 {
     const struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_OOM];
-    bnti_guest_record_fill_request(guest, BNTI_GUEST_OOM, pfns, UINT32_MAX);
+    bnti_guest_fill_request_from_record(guest, BNTI_GUEST_OOM, pfns, UINT32_MAX);
     guest->oom_gave_up = false;
     bnti_guest_submit_request(guest, BNTI_GUEST_OOM);
-    bnti_guest_take_ready_answer(guest);
+    bnti_guest_apply_ready_answer(guest);
     guest->holdoff_until_ns = bnti_guest_add_time(guest->now_ns, guest->config.oom.holdoff_ns);
     if (request->busy && !guest->must_tell_host &&
         !bnti_guest_has_quirk(guest, BNT_GUEST_QUIRK_OOM_TELL_FIRST)) {
@@ -30,7 +30,8 @@ static void send_oom_deflate(struct bnt_guest *guest, uint64_t pfns)
         guest->count.totals.deflated_pfns += freed;
         guest->count.totals.oom_pfns += freed;
         guest->oom_freed_pfns += freed;
-        bnti_guest_give_back_sized(guest, request->huge, request->pages, request->page_count);
+        bnti_guest_give_back_pages_of_size(guest, request->huge, request->pages,
+                                           request->page_count);
     }
 }
 
@@ -38,7 +39,7 @@ static void send_oom_deflate(struct bnt_guest *guest, uint64_t pfns)
 static void poll_oom_deflate(struct bnt_guest *guest)
 {
     for (uint32_t i = 0; i < guest->config.oom.polls; i++) {
-        bnti_guest_take_used_of_queue(guest, BNTI_GUEST_Q_DEFLATE);
+        bnti_guest_pop_used_of_queue(guest, BNTI_GUEST_Q_DEFLATE);
         if (!guest->requests[BNTI_GUEST_OOM].busy || guest->state != BNT_GUEST_RUNNING) {
             return;
         }
@@ -81,7 +82,7 @@ static uint64_t deflate_for_oom(struct bnt_guest *guest, uint64_t pfns)
 
 /* Records how many PFNs must still be sent. Repeated calls do not add up, so that they cannot empty
  * the balloon. */
-static uint64_t record_oom_debt(struct bnt_guest *guest, uint64_t missing_pfns)
+static uint64_t record_unsent_oom_pfns(struct bnt_guest *guest, uint64_t missing_pfns)
 {
     const uint64_t waiting =
         is_oom_request_pending(guest)
@@ -95,19 +96,19 @@ static uint64_t record_oom_debt(struct bnt_guest *guest, uint64_t missing_pfns)
     return waiting + guest->oom_debt_pfns;
 }
 
-void bnti_guest_oom_deflate(struct bnt_guest *guest, uint64_t pfns,
-                            struct bnt_guest_oom_result *result)
+void bnti_guest_deflate_on_oom(struct bnt_guest *guest, uint64_t pfns,
+                               struct bnt_guest_oom_result *result)
 {
     guest->holdoff_until_ns = bnti_guest_add_time(guest->now_ns, guest->config.oom.holdoff_ns);
     bnti_guest_cancel_sleeping_alloc(guest);
     /*
      * Held pages and pages set aside need no message to the device: they were never in the balloon.
      */
-    result->freed_pfns += (uint64_t)bnti_guest_give_back_aside(guest)
+    result->freed_pfns += (uint64_t)bnti_guest_give_back_pages_set_aside(guest)
                           << guest->config.memory.page_order;
     if (!bnti_guest_has_vmware_quirk(guest, BNT_GUEST_VMWARE_QUIRK_REFUSE_ALL)) {
         result->freed_pfns += (uint64_t)guest->held_count << guest->config.memory.page_order;
-        bnti_guest_give_back_held(guest);
+        bnti_guest_give_back_held_pages(guest);
     }
     if (result->freed_pfns < pfns) {
         result->freed_pfns += deflate_for_oom(guest, pfns - result->freed_pfns);
@@ -115,13 +116,13 @@ void bnti_guest_oom_deflate(struct bnt_guest *guest, uint64_t pfns,
     if (guest->state == BNT_GUEST_RUNNING) {
         bnti_guest_write_actual(guest, false);
         const uint64_t missing = pfns > result->freed_pfns ? pfns - result->freed_pfns : 0;
-        result->pending_pfns = record_oom_debt(guest, missing);
+        result->pending_pfns = record_unsent_oom_pfns(guest, missing);
     }
 }
 
 /* After a reset of the balloon, pages are released without a message to the device. */
-void bnti_guest_oom_release_pages(struct bnt_guest *guest, uint64_t pfns,
-                                  struct bnt_guest_oom_result *result)
+void bnti_guest_release_pages_on_oom(struct bnt_guest *guest, uint64_t pfns,
+                                     struct bnt_guest_oom_result *result)
 {
     while (result->freed_pfns < pfns) {
         const uint64_t freed = bnti_guest_release_batch(guest, pfns - result->freed_pfns);
@@ -134,8 +135,8 @@ void bnti_guest_oom_release_pages(struct bnt_guest *guest, uint64_t pfns,
 
 /* The reset of the device is not complete. When it is, all pages go back to the OS without a
  * message. */
-void bnti_guest_oom_await_reset(struct bnt_guest *guest, uint64_t pfns,
-                                struct bnt_guest_oom_result *result)
+void bnti_guest_defer_oom_to_reset(struct bnt_guest *guest, uint64_t pfns,
+                                   struct bnt_guest_oom_result *result)
 {
     uint64_t all = bnti_guest_count_ballooned_pfns(guest) +
                    ((uint64_t)guest->held_count << guest->config.memory.page_order) +
@@ -151,7 +152,7 @@ void bnti_guest_oom_await_reset(struct bnt_guest *guest, uint64_t pfns,
 
 /* The device answered an OOM deflate: `pfns` PFNs went back to the OS. With `gave_up` the device
  * refused pages, and the current call sends no more requests. */
-void bnti_guest_oom_note_answer(struct bnt_guest *guest, uint64_t pfns, bool gave_up)
+void bnti_guest_note_oom_answer(struct bnt_guest *guest, uint64_t pfns, bool gave_up)
 {
     guest->count.totals.oom_pfns += pfns;
     guest->oom_freed_pfns += pfns;
@@ -161,18 +162,18 @@ void bnti_guest_oom_note_answer(struct bnt_guest *guest, uint64_t pfns, bool gav
 /*
  * A reset of the balloon ended an OOM deflate: `pfns` PFNs went back to the OS without an answer.
  */
-void bnti_guest_oom_note_reset(struct bnt_guest *guest, uint64_t pfns)
+void bnti_guest_note_oom_reset(struct bnt_guest *guest, uint64_t pfns)
 {
     guest->oom_freed_pfns += pfns;
 }
 
 /* Drops the PFNs that had still to be sent: a reset gives all pages back anyway. */
-void bnti_guest_oom_clear_debt(struct bnt_guest *guest)
+void bnti_guest_clear_unsent_oom_pfns(struct bnt_guest *guest)
 {
     guest->oom_debt_pfns = 0;
 }
 
-void bnti_guest_oom_clear(struct bnt_guest *guest)
+void bnti_guest_clear_oom_state(struct bnt_guest *guest)
 {
     guest->holdoff_until_ns = 0;
     guest->oom_debt_pfns = 0;
@@ -182,7 +183,7 @@ void bnti_guest_oom_clear(struct bnt_guest *guest)
 }
 
 /* All pages are back: completes a pending OOM deflate. */
-void bnti_guest_oom_complete(struct bnt_guest *guest)
+void bnti_guest_complete_oom_deflate(struct bnt_guest *guest)
 {
     const uint64_t freed = guest->count.totals.reset_pfns + guest->count.totals.deflated_pfns -
                            guest->given_pfns_before;
@@ -193,7 +194,7 @@ void bnti_guest_oom_complete(struct bnt_guest *guest)
 }
 
 /* In a step: sends the PFNs that an OOM deflate still owes, and emits OOM_DONE at the end. */
-void bnti_guest_oom_continue(struct bnt_guest *guest)
+void bnti_guest_continue_oom_deflate(struct bnt_guest *guest)
 {
     const struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_OOM];
     if (!guest->oom_pending) {

@@ -15,7 +15,7 @@ static void clear_cycle(struct bnt_guest *guest)
 }
 
 /* A new attachment begins with the largest rates, and its first tick is due at once. */
-void bnti_guest_pace_start(struct bnt_guest *guest)
+void bnti_guest_pace_init_rates(struct bnt_guest *guest)
 {
     const struct bnt_guest_rates *rates = &guest->config.rates;
     struct bnti_guest_pace *pace = &guest->pace;
@@ -29,7 +29,7 @@ void bnti_guest_pace_start(struct bnt_guest *guest)
     pace->tick_ns = guest->now_ns;
 }
 
-void bnti_guest_tick_begin(struct bnt_guest *guest)
+void bnti_guest_begin_tick(struct bnt_guest *guest)
 {
     guest->pace.open = true;
     guest->pace.over = false;
@@ -37,19 +37,19 @@ void bnti_guest_tick_begin(struct bnt_guest *guest)
 }
 
 /* A tick that is due cannot begin: the next tick is due one period later. */
-void bnti_guest_tick_skip(struct bnt_guest *guest)
+void bnti_guest_skip_tick(struct bnt_guest *guest)
 {
     guest->pace.tick_ns = bnti_guest_add_time(guest->now_ns, guest->pace.period_ns);
 }
 
 /* A tick begins: decrements the number of slow ticks that are left. */
-void bnti_guest_tick_count_down_slow(struct bnt_guest *guest)
+void bnti_guest_count_down_slow_ticks(struct bnt_guest *guest)
 {
     guest->pace.slow_cycles -= guest->pace.slow_cycles > 0;
 }
 
 /* The tick ends when the request in flight is answered. Outside a tick nothing changes. */
-void bnti_guest_tick_mark_over(struct bnt_guest *guest)
+void bnti_guest_mark_tick_over(struct bnt_guest *guest)
 {
     guest->pace.over = guest->pace.open;
 }
@@ -59,11 +59,11 @@ void bnti_guest_tick_mark_over(struct bnt_guest *guest)
  * OOM deflate), the next tick on VIRTIO's wire is one period away; VMware's polls keep their time.
  * Returns the period.
  */
-uint64_t bnti_guest_tick_back_off(struct bnt_guest *guest)
+uint64_t bnti_guest_back_off_to_next_tick(struct bnt_guest *guest)
 {
     struct bnti_guest_pace *pace = &guest->pace;
     const uint64_t next_ns = bnti_guest_add_time(guest->now_ns, pace->period_ns);
-    bnti_guest_tick_mark_over(guest);
+    bnti_guest_mark_tick_over(guest);
     if (!pace->open && !guest->wire->ticks && pace->tick_ns < next_ns) {
         pace->tick_ns = next_ns;
     }
@@ -94,7 +94,7 @@ void bnti_guest_pace_begin_cycle(struct bnt_guest *guest, bnti_guest_cycle cycle
 }
 
 /* Whether the last counted page exceeded the rate: an inflate checks its rate only after a page. */
-static bool is_rate_passed(const struct bnti_guest_pace *pace)
+static bool is_rate_exceeded(const struct bnti_guest_pace *pace)
 {
     return pace->done_pfns > 0 && pace->done_pfns - pace->last_pfns >= pace->rate;
 }
@@ -115,7 +115,7 @@ uint32_t bnti_guest_pace_limit_pages(const struct bnt_guest *guest, uint32_t ord
     }
     uint64_t allowed = ((pace->goal_pfns - pace->done_pfns - 1) >> order) + 1;
     if (pace->rate != BNT_NEVER && guest->cycle == BNTI_GUEST_CYCLE_INFLATE) {
-        if (is_rate_passed(pace)) {
+        if (is_rate_exceeded(pace)) {
             return 0;
         }
         const uint64_t left = pace->rate > pace->done_pfns ? pace->rate - pace->done_pfns : 0;
@@ -161,13 +161,13 @@ static void set_rate(struct bnt_guest *guest, uint32_t *rate, uint64_t value, bo
 }
 
 /* Even a sleeping allocation returned too few pages: the rate is halved, and the cycle is over. */
-void bnti_guest_pace_handle_short_sleep(struct bnt_guest *guest)
+void bnti_guest_pace_handle_short_sleeping_alloc(struct bnt_guest *guest)
 {
     struct bnti_guest_pace *pace = &guest->pace;
     const uint32_t half = pace->rate_alloc / 2;
     const uint32_t least = guest->config.rates.alloc_min;
     pace->failed = true;
-    bnti_guest_tick_mark_over(guest);
+    bnti_guest_mark_tick_over(guest);
     if (pace->limited) {
         set_rate(guest, &pace->rate_alloc, half > least ? half : least, false);
     }
@@ -197,7 +197,7 @@ void bnti_guest_pace_handle_refused_unlock(struct bnt_guest *guest)
         return;
     }
     if (bnti_guest_has_vmware_quirk(guest, BNT_GUEST_VMWARE_QUIRK_DEFLATE_STOPS)) {
-        bnti_guest_tick_mark_over(guest);
+        bnti_guest_mark_tick_over(guest);
     }
     if (pace->limited && !pace->failed) {
         set_rate(guest, &pace->rate_free, half > least ? half : least, true);
@@ -211,7 +211,7 @@ static void raise_alloc_rate(struct bnt_guest *guest)
     const struct bnt_guest_rates *rates = &guest->config.rates;
     struct bnti_guest_pace *pace = &guest->pace;
     const uint64_t done =
-        is_rate_passed(pace) ? pace->done_pfns - pace->last_pfns : pace->done_pfns;
+        is_rate_exceeded(pace) ? pace->done_pfns - pace->last_pfns : pace->done_pfns;
     if (!pace->failed && pace->rate_alloc > 0 && done >= pace->rate_alloc) {
         /* A tick with rates stays below 2^32 PFNs, so no 64-bit division is needed. */
         const uint64_t more = (uint64_t)rates->alloc_step * ((uint32_t)done / pace->rate_alloc);
@@ -222,7 +222,7 @@ static void raise_alloc_rate(struct bnt_guest *guest)
 
 /* Ends the tick and with it the cycle: all refused pages are returned. The next tick is one period
  * away. */
-void bnti_guest_tick_close(struct bnt_guest *guest)
+void bnti_guest_close_tick(struct bnt_guest *guest)
 {
     const struct bnt_guest_rates *rates = &guest->config.rates;
     struct bnti_guest_pace *pace = &guest->pace;
@@ -239,11 +239,11 @@ void bnti_guest_tick_close(struct bnt_guest *guest)
     pace->open = false;
     pace->over = false;
     pace->tick_ns = bnti_guest_add_time(guest->now_ns, pace->period_ns);
-    bnti_guest_leave_cycle(guest);
+    bnti_guest_end_cycle_early(guest);
 }
 
 /* From now on this cycle inflates no huge pages. */
-void bnti_guest_pace_stop_huge(struct bnt_guest *guest)
+void bnti_guest_pace_stop_huge_pages(struct bnt_guest *guest)
 {
     guest->pace.huge = false;
 }
@@ -255,16 +255,16 @@ void bnti_guest_pace_begin_doubtful_deflate(struct bnt_guest *guest)
 }
 
 /* The last request of the cycle failed: the tick is over. */
-void bnti_guest_pace_note_failure(struct bnt_guest *guest)
+void bnti_guest_pace_note_failed_request(struct bnt_guest *guest)
 {
-    bnti_guest_tick_mark_over(guest);
+    bnti_guest_mark_tick_over(guest);
     if (guest->cycle == BNTI_GUEST_CYCLE_INFLATE) {
         guest->pace.failed = true;
     }
 }
 
 /* A reset of the balloon ends the tick and the cycle. The next tick is due at once. */
-void bnti_guest_pace_restart(struct bnt_guest *guest)
+void bnti_guest_pace_restart_ticks(struct bnt_guest *guest)
 {
     clear_cycle(guest);
     guest->pace.open = false;
@@ -272,7 +272,7 @@ void bnti_guest_pace_restart(struct bnt_guest *guest)
     guest->pace.tick_ns = guest->now_ns;
 }
 
-void bnti_guest_pace_clear(struct bnt_guest *guest)
+void bnti_guest_pace_clear_state(struct bnt_guest *guest)
 {
     guest->cycle = BNTI_GUEST_CYCLE_NONE;
     memset(&guest->pace, 0, sizeof guest->pace);
@@ -280,7 +280,7 @@ void bnti_guest_pace_clear(struct bnt_guest *guest)
 
 /* When an instance with ticks, in RUNNING and with nothing in flight, has to act next. `have` PFNs
  * are ballooned; `target` is their target. */
-uint64_t bnti_guest_pace_deadline(const struct bnt_guest *guest, uint64_t have, uint64_t target)
+uint64_t bnti_guest_pace_get_deadline(const struct bnt_guest *guest, uint64_t have, uint64_t target)
 {
     const struct bnti_guest_pace *pace = &guest->pace;
     const bool polled = guest->wire->ticks;
@@ -289,7 +289,7 @@ uint64_t bnti_guest_pace_deadline(const struct bnt_guest *guest, uint64_t have, 
     }
     if (pace->open) {
         const bool waits = bnti_guest_awaits_sleeping_alloc(guest) && !pace->over &&
-                           have < target && !bnti_guest_must_inflate_wait(guest);
+                           have < target && !bnti_guest_must_delay_inflate(guest);
         const bool polls =
             polled && !bnti_guest_has_vmware_quirk(guest, BNT_GUEST_VMWARE_QUIRK_TARGET_FIXED);
         return !waits               ? guest->now_ns
@@ -316,7 +316,7 @@ uint64_t bnti_guest_pace_deadline(const struct bnt_guest *guest, uint64_t have, 
  * wait. */
 uint64_t bnti_guest_raise_backoff(struct bnt_guest *guest, struct bnti_guest_backoff *backoff)
 {
-    return guest->pace.on ? bnti_guest_tick_back_off(guest)
+    return guest->pace.on ? bnti_guest_back_off_to_next_tick(guest)
                           : bnti_guest_backoff_double_wait(guest, backoff);
 }
 
@@ -324,16 +324,16 @@ uint64_t bnti_guest_raise_backoff(struct bnt_guest *guest, struct bnti_guest_bac
 void bnti_guest_end_cycle(struct bnt_guest *guest)
 {
     bnti_guest_note_work(guest);
-    bnti_guest_give_back_held(guest);
-    (void)bnti_guest_give_back_aside(guest);
+    bnti_guest_give_back_held_pages(guest);
+    (void)bnti_guest_give_back_pages_set_aside(guest);
     bnti_guest_end_unusable_cycle(guest);
-    bnti_guest_give_back_held_huge(guest);
+    bnti_guest_give_back_held_huge_pages(guest);
     bnti_guest_return_stuck_pages(guest);
     clear_cycle(guest);
 }
 
 /* Ends a cycle before its target is reached, so that refused pages are not held during the wait. */
-void bnti_guest_leave_cycle(struct bnt_guest *guest)
+void bnti_guest_end_cycle_early(struct bnt_guest *guest)
 {
     if (guest->cycle != BNTI_GUEST_CYCLE_NONE || bnti_guest_has_refused_pages(guest)) {
         bnti_guest_end_cycle(guest);

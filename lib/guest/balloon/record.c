@@ -19,8 +19,8 @@ static uint32_t find_highest_bit(uint64_t word)
     return index;
 }
 
-static void push_bits(const struct bnti_guest_page_record *record, const uint64_t *pages,
-                      uint32_t count)
+static void push_pages_to_bitmap(const struct bnti_guest_page_record *record, const uint64_t *pages,
+                                 uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         const uint64_t index = (pages[i] - record->first_pfn) >> record->order;
@@ -33,8 +33,8 @@ static void push_bits(const struct bnti_guest_page_record *record, const uint64_
 }
 
 /* Only a push raises the cursor, so emptying the record scans each word once. */
-static uint32_t pop_bits(const struct bnti_guest_page_record *record, uint64_t *pages,
-                         uint32_t count)
+static uint32_t pop_pages_from_bitmap(const struct bnti_guest_page_record *record, uint64_t *pages,
+                                      uint32_t count)
 {
     uint32_t found = 0;
     while (found < count) {
@@ -52,14 +52,15 @@ static uint32_t pop_bits(const struct bnti_guest_page_record *record, uint64_t *
     return found;
 }
 
-void bnti_guest_push_pages(struct bnt_guest *guest, const struct bnti_guest_page_record *record,
-                           const uint64_t *pages, uint32_t count)
+void bnti_guest_push_pages_to_record(struct bnt_guest *guest,
+                                     const struct bnti_guest_page_record *record,
+                                     const uint64_t *pages, uint32_t count)
 {
     if (count == 0) {
         return;
     }
     if (guest->config.record.kind == BNT_GUEST_RECORD_BITS) {
-        push_bits(record, pages, count);
+        push_pages_to_bitmap(record, pages, count);
     } else {
         guest->ops.links.push(guest->opaque, *record->head, pages, count);
         *record->head = pages[count - 1];
@@ -67,15 +68,16 @@ void bnti_guest_push_pages(struct bnt_guest *guest, const struct bnti_guest_page
     *record->pages += count;
 }
 
-uint32_t bnti_guest_pop_pages(struct bnt_guest *guest, const struct bnti_guest_page_record *record,
-                              uint64_t *pages, uint32_t count)
+uint32_t bnti_guest_pop_pages_from_record(struct bnt_guest *guest,
+                                          const struct bnti_guest_page_record *record,
+                                          uint64_t *pages, uint32_t count)
 {
     const uint32_t taken = (uint32_t)bnti_guest_min(count, *record->pages);
     if (taken == 0) {
         return 0;
     }
     if (guest->config.record.kind == BNT_GUEST_RECORD_BITS) {
-        (void)pop_bits(record, pages, taken);
+        (void)pop_pages_from_bitmap(record, pages, taken);
     } else {
         *record->head = guest->ops.links.pop(guest->opaque, *record->head, pages, taken);
     }
@@ -102,18 +104,18 @@ static struct bnti_guest_page_record get_huge_page_record(struct bnt_guest *gues
                                            BNT_BALLOON_2M_ORDER};
 }
 
-void bnti_guest_record_push(struct bnt_guest *guest, const uint64_t *pages, uint32_t count)
+void bnti_guest_push_ballooned_pages(struct bnt_guest *guest, const uint64_t *pages, uint32_t count)
 {
     const struct bnti_guest_page_record record = get_page_record(guest);
-    bnti_guest_push_pages(guest, &record, pages, count);
+    bnti_guest_push_pages_to_record(guest, &record, pages, count);
 }
 
-void bnti_guest_record_push_sized(struct bnt_guest *guest, bool huge, const uint64_t *pages,
-                                  uint32_t count)
+void bnti_guest_push_ballooned_pages_of_size(struct bnt_guest *guest, bool huge,
+                                             const uint64_t *pages, uint32_t count)
 {
     const struct bnti_guest_page_record record =
         huge ? get_huge_page_record(guest) : get_page_record(guest);
-    bnti_guest_push_pages(guest, &record, pages, count);
+    bnti_guest_push_pages_to_record(guest, &record, pages, count);
 }
 
 /*
@@ -121,8 +123,8 @@ void bnti_guest_record_push_sized(struct bnt_guest *guest, bool huge, const uint
  * `pages_max` pages. Single pages come before huge pages. Pages refused in this cycle are not in
  * the record.
  */
-void bnti_guest_record_fill_request(struct bnt_guest *guest, bnti_guest_slot slot, uint64_t pfns,
-                                    uint32_t pages_max)
+void bnti_guest_fill_request_from_record(struct bnt_guest *guest, bnti_guest_slot slot,
+                                         uint64_t pfns, uint32_t pages_max)
 {
     uint64_t *pages = guest->requests[slot].pages;
     const bool huge = guest->record_pages == 0 && guest->huge.pages > 0;
@@ -132,19 +134,20 @@ void bnti_guest_record_fill_request(struct bnt_guest *guest, bnti_guest_slot slo
     const uint64_t asked = bnti_guest_min((pfns + within) >> record.order, pages_max);
     const uint32_t most =
         huge ? guest->wire->request_pages(guest, true) : guest->wire->request_pages(guest, false);
-    const uint32_t taken =
-        bnti_guest_pop_pages(guest, &record, pages, (uint32_t)bnti_guest_min(asked, most));
+    const uint32_t taken = bnti_guest_pop_pages_from_record(guest, &record, pages,
+                                                            (uint32_t)bnti_guest_min(asked, most));
     bnti_guest_prepare_request(guest, slot, huge, taken);
 }
 
-uint32_t bnti_guest_record_pop_huge(struct bnt_guest *guest, uint64_t *pages, uint32_t count)
+uint32_t bnti_guest_pop_ballooned_huge_pages(struct bnt_guest *guest, uint64_t *pages,
+                                             uint32_t count)
 {
     const struct bnti_guest_page_record record = get_huge_page_record(guest);
-    return bnti_guest_pop_pages(guest, &record, pages, count);
+    return bnti_guest_pop_pages_from_record(guest, &record, pages, count);
 }
 
 /* Removes one page from the record; false if the record does not contain it. */
-bool bnti_guest_record_remove(struct bnt_guest *guest, uint64_t page)
+bool bnti_guest_remove_page_from_record(struct bnt_guest *guest, uint64_t page)
 {
     if (guest->config.record.kind == BNT_GUEST_RECORD_BITS) {
         const uint64_t index =
@@ -162,8 +165,8 @@ bool bnti_guest_record_remove(struct bnt_guest *guest, uint64_t page)
 }
 
 /* Removes up to `count` pages from the record; returns how many. */
-uint32_t bnti_guest_record_pop(struct bnt_guest *guest, uint64_t *pages, uint32_t count)
+uint32_t bnti_guest_pop_ballooned_pages(struct bnt_guest *guest, uint64_t *pages, uint32_t count)
 {
     const struct bnti_guest_page_record record = get_page_record(guest);
-    return bnti_guest_pop_pages(guest, &record, pages, count);
+    return bnti_guest_pop_pages_from_record(guest, &record, pages, count);
 }

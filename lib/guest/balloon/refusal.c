@@ -9,7 +9,7 @@
 
 /* Holds a refused page. Returns false at the bound of held pages: the cycle must end then (BX-12,
  * BX-13). */
-bool bnti_guest_hold_page(struct bnt_guest *guest, bool huge, uint64_t page)
+bool bnti_guest_hold_refused_page(struct bnt_guest *guest, bool huge, uint64_t page)
 {
     if (huge) {
         const bool room = guest->huge.held_count < guest->config.sizing.refused_pages_max;
@@ -64,7 +64,7 @@ uint32_t bnti_guest_pop_held_pages(struct bnt_guest *guest, uint64_t *pages, uin
 
 /* Gives held pages back. The device gets no message, since held pages were never in the balloon.
  * Without a bound of held pages sizing gives them back in portions later. */
-void bnti_guest_give_back_held(struct bnt_guest *guest)
+void bnti_guest_give_back_held_pages(struct bnt_guest *guest)
 {
     const uint32_t count = guest->held_count;
     if (count == 0) {
@@ -81,7 +81,7 @@ void bnti_guest_give_back_held(struct bnt_guest *guest)
 }
 
 /* Splits held huge pages into single pages that can be inflated. Returns how many. */
-uint32_t bnti_guest_split_held_huge(struct bnt_guest *guest, uint64_t *pages, uint32_t count)
+uint32_t bnti_guest_split_held_huge_pages(struct bnt_guest *guest, uint64_t *pages, uint32_t count)
 {
     const uint32_t order = guest->config.memory.page_order;
     const uint32_t parts = UINT32_C(1) << (BNT_BALLOON_2M_ORDER - order);
@@ -109,7 +109,7 @@ uint64_t bnti_guest_count_held_huge_pfns(const struct bnt_guest *guest)
 }
 
 /* Gives back the held huge pages, and the remaining parts of one that was split. */
-void bnti_guest_give_back_held_huge(struct bnt_guest *guest)
+void bnti_guest_give_back_held_huge_pages(struct bnt_guest *guest)
 {
     struct bnti_guest_huge *huge = &guest->huge;
     uint64_t parts[4]; /* small, because it is on the stack */
@@ -121,11 +121,11 @@ void bnti_guest_give_back_held_huge(struct bnt_guest *guest)
             const uint32_t all = UINT32_C(1)
                                  << (BNT_BALLOON_2M_ORDER - guest->config.memory.page_order);
             wanted = all - huge->parts_out < wanted ? all - huge->parts_out : wanted;
-            count = bnti_guest_split_held_huge(guest, parts, wanted);
+            count = bnti_guest_split_held_huge_pages(guest, parts, wanted);
             bnti_guest_give_back_pages(guest, parts, count);
         } while (huge->held_count > page);
     }
-    bnti_guest_give_back_sized(guest, true, guest->huge_held, huge->held_count);
+    bnti_guest_give_back_pages_of_size(guest, true, guest->huge_held, huge->held_count);
     huge->held_count = 0;
 }
 
@@ -135,9 +135,10 @@ void bnti_guest_return_stuck_pages(struct bnt_guest *guest)
     if (guest->stuck_count > 0) {
         const uint32_t count = guest->stuck_count;
         guest->stuck_count = 0;
-        bnti_guest_record_push(guest, guest->stuck, count);
+        bnti_guest_push_ballooned_pages(guest, guest->stuck, count);
     }
-    bnti_guest_record_push_sized(guest, true, guest->huge_stuck, guest->huge.stuck_count);
+    bnti_guest_push_ballooned_pages_of_size(guest, true, guest->huge_stuck,
+                                            guest->huge.stuck_count);
     guest->huge.stuck_count = 0;
 }
 
@@ -161,7 +162,7 @@ void bnti_guest_cancel_give_back_held(struct bnt_guest *guest)
 }
 
 /* Gives one portion of the held pages back. */
-bool bnti_guest_give_back_held_portion(struct bnt_guest *guest)
+bool bnti_guest_give_back_held_pages_portion(struct bnt_guest *guest)
 {
     if (guest->budget == 0) {
         return false;

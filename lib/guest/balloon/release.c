@@ -5,7 +5,7 @@
  */
 #include "lib/guest/balloon/policy.h"
 
-static uint32_t release_held_pages(struct bnt_guest *guest, uint32_t count)
+static uint32_t release_held_refused_pages(struct bnt_guest *guest, uint32_t count)
 {
     (void)bnti_guest_pop_held_pages(guest, guest->scratch, count);
     bnti_guest_give_back_pages(guest, guest->scratch, count);
@@ -19,9 +19,9 @@ static uint64_t release_huge_pages(struct bnt_guest *guest, uint64_t pfns_max)
     const uint64_t wanted = bnti_guest_min(pfns_max, BNTI_GUEST_BATCH << BNT_BALLOON_2M_ORDER);
     const uint32_t most = (uint32_t)((wanted + BNT_BALLOON_2M_PFNS - 1) >> BNT_BALLOON_2M_ORDER);
     uint32_t count = bnti_guest_pop_stuck_pages(guest, true, guest->scratch, most);
-    count += bnti_guest_record_pop_huge(guest, guest->scratch + count, most - count);
+    count += bnti_guest_pop_ballooned_huge_pages(guest, guest->scratch + count, most - count);
     guest->count.totals.reset_pfns += (uint64_t)count << BNT_BALLOON_2M_ORDER;
-    bnti_guest_give_back_sized(guest, true, guest->scratch, count);
+    bnti_guest_give_back_pages_of_size(guest, true, guest->scratch, count);
     return (uint64_t)count << BNT_BALLOON_2M_ORDER;
 }
 
@@ -36,13 +36,13 @@ uint64_t bnti_guest_release_batch(struct bnt_guest *guest, uint64_t pfns_max)
     const uint32_t most = (uint32_t)bnti_guest_min(pfns_max >> order, BNTI_GUEST_BATCH);
     if (guest->held_count > 0) {
         const uint32_t held = guest->held_count < most ? guest->held_count : most;
-        return (uint64_t)release_held_pages(guest, held) << order;
+        return (uint64_t)release_held_refused_pages(guest, held) << order;
     }
     if (guest->record_pages + guest->stuck_count == 0) {
         return release_huge_pages(guest, pfns_max);
     }
     uint32_t count = bnti_guest_pop_stuck_pages(guest, false, guest->scratch, most);
-    count += bnti_guest_record_pop(guest, guest->scratch + count, most - count);
+    count += bnti_guest_pop_ballooned_pages(guest, guest->scratch + count, most - count);
     guest->count.totals.reset_pfns += (uint64_t)count << order;
     bnti_guest_give_back_pages(guest, guest->scratch, count);
     return (uint64_t)count << order;

@@ -5,8 +5,8 @@
 #include "lib/guest/balloon/policy.h"
 
 /* Gives back the pages beyond the last whole unit, or all pages with the quirk ALL_OR_NOTHING. */
-static uint32_t keep_whole_units(struct bnt_guest *guest, const uint64_t *pages, uint32_t got,
-                                 uint32_t want)
+static uint32_t keep_pages_of_whole_units(struct bnt_guest *guest, const uint64_t *pages,
+                                          uint32_t got, uint32_t want)
 {
     const uint32_t unit = guest->config.sizing.granule_pfns >> guest->config.memory.page_order;
     const bool nothing = got < want && bnti_guest_has_quirk(guest, BNT_GUEST_QUIRK_ALL_OR_NOTHING);
@@ -18,8 +18,8 @@ static uint32_t keep_whole_units(struct bnt_guest *guest, const uint64_t *pages,
 /*
  * Allocates pages from the OS, and further pages in place of those that cannot be ballooned: at
  * most BNT_GUEST_UNUSABLE_MAX. During an allocation the OS may run out of memory and call
- * bnt_guest_oom, because the state is consistent here. The allocated pages are then given back at
- * once.
+ * bnt_guest_handle_oom, because the state is consistent here. The allocated pages are then given
+ * back at once.
  */
 static uint32_t allocate_pages(struct bnt_guest *guest, uint32_t want)
 {
@@ -34,14 +34,14 @@ static uint32_t allocate_pages(struct bnt_guest *guest, uint32_t want)
         came = came < asked ? came : asked;
         const uint32_t usable = bnti_guest_validate_pages(guest, false, pages + got, came);
         got += usable;
-        if (guest->state != BNT_GUEST_RUNNING || bnti_guest_must_inflate_wait(guest)) {
-            (void)bnti_guest_give_back_aside(guest);
+        if (guest->state != BNT_GUEST_RUNNING || bnti_guest_must_delay_inflate(guest)) {
+            (void)bnti_guest_give_back_pages_set_aside(guest);
             bnti_guest_give_back_pages(guest, pages, got);
             return 0;
         }
-        more = came == asked && usable < came && !bnti_guest_is_aside_full(guest);
+        more = came == asked && usable < came && !bnti_guest_is_aside_list_full(guest);
     }
-    return keep_whole_units(guest, pages, got, want);
+    return keep_pages_of_whole_units(guest, pages, got, want);
 }
 
 /* The allocator returned only `got` pages: continues with sleeping allocations, or backs off. */
@@ -59,10 +59,10 @@ static void handle_short_alloc(struct bnt_guest *guest, uint64_t missing, uint32
 static bool send_inflate(struct bnt_guest *guest, uint64_t missing, uint32_t want)
 {
     struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_INFLATE];
-    const uint32_t parts = bnti_guest_split_held_huge(guest, request->pages, want);
+    const uint32_t parts = bnti_guest_split_held_huge_pages(guest, request->pages, want);
     want = parts > 0 ? parts : want;
     const uint32_t got = parts > 0 ? parts : allocate_pages(guest, want);
-    if (guest->state != BNT_GUEST_RUNNING || bnti_guest_must_inflate_wait(guest)) {
+    if (guest->state != BNT_GUEST_RUNNING || bnti_guest_must_delay_inflate(guest)) {
         return true; /* an OOM deflate happened during the allocation */
     }
     bnti_guest_prepare_request(guest, BNTI_GUEST_INFLATE, false, got);
@@ -81,13 +81,13 @@ static bool send_inflate(struct bnt_guest *guest, uint64_t missing, uint32_t wan
 
 static bool advance_inflate(struct bnt_guest *guest, uint64_t missing_pfns)
 {
-    if (bnti_guest_must_inflate_wait(guest)) {
-        bnti_guest_tick_close(guest);
-        bnti_guest_leave_cycle(guest);
+    if (bnti_guest_must_delay_inflate(guest)) {
+        bnti_guest_close_tick(guest);
+        bnti_guest_end_cycle_early(guest);
         return false;
     }
     if (guest->pace.on && guest->cycle == BNTI_GUEST_CYCLE_DEFLATE) {
-        bnti_guest_tick_close(guest); /* a tick has one direction */
+        bnti_guest_close_tick(guest); /* a tick has one direction */
         return false;
     }
     if (guest->cycle == BNTI_GUEST_CYCLE_DEFLATE) {
@@ -111,7 +111,7 @@ static bool advance_inflate(struct bnt_guest *guest, uint64_t missing_pfns)
     const uint32_t most = (uint32_t)bnti_guest_min(missing, fit);
     const uint32_t want = bnti_guest_pace_limit_pages(guest, guest->config.memory.page_order, most);
     if (want == 0) {
-        bnti_guest_tick_close(guest);
+        bnti_guest_close_tick(guest);
         return false;
     }
     if (!guest->wire->spend(guest)) {
@@ -129,13 +129,13 @@ static bool advance_inflate(struct bnt_guest *guest, uint64_t missing_pfns)
 static bool advance_deflate(struct bnt_guest *guest, uint64_t excess_pfns)
 {
     const bool huge = guest->record_pages == 0 && guest->huge.pages > 0;
-    const uint32_t order = bnti_guest_page_order(guest, huge);
+    const uint32_t order = bnti_guest_get_page_order(guest, huge);
     if (guest->now_ns < guest->deflate_backoff.until_ns) {
-        bnti_guest_leave_cycle(guest);
+        bnti_guest_end_cycle_early(guest);
         return false;
     }
     if (guest->pace.on && guest->cycle == BNTI_GUEST_CYCLE_INFLATE) {
-        bnti_guest_tick_close(guest);
+        bnti_guest_close_tick(guest);
         return false;
     }
     if (guest->cycle == BNTI_GUEST_CYCLE_INFLATE) {
@@ -147,13 +147,13 @@ static bool advance_deflate(struct bnt_guest *guest, uint64_t excess_pfns)
     struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_DEFLATE];
     const uint32_t count = bnti_guest_pace_limit_pages(guest, order, BNTI_GUEST_PAGES);
     if (count == 0) {
-        bnti_guest_tick_close(guest);
+        bnti_guest_close_tick(guest);
         return false;
     }
     if (!guest->wire->spend(guest)) {
         return false;
     }
-    bnti_guest_record_fill_request(guest, BNTI_GUEST_DEFLATE, excess_pfns, count);
+    bnti_guest_fill_request_from_record(guest, BNTI_GUEST_DEFLATE, excess_pfns, count);
     if (request->page_count == 0) {
         /* The device refused all remaining pages in this cycle. */
         (void)bnti_guest_raise_backoff(guest, &guest->deflate_backoff);
@@ -165,7 +165,8 @@ static bool advance_deflate(struct bnt_guest *guest, uint64_t excess_pfns)
         bnti_guest_has_quirk(guest, BNT_GUEST_QUIRK_FREE_BEFORE_TELL)) {
         bnti_guest_mark_request_given_back(guest, BNTI_GUEST_DEFLATE);
         guest->count.totals.deflated_pfns += bnti_guest_count_request_pfns(guest, request);
-        bnti_guest_give_back_sized(guest, request->huge, request->pages, request->page_count);
+        bnti_guest_give_back_pages_of_size(guest, request->huge, request->pages,
+                                           request->page_count);
         bnti_guest_write_actual(guest, false);
     }
     return true;
@@ -173,8 +174,8 @@ static bool advance_deflate(struct bnt_guest *guest, uint64_t excess_pfns)
 
 static void handle_target_reached(struct bnt_guest *guest, uint64_t have)
 {
-    bnti_guest_tick_close(guest);
-    bnti_guest_leave_cycle(guest);
+    bnti_guest_close_tick(guest);
+    bnti_guest_end_cycle_early(guest);
     bnti_guest_note_target_reached(guest, have);
 }
 
@@ -189,27 +190,27 @@ static bool is_tick_ready(struct bnt_guest *guest)
         return false;
     }
     guest->count.rates.ticks++;
-    bnti_guest_tick_count_down_slow(guest);
-    bnti_guest_tick_begin(guest);
+    bnti_guest_count_down_slow_ticks(guest);
+    bnti_guest_begin_tick(guest);
     return true;
 }
 
 /* Sends one request or makes one decision. Returns false if sizing has to wait. */
-static bool take_sizing_step(struct bnt_guest *guest)
+static bool run_sizing_step(struct bnt_guest *guest)
 {
     if (guest->held_due) {
-        return bnti_guest_give_back_held_portion(guest);
+        return bnti_guest_give_back_held_pages_portion(guest);
     }
     const uint64_t have = bnti_guest_count_ballooned_pfns(guest);
     if (bnti_guest_awaits_sleeping_alloc(guest)) {
-        if (have < guest->target_pfns && !bnti_guest_must_inflate_wait(guest) &&
+        if (have < guest->target_pfns && !bnti_guest_must_delay_inflate(guest) &&
             !guest->pace.over) {
             return false;
         }
         bnti_guest_cancel_sleeping_alloc(guest);
     }
     if (guest->pace.on && guest->pace.over) {
-        bnti_guest_tick_close(guest);
+        bnti_guest_close_tick(guest);
         return guest->held_due;
     }
     if (bnti_guest_is_at_target(guest, have, guest->target_pfns)) {
@@ -225,17 +226,17 @@ static bool take_sizing_step(struct bnt_guest *guest)
 }
 
 /* Sizes the balloon. If the wire answers at once, sizing continues until the budget is spent. */
-void bnti_guest_size_balloon(struct bnt_guest *guest)
+void bnti_guest_adjust_balloon_size(struct bnt_guest *guest)
 {
     bool more = true;
     while (more && guest->state == BNT_GUEST_RUNNING && !bnti_guest_is_sizing_busy(guest)) {
-        more = take_sizing_step(guest) && (guest->pace.on || guest->pace.sleep || guest->huge.on);
-        bnti_guest_take_ready_answer(guest);
+        more = run_sizing_step(guest) && (guest->pace.on || guest->pace.sleep || guest->huge.on);
+        bnti_guest_apply_ready_answer(guest);
     }
 }
 
 /* When sizing, or an OOM deflate with PFNs still to send, has to act next. */
-uint64_t bnti_guest_sizing_deadline(const struct bnt_guest *guest)
+uint64_t bnti_guest_get_sizing_deadline(const struct bnt_guest *guest)
 {
     uint64_t due = BNT_NEVER;
     if (guest->oom_debt_pfns > 0 && !guest->requests[BNTI_GUEST_OOM].busy &&
@@ -247,7 +248,7 @@ uint64_t bnti_guest_sizing_deadline(const struct bnt_guest *guest)
     }
     const uint64_t have = bnti_guest_count_ballooned_pfns(guest);
     if (guest->pace.on) {
-        return bnti_guest_pace_deadline(guest, have, guest->target_pfns);
+        return bnti_guest_pace_get_deadline(guest, have, guest->target_pfns);
     }
     if (bnti_guest_awaits_sleeping_alloc(guest) && have < guest->target_pfns) {
         return due;

@@ -1,18 +1,18 @@
 /*
- * Sleeping allocations: the embedder allocates the pages and calls bnt_guest_alloc_done later. If a
- * reset, a detach, an OOM deflate or a lower target has made the pages unwanted, they are given
- * back at once. sizing.c decides when to start an allocation.
+ * Sleeping allocations: the embedder allocates the pages and calls bnt_guest_handle_alloc_done
+ * later. If a reset, a detach, an OOM deflate or a lower target has made the pages unwanted, they
+ * are given back at once. sizing.c decides when to start an allocation.
  */
 #include "lib/guest/balloon/policy.h"
 
 #include <string.h>
 
 /* The sleeping allocation returned too few pages: the cycle is over. */
-static void handle_short_sleep(struct bnt_guest *guest)
+static void handle_short_sleeping_alloc(struct bnt_guest *guest)
 {
     guest->count.totals.alloc_failures++;
     guest->count.sleeping.failures++;
-    bnti_guest_pace_handle_short_sleep(guest);
+    bnti_guest_pace_handle_short_sleeping_alloc(guest);
     if (!guest->pace.on) {
         (void)bnti_guest_raise_backoff(guest, &guest->inflate_backoff);
     }
@@ -27,7 +27,7 @@ void bnti_guest_start_sleeping_alloc(struct bnt_guest *guest, uint32_t pages)
         bnti_guest_set_allocating(guest, false);
     }
     if (!started) {
-        handle_short_sleep(guest);
+        handle_short_sleeping_alloc(guest);
         if (!guest->pace.on) {
             bnti_guest_end_cycle(guest);
         }
@@ -36,12 +36,12 @@ void bnti_guest_start_sleeping_alloc(struct bnt_guest *guest, uint32_t pages)
     bnti_guest_note_sleeping_alloc(guest, pages);
     guest->count.sleeping.started++;
     bnti_guest_emit_event(guest, BNT_GUEST_EVENT_SLEEP, pages, 0);
-    if (guest->state != BNT_GUEST_RUNNING || bnti_guest_must_inflate_wait(guest)) {
+    if (guest->state != BNT_GUEST_RUNNING || bnti_guest_must_delay_inflate(guest)) {
         bnti_guest_cancel_sleeping_alloc(guest); /* an OOM deflate happened during the allocation */
     }
 }
 
-static void give_back_at_once(struct bnt_guest *guest, const uint64_t *pages, uint32_t count)
+static void give_back_pages_at_once(struct bnt_guest *guest, const uint64_t *pages, uint32_t count)
 {
     guest->count.sleeping.late_pages += count;
     bnti_guest_give_back_pages(guest, pages, count);
@@ -68,7 +68,7 @@ static uint32_t use_allocated_pages(struct bnt_guest *guest, const uint64_t *pag
     const bool brought_less = count < guest->sleep.asked;
     if (count > 0) {
         memcpy(request->pages, pages, used * sizeof pages[0]);
-        give_back_at_once(guest, pages + used, count - used);
+        give_back_pages_at_once(guest, pages + used, count - used);
     }
     bnti_guest_emit_event(guest, BNT_GUEST_EVENT_SLEEP_DONE, count, count - used);
     const uint32_t good = bnti_guest_validate_pages(guest, false, request->pages, used);
@@ -76,14 +76,14 @@ static uint32_t use_allocated_pages(struct bnt_guest *guest, const uint64_t *pag
     if (brought_less) {
         bnti_guest_mark_request_partial(guest, BNTI_GUEST_INFLATE);
     }
-    if (brought_less || (request->page_count == 0 && bnti_guest_is_aside_full(guest))) {
-        handle_short_sleep(guest);
+    if (brought_less || (request->page_count == 0 && bnti_guest_is_aside_list_full(guest))) {
+        handle_short_sleeping_alloc(guest);
     }
     return request->page_count;
 }
 
-bnt_status bnt_guest_alloc_done(struct bnt_guest *guest, uint64_t now_ns, const uint64_t *pages,
-                                uint32_t count)
+bnt_status bnt_guest_handle_alloc_done(struct bnt_guest *guest, uint64_t now_ns,
+                                       const uint64_t *pages, uint32_t count)
 {
     if (guest == NULL || (pages == NULL && count > 0)) {
         return BNT_E_ARGUMENT;
@@ -98,17 +98,17 @@ bnt_status bnt_guest_alloc_done(struct bnt_guest *guest, uint64_t now_ns, const 
         return BNT_E_ARGUMENT;
     }
     const bool wanted = !guest->sleep.unwanted && guest->state == BNT_GUEST_RUNNING &&
-                        !bnti_guest_must_inflate_wait(guest) && can_send_inflate(guest) &&
+                        !bnti_guest_must_delay_inflate(guest) && can_send_inflate(guest) &&
                         bnti_guest_count_ballooned_pfns(guest) < guest->target_pfns;
     bnti_guest_enter_call(guest, now_ns);
     bnti_guest_end_sleeping_alloc(guest);
     if (!wanted) {
-        give_back_at_once(guest, pages, count);
+        give_back_pages_at_once(guest, pages, count);
         bnti_guest_emit_event(guest, BNT_GUEST_EVENT_SLEEP_DONE, count, count);
     } else if (use_allocated_pages(guest, pages, count) > 0) {
         bnti_guest_submit_request(guest, BNTI_GUEST_INFLATE);
-        bnti_guest_take_ready_answer(guest);
-    } else if (!guest->pace.on && bnti_guest_must_inflate_wait(guest)) {
+        bnti_guest_apply_ready_answer(guest);
+    } else if (!guest->pace.on && bnti_guest_must_delay_inflate(guest)) {
         bnti_guest_end_cycle(guest);
     }
     bnti_guest_leave_call(guest);

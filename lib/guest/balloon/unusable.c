@@ -17,7 +17,7 @@ bnt_guest_unusable bnti_guest_find_unusable_reason(const struct bnt_guest *guest
                                                    bnti_guest_use use, uint64_t first_pfn,
                                                    uint64_t pfns)
 {
-    const uint32_t order = bnti_guest_page_order(guest, use == BNTI_GUEST_USE_HUGE_PAGE);
+    const uint32_t order = bnti_guest_get_page_order(guest, use == BNTI_GUEST_USE_HUGE_PAGE);
     const uint64_t within = (UINT64_C(1) << order) - 1;
     const uint64_t own = (UINT64_C(1) << guest->config.memory.page_order) - 1;
     const uint64_t memory_pfns = guest->config.memory.pfns & ~own;
@@ -78,7 +78,7 @@ void bnti_guest_end_unusable_cycle(struct bnt_guest *guest)
 /* ---- Setting aside ---- */
 
 /* Whether no more pages can be set aside. */
-bool bnti_guest_is_aside_full(const struct bnt_guest *guest)
+bool bnti_guest_is_aside_list_full(const struct bnt_guest *guest)
 {
     return guest->aside_count == BNT_GUEST_UNUSABLE_MAX;
 }
@@ -91,7 +91,7 @@ uint32_t bnti_guest_validate_pages(struct bnt_guest *guest, bool huge, uint64_t 
                                    uint32_t count)
 {
     const bnti_guest_use use = huge ? BNTI_GUEST_USE_HUGE_PAGE : BNTI_GUEST_USE_PAGE;
-    const uint64_t pfns = UINT64_C(1) << bnti_guest_page_order(guest, huge);
+    const uint64_t pfns = UINT64_C(1) << bnti_guest_get_page_order(guest, huge);
     uint64_t first[BNT_GUEST_UNUSABLE_COUNT];
     uint32_t found[BNT_GUEST_UNUSABLE_COUNT] = {0};
     uint32_t good = 0;
@@ -106,14 +106,14 @@ uint32_t bnti_guest_validate_pages(struct bnt_guest *guest, bool huge, uint64_t 
         if (found[reason]++ == 0) {
             first[reason] = page;
         }
-        if (huge || bnti_guest_is_aside_full(guest)) {
+        if (huge || bnti_guest_is_aside_list_full(guest)) {
             guest->scratch[back++] = page;
         } else {
             bnti_guest_set_page_aside(guest, page);
         }
     }
     guest->unusable.usable_came = guest->unusable.usable_came || good > 0;
-    bnti_guest_give_back_unfilled(guest, huge, guest->scratch, back);
+    bnti_guest_give_back_pages_unfilled(guest, huge, guest->scratch, back);
     for (uint32_t reason = 0; reason < BNT_GUEST_UNUSABLE_COUNT; reason++) {
         if (found[reason] > 0) {
             bnti_guest_note_unusable_pages(guest, (bnt_guest_unusable)reason, first[reason],
@@ -123,7 +123,7 @@ uint32_t bnti_guest_validate_pages(struct bnt_guest *guest, bool huge, uint64_t 
     return good;
 }
 
-void bnti_guest_clear_unusable(struct bnt_guest *guest)
+void bnti_guest_clear_unusable_counts(struct bnt_guest *guest)
 {
     memset(&guest->unusable, 0, sizeof guest->unusable);
 }

@@ -135,14 +135,14 @@ static uint32_t sort_inflated_pages(struct bnt_guest *guest, struct bnti_guest_r
         }
         tally->refused += class == PAGE_REFUSED;
         tally->not_needed += class == PAGE_NOT_NEEDED;
-        if (class != PAGE_REFUSED || !bnti_guest_hold_page(guest, request->huge, page)) {
+        if (class != PAGE_REFUSED || !bnti_guest_hold_refused_page(guest, request->huge, page)) {
             tally->over = tally->over || class == PAGE_REFUSED;
             guest->count.refusals.returned_pages += class == PAGE_REFUSED && !request->huge;
             guest->scratch[unwanted++] = page;
         }
     }
-    const uint32_t order = bnti_guest_page_order(guest, request->huge);
-    bnti_guest_record_push_sized(guest, request->huge, request->pages, taken);
+    const uint32_t order = bnti_guest_get_page_order(guest, request->huge);
+    bnti_guest_push_ballooned_pages_of_size(guest, request->huge, request->pages, taken);
     bnti_guest_pace_count_pages(guest, order, taken);
     guest->count.totals.inflated_pfns += (uint64_t)taken << order;
     guest->count.refusals.refused_pages += request->huge ? 0 : tally->refused;
@@ -158,7 +158,7 @@ static void apply_huge_inflate(struct bnt_guest *guest, const struct bnti_guest_
                                struct tally *tally, uint32_t unwanted)
 {
     const bool full = guest->huge.held_count == guest->config.sizing.refused_pages_max;
-    bnti_guest_give_back_sized(guest, true, guest->scratch, unwanted);
+    bnti_guest_give_back_pages_of_size(guest, true, guest->scratch, unwanted);
     if (tally->uncertain > 0) {
         bnti_guest_emit_event(guest, BNT_GUEST_EVENT_OUTCOME_UNKNOWN, tally->uncertain, 0);
     }
@@ -236,7 +236,7 @@ static uint32_t sort_deflated_pages(struct bnt_guest *guest, struct bnti_guest_r
             guest->scratch[stay++] = page;
         }
     }
-    bnti_guest_record_push_sized(guest, request->huge, guest->scratch, stay);
+    bnti_guest_push_ballooned_pages_of_size(guest, request->huge, guest->scratch, stay);
     tally->done = released;
     return released;
 }
@@ -249,13 +249,13 @@ static void apply_deflate(struct bnt_guest *guest, bnti_guest_slot slot)
     }
     struct tally tally = {0};
     const uint32_t released = sort_deflated_pages(guest, request, &tally);
-    const uint32_t order = bnti_guest_page_order(guest, request->huge);
+    const uint32_t order = bnti_guest_get_page_order(guest, request->huge);
     const uint64_t pfns = (uint64_t)released << order;
     guest->count.totals.deflated_pfns += pfns;
     if (slot == BNTI_GUEST_OOM) {
-        bnti_guest_oom_note_answer(guest, pfns, tally.over || tally.not_needed + tally.reset > 0);
+        bnti_guest_note_oom_answer(guest, pfns, tally.over || tally.not_needed + tally.reset > 0);
     }
-    bnti_guest_give_back_sized(guest, request->huge, request->pages, released);
+    bnti_guest_give_back_pages_of_size(guest, request->huge, request->pages, released);
     bnti_guest_pace_count_pages(guest, order, released);
     if (released < request->page_count) {
         bnti_guest_pace_handle_refused_unlock(guest);
@@ -277,7 +277,7 @@ static void apply_deflate(struct bnt_guest *guest, bnti_guest_slot slot)
 
 /* During a reset the device does not have the pages, whatever it answered: they go back to the OS
  * (BX-19). */
-static void give_back_silently(struct bnt_guest *guest, bnti_guest_slot slot)
+static void give_back_pages_without_message(struct bnt_guest *guest, bnti_guest_slot slot)
 {
     struct bnti_guest_request *request = &guest->requests[slot];
     if (request->given_back || request->gone_on) {
@@ -288,9 +288,9 @@ static void give_back_silently(struct bnt_guest *guest, bnti_guest_slot slot)
         guest->count.totals.reset_pfns += pfns;
     }
     if (slot == BNTI_GUEST_OOM) {
-        bnti_guest_oom_note_reset(guest, pfns);
+        bnti_guest_note_oom_reset(guest, pfns);
     }
-    bnti_guest_give_back_sized(guest, request->huge, request->pages, request->page_count);
+    bnti_guest_give_back_pages_of_size(guest, request->huge, request->pages, request->page_count);
 }
 
 /* A call that failed as a whole changed no page, whatever its status is. */
@@ -299,13 +299,15 @@ static void apply_failed_call(struct bnt_guest *guest, bnti_guest_slot slot)
     struct bnti_guest_request *request = &guest->requests[slot];
     if (slot == BNTI_GUEST_INFLATE) {
         bnti_guest_end_cycle(guest);
-        bnti_guest_give_back_sized(guest, request->huge, request->pages, request->page_count);
+        bnti_guest_give_back_pages_of_size(guest, request->huge, request->pages,
+                                           request->page_count);
         return;
     }
-    bnti_guest_record_push_sized(guest, request->huge, request->pages, request->page_count);
+    bnti_guest_push_ballooned_pages_of_size(guest, request->huge, request->pages,
+                                            request->page_count);
     bnti_guest_pace_handle_refused_unlock(guest);
     if (slot == BNTI_GUEST_OOM) {
-        bnti_guest_oom_note_answer(guest, 0, true);
+        bnti_guest_note_oom_answer(guest, 0, true);
     }
 }
 
@@ -313,7 +315,7 @@ void bnti_guest_apply_answer(struct bnt_guest *guest, bnti_guest_slot slot,
                              const struct bnti_guest_answer *answer)
 {
     if (guest->state == BNT_GUEST_RELEASING) {
-        give_back_silently(guest, slot);
+        give_back_pages_without_message(guest, slot);
     } else if (answer->failed) {
         apply_failed_call(guest, slot);
     } else if (slot == BNTI_GUEST_INFLATE) {

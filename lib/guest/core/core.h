@@ -27,13 +27,13 @@ void bnti_guest_read_init_bits(struct bnt_guest *guest, const struct bnti_guest_
                                uint32_t len);
 void bnti_guest_free_pages(struct bnt_guest *guest, bool huge, const uint64_t *pages,
                            uint32_t count);
-void bnti_guest_give_back_sized(struct bnt_guest *guest, bool huge, const uint64_t *pages,
-                                uint32_t count);
+void bnti_guest_give_back_pages_of_size(struct bnt_guest *guest, bool huge, const uint64_t *pages,
+                                        uint32_t count);
 void bnti_guest_give_back_pages(struct bnt_guest *guest, const uint64_t *pages, uint32_t count);
-void bnti_guest_give_back_unfilled(struct bnt_guest *guest, bool huge, const uint64_t *pages,
-                                   uint32_t count);
+void bnti_guest_give_back_pages_unfilled(struct bnt_guest *guest, bool huge, const uint64_t *pages,
+                                         uint32_t count);
 void bnti_guest_set_page_aside(struct bnt_guest *guest, uint64_t page);
-uint32_t bnti_guest_give_back_aside(struct bnt_guest *guest);
+uint32_t bnti_guest_give_back_pages_set_aside(struct bnt_guest *guest);
 void bnti_guest_note_sleeping_alloc(struct bnt_guest *guest, uint32_t pages);
 void bnti_guest_end_sleeping_alloc(struct bnt_guest *guest);
 void bnti_guest_cancel_sleeping_alloc(struct bnt_guest *guest);
@@ -58,14 +58,14 @@ void bnti_guest_adopt_epoch(struct bnt_guest *guest, uint32_t epoch);
 /* requests.c */
 void bnti_guest_report_request(struct bnt_guest *guest, bnti_guest_slot slot, bool complete,
                                uint32_t verdict_count, bool doubtful);
-void bnti_guest_report_doubtful_request(struct bnt_guest *guest, bnti_guest_slot slot);
+void bnti_guest_report_unknown_request_outcome(struct bnt_guest *guest, bnti_guest_slot slot);
 void bnti_guest_prepare_request(struct bnt_guest *guest, bnti_guest_slot slot, bool huge,
                                 uint32_t page_count);
 void bnti_guest_mark_request_partial(struct bnt_guest *guest, bnti_guest_slot slot);
 void bnti_guest_submit_request(struct bnt_guest *guest, bnti_guest_slot slot);
 void bnti_guest_mark_request_in_flight(struct bnt_guest *guest, bnti_guest_slot slot);
 void bnti_guest_end_request(struct bnt_guest *guest, bnti_guest_slot slot);
-void bnti_guest_mark_request_doubtful(struct bnt_guest *guest, bnti_guest_slot slot);
+void bnti_guest_mark_request_outcome_unknown(struct bnt_guest *guest, bnti_guest_slot slot);
 void bnti_guest_mark_request_repeated(struct bnt_guest *guest, bnti_guest_slot slot);
 void bnti_guest_mark_request_given_back(struct bnt_guest *guest, bnti_guest_slot slot);
 void bnti_guest_set_request_assumed_done(struct bnt_guest *guest, bnti_guest_slot slot,

@@ -15,23 +15,23 @@
 /* How many parts of a huge page one call fills: few, because their array is on the stack. */
 #define PARTS_MAX 4u
 
-static uint64_t page_index(const struct bnt_guest *guest, uint64_t page)
+static uint64_t get_index_of_page(const struct bnt_guest *guest, uint64_t page)
 {
     return (page - guest->config.memory.first_pfn) >> guest->config.memory.page_order;
 }
 
 static void set_init_bit(struct bnt_guest *guest, uint64_t page, bool init)
 {
-    const uint64_t index = page_index(guest, page);
+    const uint64_t index = get_index_of_page(guest, page);
     const uint64_t bit = UINT64_C(1) << (index & 63);
     uint64_t *word = &guest->config.device_init.bits[index >> 6];
     *word = init ? *word | bit : *word & ~bit;
 }
 
 /* Reads the bit of the page and clears it. */
-static bool take_init_bit(struct bnt_guest *guest, uint64_t page)
+static bool read_and_clear_init_bit(struct bnt_guest *guest, uint64_t page)
 {
-    const uint64_t index = page_index(guest, page);
+    const uint64_t index = get_index_of_page(guest, page);
     const bool init = (guest->config.device_init.bits[index >> 6] >> (index & 63) & 1) != 0;
     if (init) {
         set_init_bit(guest, page, false);
@@ -47,7 +47,7 @@ void bnti_guest_read_init_bits(struct bnt_guest *guest, const struct bnti_guest_
     const uint32_t order = guest->config.memory.page_order;
     const uint32_t pfns = request->page_count << order;
     uint8_t bits[(UINT32_C(1) << BNT_GUEST_PAGE_ORDER_MAX) / 8]; /* of a large page or a batch */
-    memcpy(bits, request->dma + bnti_guest_dma_response_offset(&guest->config),
+    memcpy(bits, request->dma + bnti_guest_get_dma_response_offset(&guest->config),
            (pfns + 7) / 8); /* read once */
     for (uint32_t i = 0; i < request->page_count; i++) {
         bool init = true;
@@ -66,8 +66,8 @@ static bool is_init_value_expected(const struct bnt_guest *guest)
     return (poison ? guest->config.poison.val : 0) == guest->config.poison.val;
 }
 
-static void initialise_run(struct bnt_guest *guest, const uint64_t *pages, uint32_t count,
-                           bool init)
+static void initialise_page_run(struct bnt_guest *guest, const uint64_t *pages, uint32_t count,
+                                bool init)
 {
     const struct bnt_guest_ops *ops = &guest->ops;
     if (init && ops->device_init.initialised != NULL) {
@@ -85,20 +85,20 @@ static void initialise_run(struct bnt_guest *guest, const uint64_t *pages, uint3
 static void initialise_pages(struct bnt_guest *guest, const uint64_t *pages, uint32_t count)
 {
     if (!guest->init_inflate) {
-        initialise_run(guest, pages, count, false);
+        initialise_page_run(guest, pages, count, false);
         return;
     }
-    bool init = take_init_bit(guest, pages[0]);
+    bool init = read_and_clear_init_bit(guest, pages[0]);
     uint32_t first = 0;
     for (uint32_t i = 1; i < count; i++) {
-        const bool next = take_init_bit(guest, pages[i]);
+        const bool next = read_and_clear_init_bit(guest, pages[i]);
         if (next != init) {
-            initialise_run(guest, pages + first, i - first, init);
+            initialise_page_run(guest, pages + first, i - first, init);
             first = i;
             init = next;
         }
     }
-    initialise_run(guest, pages + first, count - first, init);
+    initialise_page_run(guest, pages + first, count - first, init);
 }
 
 /* Fills a huge page, as the pages of the guest's own size of which it consists. */
@@ -126,8 +126,8 @@ void bnti_guest_free_pages(struct bnt_guest *guest, bool huge, const uint64_t *p
     }
 }
 
-void bnti_guest_give_back_sized(struct bnt_guest *guest, bool huge, const uint64_t *pages,
-                                uint32_t count)
+void bnti_guest_give_back_pages_of_size(struct bnt_guest *guest, bool huge, const uint64_t *pages,
+                                        uint32_t count)
 {
     for (uint32_t i = 0; huge && i < count; i++) {
         initialise_huge_page(guest, pages[i]);
@@ -143,12 +143,12 @@ void bnti_guest_give_back_sized(struct bnt_guest *guest, bool huge, const uint64
 
 void bnti_guest_give_back_pages(struct bnt_guest *guest, const uint64_t *pages, uint32_t count)
 {
-    bnti_guest_give_back_sized(guest, false, pages, count);
+    bnti_guest_give_back_pages_of_size(guest, false, pages, count);
 }
 
 /* Gives pages back without filling them: a page outside the declared memory must not be written. */
-void bnti_guest_give_back_unfilled(struct bnt_guest *guest, bool huge, const uint64_t *pages,
-                                   uint32_t count)
+void bnti_guest_give_back_pages_unfilled(struct bnt_guest *guest, bool huge, const uint64_t *pages,
+                                         uint32_t count)
 {
     for (uint32_t i = 0; i < count; i += BNTI_GUEST_BATCH) {
         const uint32_t portion = (uint32_t)bnti_guest_min(count - i, BNTI_GUEST_BATCH);
@@ -164,21 +164,21 @@ void bnti_guest_set_page_aside(struct bnt_guest *guest, uint64_t page)
 
 /* Gives back the pages that were set aside, and returns how many. No message to the device is
  * needed: no request ever contained these pages. */
-uint32_t bnti_guest_give_back_aside(struct bnt_guest *guest)
+uint32_t bnti_guest_give_back_pages_set_aside(struct bnt_guest *guest)
 {
     const uint32_t count = guest->aside_count;
     guest->aside_count = 0;
-    bnti_guest_give_back_unfilled(guest, false, guest->aside, count);
+    bnti_guest_give_back_pages_unfilled(guest, false, guest->aside, count);
     return count;
 }
 
-/* Notes that the OS is allocating `pages` pages and will call bnt_guest_alloc_done. */
+/* Notes that the OS is allocating `pages` pages and will call bnt_guest_handle_alloc_done. */
 void bnti_guest_note_sleeping_alloc(struct bnt_guest *guest, uint32_t pages)
 {
     guest->sleep = (struct bnti_guest_sleep){.outstanding = true, .asked = pages};
 }
 
-/* The OS has called bnt_guest_alloc_done. */
+/* The OS has called bnt_guest_handle_alloc_done. */
 void bnti_guest_end_sleeping_alloc(struct bnt_guest *guest)
 {
     guest->sleep.outstanding = false;

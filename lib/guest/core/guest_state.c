@@ -41,7 +41,7 @@ void bnti_guest_emit_event(struct bnt_guest *guest, bnt_guest_event_kind kind, u
 
 /* Whether the instance has run so long since its last recovery that the new failure counts as a
  * first one. */
-static bool is_recovery_old(const struct bnt_guest *guest)
+static bool is_last_recovery_old(const struct bnt_guest *guest)
 {
     return guest->recover_tried > 0 &&
            guest->now_ns >= bnti_guest_add_time(guest->recovered_ns, guest->recover_wait_ns);
@@ -51,7 +51,7 @@ static bool is_recovery_old(const struct bnt_guest *guest)
 void bnti_guest_plan_recovery(struct bnt_guest *guest)
 {
     const uint64_t doubled = bnti_guest_add_time(guest->recover_wait_ns, guest->recover_wait_ns);
-    if (guest->recovered_ns != BNT_NEVER && is_recovery_old(guest)) {
+    if (guest->recovered_ns != BNT_NEVER && is_last_recovery_old(guest)) {
         guest->recover_tried = 0;
         guest->recover_wait_ns = 0;
     }
@@ -92,7 +92,7 @@ void bnti_guest_mark_broken(struct bnt_guest *guest, bnt_status status, bnt_faul
     guest->diag.fault = fault;
     guest->diag.queue = queue;
     bnti_guest_cancel_sleeping_alloc(guest);
-    (void)bnti_guest_give_back_aside(guest);
+    (void)bnti_guest_give_back_pages_set_aside(guest);
     bnti_guest_set_state(guest, BNT_GUEST_BROKEN);
     bnti_guest_emit_event(guest, BNT_GUEST_EVENT_BROKEN, (uint64_t)fault, queue);
     bnti_guest_plan_recovery(guest);

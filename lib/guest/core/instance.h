@@ -17,8 +17,8 @@
 /* Maximum number of rows in the table of features. */
 #define BNTI_GUEST_FEATURES_MAX 8
 
-/* Which call of the embedder is on the stack. Only bnt_guest_oom and bnt_guest_shrink may be called
- * while the OS allocates for the balloon. */
+/* Which call of the embedder is on the stack. Only bnt_guest_handle_oom and
+ * bnt_guest_reclaim_hinted_pages may be called while the OS allocates for the balloon. */
 typedef enum bnti_guest_call {
     BNTI_GUEST_CALL_NONE = 0,
     BNTI_GUEST_CALL_BUSY,
@@ -213,7 +213,7 @@ struct bnt_guest {
 };
 
 /* log2 of the number of PFNs of a page. */
-static inline uint32_t bnti_guest_page_order(const struct bnt_guest *guest, bool huge)
+static inline uint32_t bnti_guest_get_page_order(const struct bnt_guest *guest, bool huge)
 {
     return huge ? BNT_BALLOON_2M_ORDER : guest->config.memory.page_order;
 }
@@ -221,7 +221,7 @@ static inline uint32_t bnti_guest_page_order(const struct bnt_guest *guest, bool
 static inline uint64_t bnti_guest_count_request_pfns(const struct bnt_guest *guest,
                                                      const struct bnti_guest_request *request)
 {
-    return (uint64_t)request->page_count << bnti_guest_page_order(guest, request->huge);
+    return (uint64_t)request->page_count << bnti_guest_get_page_order(guest, request->huge);
 }
 
 /* Number of PFNs in the request, each answered by a verdict. A huge page has one PFN (BX-24). */
@@ -287,7 +287,8 @@ static inline void bnti_guest_mark_config_changed(struct bnt_guest *guest)
     guest->config_marked = true;
 }
 
-/* Notes whether the OS is allocating for the balloon: only then it may call bnt_guest_oom. */
+/* Notes whether the OS is allocating for the balloon: only then it may call bnt_guest_handle_oom.
+ */
 static inline void bnti_guest_set_allocating(struct bnt_guest *guest, bool begins)
 {
     guest->call = begins ? BNTI_GUEST_CALL_ALLOCATING : BNTI_GUEST_CALL_BUSY;

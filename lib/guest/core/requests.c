@@ -17,7 +17,7 @@ void bnti_guest_report_request(struct bnt_guest *guest, bnti_guest_slot slot, bo
         .oom = slot == BNTI_GUEST_OOM,
         .complete = complete,
         .page_count = request->page_count,
-        .page_order = bnti_guest_page_order(guest, request->huge),
+        .page_order = bnti_guest_get_page_order(guest, request->huge),
         .pages = request->pages,
         .epoch = request->epoch,
         .verdict_count = verdict_count,
@@ -31,7 +31,7 @@ void bnti_guest_report_request(struct bnt_guest *guest, bnti_guest_slot slot, bo
 /*
  * Reports to the recorder that a request ended with a reset of its queue, with an unknown outcome.
  */
-void bnti_guest_report_doubtful_request(struct bnt_guest *guest, bnti_guest_slot slot)
+void bnti_guest_report_unknown_request_outcome(struct bnt_guest *guest, bnti_guest_slot slot)
 {
     bnti_guest_report_request(guest, slot, true, 0, true);
 }
@@ -84,7 +84,7 @@ void bnti_guest_end_request(struct bnt_guest *guest, bnti_guest_slot slot)
 }
 
 /* The queue of the request was reset: the device will not answer it. */
-void bnti_guest_mark_request_doubtful(struct bnt_guest *guest, bnti_guest_slot slot)
+void bnti_guest_mark_request_outcome_unknown(struct bnt_guest *guest, bnti_guest_slot slot)
 {
     guest->requests[slot].doubtful = true;
 }

@@ -87,25 +87,25 @@ struct bnti_guest_answer {
 };
 
 /* Maximum number of PFNs in one request: at least one page, even in a guest with large pages. */
-static inline uint32_t bnti_guest_request_pfns_max(const struct bnt_guest_config *config)
+static inline uint32_t bnti_guest_get_request_pfns_max(const struct bnt_guest_config *config)
 {
     const uint32_t page = UINT32_C(1) << config->memory.page_order;
     return page > BNTI_GUEST_BATCH ? page : BNTI_GUEST_BATCH;
 }
 
 /* Offset of the answer in a request's DMA buffer. */
-static inline uint32_t bnti_guest_dma_response_offset(const struct bnt_guest_config *config)
+static inline uint32_t bnti_guest_get_dma_response_offset(const struct bnt_guest_config *config)
 {
-    return (uint32_t)BNTI_GUEST_DMA_PFNS + 4u * bnti_guest_request_pfns_max(config);
+    return (uint32_t)BNTI_GUEST_DMA_PFNS + 4u * bnti_guest_get_request_pfns_max(config);
 }
 
 /* Size of a request's DMA buffer, rounded up to cache lines. */
-static inline size_t bnti_guest_dma_stride(const struct bnt_guest_config *config)
+static inline size_t bnti_guest_get_dma_stride(const struct bnt_guest_config *config)
 {
     const bool wide = (config->quirks & BNT_GUEST_QUIRK_PFNS_OF_64_BITS) != 0;
-    const size_t pfns = bnti_guest_request_pfns_max(config);
+    const size_t pfns = bnti_guest_get_request_pfns_max(config);
     const size_t told =
-        bnti_guest_dma_response_offset(config) + sizeof(struct bnt_balloon_response) + pfns;
+        bnti_guest_get_dma_response_offset(config) + sizeof(struct bnt_balloon_response) + pfns;
     const size_t plain = BNTI_GUEST_DMA_PFNS + 8u * pfns;
     return ((wide && plain > told ? plain : told) + 63u) & ~(size_t)63u;
 }

@@ -1,6 +1,6 @@
 /*
  * The configuration: its defaults and ranges, as the headers document them. Used by bnt_guest_init
- * and bnt_guest_footprint.
+ * and bnt_guest_compute_footprint.
  */
 #include "lib/base/intake.h"
 #include "lib/guest/core/core.h"
@@ -24,7 +24,7 @@ static void set_default_switch(bnt_guest_switch *setting, bool on)
     }
 }
 
-static uint32_t smaller_of(uint32_t a, uint32_t b)
+static uint32_t get_smaller_u32(uint32_t a, uint32_t b)
 {
     return a < b ? a : b;
 }
@@ -32,11 +32,11 @@ static uint32_t smaller_of(uint32_t a, uint32_t b)
 static void set_default_rates(struct bnt_guest_rates *rates, bool vmware)
 {
     set_default_switch(&rates->use, vmware);
-    set_default_u32(&rates->alloc_min, smaller_of(BNT_GUEST_RATE_MIN_PFNS, rates->alloc_max));
-    set_default_u32(&rates->free_min, smaller_of(BNT_GUEST_RATE_MIN_PFNS, rates->free_max));
+    set_default_u32(&rates->alloc_min, get_smaller_u32(BNT_GUEST_RATE_MIN_PFNS, rates->alloc_max));
+    set_default_u32(&rates->free_min, get_smaller_u32(BNT_GUEST_RATE_MIN_PFNS, rates->free_max));
 }
 
-static void set_table_defaults(struct bnt_guest_config *to)
+static void set_mapped_defaults(struct bnt_guest_config *to)
 {
 #define BNT_X(setting, value)  \
     if (to->setting == 0) {    \
@@ -55,9 +55,9 @@ bnt_status bnt_guest_config_resolve(const struct bnt_guest_config *from,
         return status;
     }
     const bool vmware = to->wire == BNT_GUEST_WIRE_VMWARE;
-    set_table_defaults(to);
+    set_mapped_defaults(to);
     if (to->requests.pfns_max == 0 && to->memory.page_order <= BNT_GUEST_PAGE_ORDER_MAX) {
-        to->requests.pfns_max = (uint16_t)bnti_guest_request_pfns_max(to);
+        to->requests.pfns_max = (uint16_t)bnti_guest_get_request_pfns_max(to);
     }
     set_default_u64(&to->sizing.poll_ns, vmware ? BNT_GUEST_VMWARE_POLL_NS : 0);
     if (!to->reporting.order_set) { /* 2 MiB, or one page if a page is larger (bugs 34, 35) */
@@ -76,7 +76,7 @@ bnt_status bnt_guest_config_resolve(const struct bnt_guest_config *from,
     return BNT_OK;
 }
 
-static bool is_memory_valid(const struct bnt_guest_config *c)
+static bool is_memory_config_valid(const struct bnt_guest_config *c)
 {
     const uint64_t page_pfns = UINT64_C(1) << c->memory.page_order;
     const uint64_t last = c->wire == BNT_GUEST_WIRE_VMWARE ? BNT_VMWARE_ENTRY_PFN_MAX : BNT_PFN_MAX;
@@ -98,7 +98,7 @@ static bool are_rates_valid(const struct bnt_guest_rates *r)
            (uint32_t)r->use <= BNT_GUEST_ON;
 }
 
-static bool is_vmware_valid(const struct bnt_guest_config *c)
+static bool are_vmware_settings_valid(const struct bnt_guest_config *c)
 {
     const bool links = c->record.kind == BNT_GUEST_RECORD_LINKS ||
                        !(c->vmware.quirks & BNT_GUEST_VMWARE_QUIRK_REFUSE_ALL);
@@ -109,14 +109,14 @@ static bool is_vmware_valid(const struct bnt_guest_config *c)
 
 bool bnti_guest_are_settings_valid(const struct bnt_guest_config *c)
 {
-    if (c->memory.page_order > BNT_GUEST_PAGE_ORDER_MAX || !is_memory_valid(c)) {
+    if (c->memory.page_order > BNT_GUEST_PAGE_ORDER_MAX || !is_memory_config_valid(c)) {
         return false;
     }
     const uint32_t page_pfns = UINT32_C(1) << c->memory.page_order;
     const bool packed = (c->features.wanted & BNT_F_RING_PACKED) != 0;
     const bool queue = (packed || (c->queues.size_max & (c->queues.size_max - 1)) == 0) &&
                        c->queues.size_max <= BNT_VQ_SIZE_MAX;
-    const bool limits = c->requests.pfns_max <= bnti_guest_request_pfns_max(c) &&
+    const bool limits = c->requests.pfns_max <= bnti_guest_get_request_pfns_max(c) &&
                         c->requests.pfns_max >= UINT32_C(1) << c->memory.page_order &&
                         c->sizing.refused_pages_max <= BNT_GUEST_REFUSED_MAX &&
                         c->sizing.retry_min_ns <= c->sizing.retry_max_ns;
@@ -134,15 +134,15 @@ bool bnti_guest_are_settings_valid(const struct bnt_guest_config *c)
     const bool plain = !paced || (c->quirks == 0 && c->sizing.granule_pfns == page_pfns);
     const bool wire = c->wire == BNT_GUEST_WIRE_VIRTIO
                           ? c->vmware.quirks == 0
-                          : c->wire == BNT_GUEST_WIRE_VMWARE && is_vmware_valid(c);
+                          : c->wire == BNT_GUEST_WIRE_VMWARE && are_vmware_settings_valid(c);
     return queue && limits && record && layout && quirks && plain && wire &&
            are_rates_valid(&c->rates) && (uint32_t)c->sizing.sleeping <= BNT_GUEST_ON &&
            (uint32_t)c->sizing.huge_overshoot <= BNT_GUEST_ON &&
            c->memory.limit_pfns <= BNT_VMWARE_ENTRY_PFN_MAX + 1 &&
-           bnt_balloon_binding_valid(&c->features.binding);
+           bnt_balloon_is_binding_valid(&c->features.binding);
 }
 
-void bnt_guest_vmware_2010(struct bnt_guest_config *config)
+void bnt_guest_config_set_vmware_2010(struct bnt_guest_config *config)
 {
     config->wire = BNT_GUEST_WIRE_VMWARE;
     config->sizing.poll_ns = UINT64_C(1000000000);

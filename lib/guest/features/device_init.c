@@ -9,8 +9,9 @@
 static bool is_device_init_wanted(struct bnt_guest *guest, uint64_t offered)
 {
     const uint32_t excludes =
-        bnt_balloon_feature_row(BNT_BALLOON_FEATURE_DEVICE_INIT_ON_INFLATE)->excludes;
-    const uint64_t excluded = bnt_balloon_feature_masks(excludes, &guest->config.features.binding);
+        bnt_balloon_find_feature_row(BNT_BALLOON_FEATURE_DEVICE_INIT_ON_INFLATE)->excludes;
+    const uint64_t excluded =
+        bnt_balloon_combine_feature_masks(excludes, &guest->config.features.binding);
     return guest->config.device_init.bits != NULL && (offered & excluded) == 0;
 }
 

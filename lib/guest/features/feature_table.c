@@ -12,12 +12,12 @@ static const struct bnti_guest_feature *const rows[BNTI_GUEST_FEATURES] = {
 
 static uint64_t get_feature_masks(const struct bnt_guest_config *config, uint32_t id)
 {
-    return bnt_balloon_feature_masks(rows[id]->features, &config->features.binding);
+    return bnt_balloon_combine_feature_masks(rows[id]->features, &config->features.binding);
 }
 
 /* ---- Configuration and storage ---- */
 
-uint64_t bnti_guest_features_known(const struct bnt_guest_config *config)
+uint64_t bnti_guest_get_known_features(const struct bnt_guest_config *config)
 {
     uint64_t known = 0;
     for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
@@ -36,8 +36,8 @@ bool bnti_guest_are_features_valid(const struct bnt_guest_config *config)
     return true;
 }
 
-bool bnti_guest_features_have_ops(const struct bnt_guest_config *config,
-                                  const struct bnt_guest_ops *ops)
+bool bnti_guest_do_features_have_ops(const struct bnt_guest_config *config,
+                                     const struct bnt_guest_ops *ops)
 {
     for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
         if (rows[id]->has_ops != NULL && !rows[id]->has_ops(config, ops)) {
@@ -54,12 +54,12 @@ static size_t get_rounded_state_bytes(const struct bnt_guest_config *config, uin
     return (bytes + 7u) & ~(size_t)7u;
 }
 
-static size_t get_dma_bytes(const struct bnt_guest_config *config, uint32_t id)
+static size_t get_feature_dma_bytes(const struct bnt_guest_config *config, uint32_t id)
 {
     return rows[id]->dma_bytes != NULL ? rows[id]->dma_bytes(config) : 0;
 }
 
-size_t bnti_guest_features_state_bytes(const struct bnt_guest_config *config)
+size_t bnti_guest_sum_features_state_bytes(const struct bnt_guest_config *config)
 {
     size_t bytes = 0;
     for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
@@ -68,24 +68,24 @@ size_t bnti_guest_features_state_bytes(const struct bnt_guest_config *config)
     return bytes;
 }
 
-size_t bnti_guest_features_dma_bytes(const struct bnt_guest_config *config)
+size_t bnti_guest_sum_features_dma_bytes(const struct bnt_guest_config *config)
 {
     size_t bytes = 0;
     for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
-        bytes += get_dma_bytes(config, id);
+        bytes += get_feature_dma_bytes(config, id);
     }
     return bytes;
 }
 
 /* Gives each feature its part of the zeroed memory at `state` and of the DMA memory. */
-void bnti_guest_features_init(struct bnt_guest *guest, void *state, size_t dma_offset)
+void bnti_guest_init_features(struct bnt_guest *guest, void *state, size_t dma_offset)
 {
     uint8_t *at = state;
     for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
         guest->feature_state[id] = at;
         guest->feature_dma[id] = dma_offset;
         at += get_rounded_state_bytes(&guest->config, id);
-        dma_offset += get_dma_bytes(&guest->config, id);
+        dma_offset += get_feature_dma_bytes(&guest->config, id);
         for (uint32_t i = 0; i < 2 && rows[id]->queues[i].used != NULL; i++) {
             guest->roles[rows[id]->queues[i].role] = &rows[id]->queues[i];
         }
@@ -98,7 +98,7 @@ void bnti_guest_features_init(struct bnt_guest *guest, void *state, size_t dma_o
 /* ---- Negotiation ---- */
 
 /* Returns `wanted` without the features that the driver cannot use. */
-uint64_t bnti_guest_features_limit_wanted(struct bnt_guest *guest, uint64_t wanted,
+uint64_t bnti_guest_limit_wanted_features(struct bnt_guest *guest, uint64_t wanted,
                                           uint64_t offered)
 {
     for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
@@ -111,7 +111,7 @@ uint64_t bnti_guest_features_limit_wanted(struct bnt_guest *guest, uint64_t want
     return wanted;
 }
 
-void bnti_guest_features_write_config(struct bnt_guest *guest)
+void bnti_guest_write_features_config(struct bnt_guest *guest)
 {
     for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
         if (rows[id]->write != NULL) {
@@ -120,7 +120,7 @@ void bnti_guest_features_write_config(struct bnt_guest *guest)
     }
 }
 
-void bnti_guest_features_prepare(struct bnt_guest *guest)
+void bnti_guest_prepare_features(struct bnt_guest *guest)
 {
     for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
         if (rows[id]->prepare != NULL) {
@@ -129,7 +129,7 @@ void bnti_guest_features_prepare(struct bnt_guest *guest)
     }
 }
 
-void bnti_guest_features_start(struct bnt_guest *guest)
+void bnti_guest_start_features(struct bnt_guest *guest)
 {
     for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
         if (rows[id]->start != NULL) {
@@ -138,7 +138,7 @@ void bnti_guest_features_start(struct bnt_guest *guest)
     }
 }
 
-void bnti_guest_features_kick(struct bnt_guest *guest)
+void bnti_guest_kick_feature_queues(struct bnt_guest *guest)
 {
     for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
         if (rows[id]->kick != NULL) {
@@ -149,7 +149,7 @@ void bnti_guest_features_kick(struct bnt_guest *guest)
 
 /* ---- In RUNNING and RELEASING ---- */
 
-bnt_status bnti_guest_features_read_config(struct bnt_guest *guest)
+bnt_status bnti_guest_read_features_config(struct bnt_guest *guest)
 {
     bnt_status status = BNT_OK;
     for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
@@ -161,7 +161,7 @@ bnt_status bnti_guest_features_read_config(struct bnt_guest *guest)
     return status;
 }
 
-void bnti_guest_features_step(struct bnt_guest *guest)
+void bnti_guest_run_features_step(struct bnt_guest *guest)
 {
     for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
         if (guest->state != BNT_GUEST_RUNNING && guest->state != BNT_GUEST_RELEASING) {
@@ -173,7 +173,7 @@ void bnti_guest_features_step(struct bnt_guest *guest)
     }
 }
 
-uint64_t bnti_guest_features_deadline(const struct bnt_guest *guest)
+uint64_t bnti_guest_get_features_deadline(const struct bnt_guest *guest)
 {
     uint64_t due = BNT_NEVER;
     for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
@@ -184,7 +184,7 @@ uint64_t bnti_guest_features_deadline(const struct bnt_guest *guest)
     return due;
 }
 
-void bnti_guest_features_resume(struct bnt_guest *guest, uint64_t slept_ns)
+void bnti_guest_resume_features(struct bnt_guest *guest, uint64_t slept_ns)
 {
     for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
         if (rows[id]->resume != NULL) {
@@ -193,7 +193,7 @@ void bnti_guest_features_resume(struct bnt_guest *guest, uint64_t slept_ns)
     }
 }
 
-void bnti_guest_features_fill_info(const struct bnt_guest *guest, struct bnt_guest_info *info)
+void bnti_guest_fill_features_info(const struct bnt_guest *guest, struct bnt_guest_info *info)
 {
     for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
         if (rows[id]->info != NULL) {
@@ -204,7 +204,7 @@ void bnti_guest_features_fill_info(const struct bnt_guest *guest, struct bnt_gue
 
 /* ---- Pages of the OS ---- */
 
-uint64_t bnti_guest_features_count_pfns(const struct bnt_guest *guest)
+uint64_t bnti_guest_count_feature_pfns(const struct bnt_guest *guest)
 {
     uint64_t pfns = 0;
     for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
@@ -213,7 +213,7 @@ uint64_t bnti_guest_features_count_pfns(const struct bnt_guest *guest)
     return pfns;
 }
 
-uint64_t bnti_guest_features_shrink(struct bnt_guest *guest, uint64_t pfns)
+uint64_t bnti_guest_reclaim_feature_pages(struct bnt_guest *guest, uint64_t pfns)
 {
     uint64_t done = 0;
     for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
@@ -224,7 +224,7 @@ uint64_t bnti_guest_features_shrink(struct bnt_guest *guest, uint64_t pfns)
     return done;
 }
 
-uint64_t bnti_guest_features_give_back(struct bnt_guest *guest)
+uint64_t bnti_guest_give_back_feature_pages(struct bnt_guest *guest)
 {
     uint64_t pages = 0;
     for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
@@ -233,7 +233,7 @@ uint64_t bnti_guest_features_give_back(struct bnt_guest *guest)
     return pages;
 }
 
-void bnti_guest_features_release(struct bnt_guest *guest)
+void bnti_guest_release_feature_pages(struct bnt_guest *guest)
 {
     for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
         if (rows[id]->release != NULL) {
@@ -242,7 +242,7 @@ void bnti_guest_features_release(struct bnt_guest *guest)
     }
 }
 
-void bnti_guest_features_clear(struct bnt_guest *guest)
+void bnti_guest_clear_features_state(struct bnt_guest *guest)
 {
     for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
         if (rows[id]->forget != NULL) {

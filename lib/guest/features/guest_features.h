@@ -80,8 +80,8 @@ static inline void *bnti_guest_get_feature_state(const struct bnt_guest *guest,
 }
 
 /* Offset of the feature's part of the DMA memory. */
-static inline size_t bnti_guest_get_feature_dma(const struct bnt_guest *guest,
-                                                bnti_guest_feature_id id)
+static inline size_t bnti_guest_get_feature_dma_offset(const struct bnt_guest *guest,
+                                                       bnti_guest_feature_id id)
 {
     return guest->feature_dma[id];
 }
@@ -94,28 +94,28 @@ static inline bool bnti_guest_wants_features(const struct bnt_guest_config *conf
 }
 
 /* feature_table.c */
-uint64_t bnti_guest_features_known(const struct bnt_guest_config *config);
+uint64_t bnti_guest_get_known_features(const struct bnt_guest_config *config);
 bool bnti_guest_are_features_valid(const struct bnt_guest_config *config);
-bool bnti_guest_features_have_ops(const struct bnt_guest_config *config,
-                                  const struct bnt_guest_ops *ops);
-size_t bnti_guest_features_state_bytes(const struct bnt_guest_config *config);
-size_t bnti_guest_features_dma_bytes(const struct bnt_guest_config *config);
-void bnti_guest_features_init(struct bnt_guest *guest, void *state, size_t dma_offset);
-uint64_t bnti_guest_features_limit_wanted(struct bnt_guest *guest, uint64_t wanted,
+bool bnti_guest_do_features_have_ops(const struct bnt_guest_config *config,
+                                     const struct bnt_guest_ops *ops);
+size_t bnti_guest_sum_features_state_bytes(const struct bnt_guest_config *config);
+size_t bnti_guest_sum_features_dma_bytes(const struct bnt_guest_config *config);
+void bnti_guest_init_features(struct bnt_guest *guest, void *state, size_t dma_offset);
+uint64_t bnti_guest_limit_wanted_features(struct bnt_guest *guest, uint64_t wanted,
                                           uint64_t offered);
-void bnti_guest_features_write_config(struct bnt_guest *guest);
-void bnti_guest_features_prepare(struct bnt_guest *guest);
-void bnti_guest_features_start(struct bnt_guest *guest);
-void bnti_guest_features_kick(struct bnt_guest *guest);
-bnt_status bnti_guest_features_read_config(struct bnt_guest *guest);
-void bnti_guest_features_step(struct bnt_guest *guest);
-uint64_t bnti_guest_features_deadline(const struct bnt_guest *guest);
-void bnti_guest_features_resume(struct bnt_guest *guest, uint64_t slept_ns);
-void bnti_guest_features_fill_info(const struct bnt_guest *guest, struct bnt_guest_info *info);
-uint64_t bnti_guest_features_count_pfns(const struct bnt_guest *guest);
-uint64_t bnti_guest_features_shrink(struct bnt_guest *guest, uint64_t pfns);
-uint64_t bnti_guest_features_give_back(struct bnt_guest *guest);
-void bnti_guest_features_release(struct bnt_guest *guest);
-void bnti_guest_features_clear(struct bnt_guest *guest);
+void bnti_guest_write_features_config(struct bnt_guest *guest);
+void bnti_guest_prepare_features(struct bnt_guest *guest);
+void bnti_guest_start_features(struct bnt_guest *guest);
+void bnti_guest_kick_feature_queues(struct bnt_guest *guest);
+bnt_status bnti_guest_read_features_config(struct bnt_guest *guest);
+void bnti_guest_run_features_step(struct bnt_guest *guest);
+uint64_t bnti_guest_get_features_deadline(const struct bnt_guest *guest);
+void bnti_guest_resume_features(struct bnt_guest *guest, uint64_t slept_ns);
+void bnti_guest_fill_features_info(const struct bnt_guest *guest, struct bnt_guest_info *info);
+uint64_t bnti_guest_count_feature_pfns(const struct bnt_guest *guest);
+uint64_t bnti_guest_reclaim_feature_pages(struct bnt_guest *guest, uint64_t pfns);
+uint64_t bnti_guest_give_back_feature_pages(struct bnt_guest *guest);
+void bnti_guest_release_feature_pages(struct bnt_guest *guest);
+void bnti_guest_clear_features_state(struct bnt_guest *guest);
 
 #endif

@@ -21,9 +21,9 @@ static size_t count_hint_slots(const struct bnt_guest_config *config)
 }
 
 /* Address of the command buffer for an id or for STOP. */
-static uint8_t *locate_hint_command(const struct bnt_guest *guest, bool stop)
+static uint8_t *get_hint_command_buffer(const struct bnt_guest *guest, bool stop)
 {
-    return guest->dma + bnti_guest_get_feature_dma(guest, BNTI_GUEST_FEATURE_HINT) +
+    return guest->dma + bnti_guest_get_feature_dma_offset(guest, BNTI_GUEST_FEATURE_HINT) +
            (stop ? COMMAND_BYTES : 0);
 }
 
@@ -71,8 +71,8 @@ static void report_hint(struct bnt_guest *guest, uint32_t command, uint64_t firs
     }
 }
 
-static void note_hint_buffer(struct bnt_guest *guest, uint16_t head, hint_kind kind,
-                             uint64_t first_pfn, uint32_t pfns)
+static void record_hint_buffer(struct bnt_guest *guest, uint16_t head, hint_kind kind,
+                               uint64_t first_pfn, uint32_t pfns)
 {
     struct hint *hint = get_hint_state(guest);
     get_hint_state(guest)->slots[head] =
@@ -90,8 +90,8 @@ static void send_hint_command(struct bnt_guest *guest, uint32_t command)
 {
     struct hint *hint = get_hint_state(guest);
     const bool stop = command == BNT_BALLOON_HINT_STOP;
-    uint8_t *dma = locate_hint_command(guest, stop);
-    const bnt_le32 wire = bnt_guest32_set(command, guest->big_endian);
+    uint8_t *dma = get_hint_command_buffer(guest, stop);
+    const bnt_le32 wire = bnt_cpu_to_guest32(command, guest->big_endian);
     memcpy(dma, &wire, sizeof wire);
     const struct bnt_vq_seg seg = {.gpa = guest->dma_gpa + (uint64_t)(dma - guest->dma),
                                    .bytes = sizeof wire};
@@ -99,7 +99,7 @@ static void send_hint_command(struct bnt_guest *guest, uint32_t command)
     const bnt_status added = bnt_vq_drv_add(&guest->vq[BNTI_GUEST_Q_HINT], &seg, 1, 0, &head);
     BNTI_ASSERT(added == BNT_OK);
     *(stop ? &hint->stop_busy : &hint->start_busy) = true;
-    note_hint_buffer(guest, head, stop ? HINT_STOP : HINT_START, 0, 0);
+    record_hint_buffer(guest, head, stop ? HINT_STOP : HINT_START, 0, 0);
     report_hint(guest, command, 0, 0);
 }
 
@@ -114,7 +114,7 @@ static void send_hint_block(struct bnt_guest *guest, uint64_t first_pfn, uint32_
     get_hint_state(guest)->ring_pfns += pfns;
     get_hint_state(guest)->run_pfns += pfns;
     guest->count.hinting.blocks++;
-    note_hint_buffer(guest, head, HINT_BLOCK, first_pfn, pfns);
+    record_hint_buffer(guest, head, HINT_BLOCK, first_pfn, pfns);
     report_hint(guest, BNT_BALLOON_HINT_STOP, first_pfn, pfns);
 }
 
@@ -131,7 +131,7 @@ static void record_used_block(struct bnt_guest *guest, const struct hint_slot *s
         for (uint32_t i = 0; i < count; i++, pfn += UINT64_C(1) << order) {
             guest->scratch[i] = pfn;
         }
-        bnti_guest_push_pages(guest, &record, guest->scratch, count);
+        bnti_guest_push_pages_to_record(guest, &record, guest->scratch, count);
         pages -= count;
     }
 }
@@ -164,7 +164,7 @@ static void handle_used_hint(struct bnt_guest *guest, uint32_t q, uint16_t head,
 /* ---- The run ------------------------------------------------------------------------------- */
 
 /* Reads the current command from configuration space. */
-static bnt_status hint_read_command(struct bnt_guest *guest)
+static bnt_status read_hint_command(struct bnt_guest *guest)
 {
     uint32_t command = BNT_BALLOON_HINT_STOP;
     if (is_hinting(guest)) {
@@ -197,7 +197,7 @@ static void reject_hint_block(struct bnt_guest *guest, bnt_guest_unusable reason
 }
 
 /* Allocates the largest block that the OS can give; returns its PFNs, or 0. */
-static uint32_t take_hint_block(struct bnt_guest *guest, uint64_t *first_pfn)
+static uint32_t allocate_hint_block(struct bnt_guest *guest, uint64_t *first_pfn)
 {
     uint32_t pfns = guest->config.hinting.block_pfns;
     for (; pfns >= guest->config.hinting.block_pfns_min; pfns >>= 1) {
@@ -247,7 +247,7 @@ static bool send_hint_blocks(struct bnt_guest *guest)
     while (hint->command == hint->active && !hint->pressed && guest->budget > 0 &&
            guest->vq[BNTI_GUEST_Q_HINT].free_count > 1) {
         uint64_t first_pfn = 0;
-        const uint32_t pfns = take_hint_block(guest, &first_pfn);
+        const uint32_t pfns = allocate_hint_block(guest, &first_pfn);
         if (pfns == 0) {
             hint->run = HINT_ENDING; /* the OS has no more free blocks (BD-29) */
             return added;
@@ -299,7 +299,7 @@ static bool advance_hint_run(struct bnt_guest *guest)
 }
 
 /* After DONE: gives all hinted pages back, one batch for each unit of the budget (BD-33). */
-static void release_after_done(struct bnt_guest *guest)
+static void release_hints_after_done(struct bnt_guest *guest)
 {
     const uint32_t order = guest->config.memory.page_order;
     uint64_t done = 0;
@@ -339,7 +339,7 @@ static void run_hint_step(struct bnt_guest *guest)
         return;
     }
     if (get_hint_state(guest)->command == BNT_BALLOON_HINT_DONE) {
-        release_after_done(guest);
+        release_hints_after_done(guest);
     }
     /* Before a reset is acknowledged, no hint is sent (BX-18). */
     if (guest->state == BNT_GUEST_RUNNING && !guest->leaving && advance_hint_run(guest)) {
@@ -349,7 +349,7 @@ static void run_hint_step(struct bnt_guest *guest)
 }
 
 /* When hinting has to act next without a notification. */
-static uint64_t hint_deadline(const struct bnt_guest *guest)
+static uint64_t get_hint_deadline(const struct bnt_guest *guest)
 {
     const struct hint *hint = get_hint_state(guest);
     if (!is_hinting(guest)) {
@@ -391,12 +391,12 @@ static bool are_hint_ops_present(const struct bnt_guest_config *config,
            (ops->hinting.alloc != NULL && ops->hinting.free != NULL);
 }
 
-static size_t hint_state_bytes(const struct bnt_guest_config *config)
+static size_t get_hint_state_bytes(const struct bnt_guest_config *config)
 {
     return sizeof(struct hint) + sizeof(struct hint_slot) * count_hint_slots(config);
 }
 
-static size_t hint_dma_bytes(const struct bnt_guest_config *config)
+static size_t get_hint_dma_bytes(const struct bnt_guest_config *config)
 {
     (void)config;
     return (size_t)2 * COMMAND_BYTES;
@@ -407,7 +407,7 @@ static void init_hint_state(struct bnt_guest *guest)
     get_hint_state(guest)->head = BNT_NEVER;
 }
 
-static void hint_fill_info(const struct bnt_guest *guest, struct bnt_guest_info *info)
+static void fill_guest_hint_info(const struct bnt_guest *guest, struct bnt_guest_info *info)
 {
     info->hinting.hinted_pfns = count_hinted_pfns(guest);
 }
@@ -416,15 +416,15 @@ const struct bnti_guest_feature bnti_guest_feature_hint = {
     .features = BNT_BALLOON_WITH(FREE_PAGE_HINT),
     .is_valid = is_hint_config_valid,
     .has_ops = are_hint_ops_present,
-    .state_bytes = hint_state_bytes,
-    .dma_bytes = hint_dma_bytes,
+    .state_bytes = get_hint_state_bytes,
+    .dma_bytes = get_hint_dma_bytes,
     .init = init_hint_state,
-    .read = hint_read_command,
+    .read = read_hint_command,
     .step = run_hint_step,
-    .due = hint_deadline,
-    .info = hint_fill_info,
+    .due = get_hint_deadline,
+    .info = fill_guest_hint_info,
     .pfns = count_hinted_pfns,
-    .shrink = bnti_guest_shrink_hints,
+    .shrink = bnti_guest_reclaim_hints,
     .give_back = bnti_guest_give_back_hints,
     .forget = clear_hint_state,
     /* One descriptor for a block, and one for the STOP after it. */

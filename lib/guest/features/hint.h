@@ -54,7 +54,7 @@ static inline struct hint *get_hint_state(const struct bnt_guest *guest)
 struct bnti_guest_page_record bnti_guest_get_hint_record(const struct bnt_guest *guest);
 bool bnti_guest_has_releasable_hints(const struct bnt_guest *guest);
 uint64_t bnti_guest_release_hinted_pages(struct bnt_guest *guest, uint64_t pages_max);
-uint64_t bnti_guest_shrink_hints(struct bnt_guest *guest, uint64_t pfns);
+uint64_t bnti_guest_reclaim_hints(struct bnt_guest *guest, uint64_t pfns);
 uint64_t bnti_guest_give_back_hints(struct bnt_guest *guest);
 
 #endif

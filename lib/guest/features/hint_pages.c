@@ -18,7 +18,7 @@ struct bnti_guest_page_record bnti_guest_get_hint_record(const struct bnt_guest 
 
 /* Whether the OS must write hinted pages before it uses them: before DONE the device may still
  * discard their content. */
-static bool must_initialise_hinted(const struct bnt_guest *guest)
+static bool must_initialise_hinted_pages(const struct bnt_guest *guest)
 {
     return get_hint_state(guest)->command != BNT_BALLOON_HINT_DONE;
 }
@@ -26,9 +26,9 @@ static bool must_initialise_hinted(const struct bnt_guest *guest)
 static void free_hinted_pages(struct bnt_guest *guest, const uint64_t *pages, uint32_t count)
 {
     const uint64_t pfns = (uint64_t)count << guest->config.memory.page_order;
-    guest->ops.hinting.free(guest->opaque, pages, count, must_initialise_hinted(guest));
+    guest->ops.hinting.free(guest->opaque, pages, count, must_initialise_hinted_pages(guest));
     guest->count.hinting.returned_pfns += pfns;
-    if (must_initialise_hinted(guest)) {
+    if (must_initialise_hinted_pages(guest)) {
         guest->count.hinting.early_pfns += pfns;
     }
 }
@@ -38,7 +38,7 @@ static uint64_t release_recorded_hints(struct bnt_guest *guest, uint64_t pages_m
 {
     const uint32_t most = (uint32_t)bnti_guest_min(pages_max, BNTI_GUEST_BATCH);
     const struct bnti_guest_page_record record = bnti_guest_get_hint_record(guest);
-    const uint32_t count = bnti_guest_pop_pages(guest, &record, guest->scratch, most);
+    const uint32_t count = bnti_guest_pop_pages_from_record(guest, &record, guest->scratch, most);
     if (count > 0) {
         free_hinted_pages(guest, guest->scratch, count);
     }
@@ -47,7 +47,7 @@ static uint64_t release_recorded_hints(struct bnt_guest *guest, uint64_t pages_m
 
 /* Gives back pages of a block whose buffer the device has not used yet, which is always allowed
  * (BD-30). */
-static uint64_t release_ring_hints(struct bnt_guest *guest, uint64_t pages_max)
+static uint64_t release_hints_in_flight(struct bnt_guest *guest, uint64_t pages_max)
 {
     const uint32_t order = guest->config.memory.page_order;
     for (uint32_t i = 0; i < guest->config.queues.size_max && get_hint_state(guest)->ring_pfns > 0;
@@ -74,8 +74,9 @@ static uint64_t release_ring_hints(struct bnt_guest *guest, uint64_t pages_max)
 uint64_t bnti_guest_release_hinted_pages(struct bnt_guest *guest, uint64_t pages_max)
 {
     const uint64_t pages = release_recorded_hints(guest, pages_max);
-    return pages > 0 || guest->config.hinting.wait_on_ack ? pages
-                                                          : release_ring_hints(guest, pages_max);
+    return pages > 0 || guest->config.hinting.wait_on_ack
+               ? pages
+               : release_hints_in_flight(guest, pages_max);
 }
 
 /* Whether a hinted page may be given back now. */
@@ -89,7 +90,7 @@ bool bnti_guest_has_releasable_hints(const struct bnt_guest *guest)
  * Gives hinted pages back because the OS needs memory, and ends the run, which would otherwise take
  * the pages again. Returns the number of PFNs.
  */
-uint64_t bnti_guest_shrink_hints(struct bnt_guest *guest, uint64_t pfns)
+uint64_t bnti_guest_reclaim_hints(struct bnt_guest *guest, uint64_t pfns)
 {
     const uint32_t order = guest->config.memory.page_order;
     const uint64_t mask = (UINT64_C(1) << order) - 1;
@@ -101,7 +102,7 @@ uint64_t bnti_guest_shrink_hints(struct bnt_guest *guest, uint64_t pfns)
     get_hint_state(guest)->pressed = get_hint_state(guest)->pressed || want > 0;
     if (done > 0) {
         bnti_guest_emit_event(guest, BNT_GUEST_EVENT_HINT_RELEASED, done << order,
-                              must_initialise_hinted(guest));
+                              must_initialise_hinted_pages(guest));
     }
     return done << order;
 }
@@ -110,5 +111,5 @@ uint64_t bnti_guest_shrink_hints(struct bnt_guest *guest, uint64_t pfns)
 uint64_t bnti_guest_give_back_hints(struct bnt_guest *guest)
 {
     const uint64_t pages = release_recorded_hints(guest, BNTI_GUEST_BATCH);
-    return pages > 0 ? pages : release_ring_hints(guest, BNTI_GUEST_BATCH);
+    return pages > 0 ? pages : release_hints_in_flight(guest, BNTI_GUEST_BATCH);
 }

@@ -125,7 +125,7 @@ static void give_back_report_blocks(struct bnt_guest *guest, uint32_t count)
 
 /* A buffer was used. With DEVICE_INIT_REPORTED a used length of the whole block means that the
  * device initialised the block. Without this draft the used length is ignored. */
-static void note_report_buffer(struct bnt_guest *guest, uint16_t head, uint32_t len)
+static void record_used_report_buffer(struct bnt_guest *guest, uint16_t head, uint32_t len)
 {
     struct report *report = get_report_state(guest);
     const uint32_t bytes = get_report_block_pfns(guest) << BNT_PFN_SHIFT;
@@ -138,13 +138,14 @@ static void note_report_buffer(struct bnt_guest *guest, uint16_t head, uint32_t 
 }
 
 /* Handles a used buffer of a report. After the last one all blocks are given back. */
-static void handle_report_used(struct bnt_guest *guest, uint32_t q, uint16_t head, uint32_t len)
+static void handle_used_report_buffer(struct bnt_guest *guest, uint32_t q, uint16_t head,
+                                      uint32_t len)
 {
     (void)q;
     struct report *report = get_report_state(guest);
     const uint32_t count = report->count;
     const uint64_t pfns = (uint64_t)count * get_report_block_pfns(guest);
-    note_report_buffer(guest, head, len);
+    record_used_report_buffer(guest, head, len);
     if (report->out > 0) {
         return;
     }
@@ -249,7 +250,7 @@ static void run_report_step(struct bnt_guest *guest)
 }
 
 /* After a reset of the device or of the queue: gives the blocks back as not reported. */
-static void void_report(struct bnt_guest *guest)
+static void abort_report(struct bnt_guest *guest)
 {
     struct report *report = get_report_state(guest);
     const uint32_t count = report->count;
@@ -264,12 +265,12 @@ static void void_report(struct bnt_guest *guest)
 static void restart_reporting(struct bnt_guest *guest, uint32_t q)
 {
     (void)q;
-    void_report(guest);
+    abort_report(guest);
     start_reporting(guest);
 }
 
 /* When blocks are collected next, or when the report in flight is late. */
-static uint64_t report_deadline(const struct bnt_guest *guest)
+static uint64_t get_report_deadline(const struct bnt_guest *guest)
 {
     const struct report *report = get_report_state(guest);
     if (report->most == 0 || !bnti_guest_is_queue_ready(guest, BNTI_GUEST_Q_REPORT)) {
@@ -293,7 +294,7 @@ static void shift_report_deadlines(struct bnt_guest *guest, uint64_t slept_ns)
     report->due_ns = bnti_guest_add_time(report->due_ns, slept_ns);
 }
 
-static void report_fill_info(const struct bnt_guest *guest, struct bnt_guest_info *info)
+static void fill_report_info(const struct bnt_guest *guest, struct bnt_guest_info *info)
 {
     info->reporting.inflight_pfns =
         (uint64_t)get_report_state(guest)->count * get_report_block_pfns(guest);
@@ -306,7 +307,7 @@ static void clear_report_state(struct bnt_guest *guest)
     report->look_ns = BNT_NEVER;
 }
 
-void bnt_guest_pages_freed(struct bnt_guest *guest)
+void bnt_guest_handle_freed_pages(struct bnt_guest *guest)
 {
     guest->freed_marked = true;
     guest->woken = true;
@@ -327,7 +328,7 @@ static bool are_report_ops_present(const struct bnt_guest_config *config,
            (ops->reporting.take != NULL && ops->reporting.done != NULL);
 }
 
-static size_t report_state_bytes(const struct bnt_guest_config *config)
+static size_t get_report_state_bytes(const struct bnt_guest_config *config)
 {
     (void)config;
     return sizeof(struct report);
@@ -337,19 +338,19 @@ const struct bnti_guest_feature bnti_guest_feature_report = {
     .features = BNT_BALLOON_WITH(PAGE_REPORTING) | BNT_BALLOON_WITH(DEVICE_INIT_REPORTED),
     .is_valid = is_report_config_valid,
     .has_ops = are_report_ops_present,
-    .state_bytes = report_state_bytes,
+    .state_bytes = get_report_state_bytes,
     .start = start_reporting,
     .step = run_report_step,
-    .due = report_deadline,
+    .due = get_report_deadline,
     .resume = shift_report_deadlines,
-    .info = report_fill_info,
-    .release = void_report,
+    .info = fill_report_info,
+    .release = abort_report,
     .forget = clear_report_state,
     /* A small queue allows only small reports (bug 45). A report has at most as many segments as
      * the queue has descriptors, so that no indirect table is needed (VS-7). */
     .queues = {{.role = BNTI_GUEST_Q_REPORT,
                 .descriptors = 1,
                 .direct = true,
-                .used = handle_report_used,
+                .used = handle_used_report_buffer,
                 .renewed = restart_reporting}},
 };

@@ -74,11 +74,11 @@ static void send_stats(struct bnt_guest *guest)
 {
     struct stats *stats = get_stats_state(guest);
     refresh_stats(guest);
-    const size_t offset = bnti_guest_get_feature_dma(guest, BNTI_GUEST_FEATURE_STATS);
+    const size_t offset = bnti_guest_get_feature_dma_offset(guest, BNTI_GUEST_FEATURE_STATS);
     struct bnt_stat_wire *wire = (struct bnt_stat_wire *)(void *)(guest->dma + offset);
     for (uint32_t i = 0; i < stats->count; i++) {
-        wire[i].tag = bnt_guest16_set(stats->entries[i].tag, guest->big_endian);
-        wire[i].value = bnt_guest64_set(stats->entries[i].value, guest->big_endian);
+        wire[i].tag = bnt_cpu_to_guest16(stats->entries[i].tag, guest->big_endian);
+        wire[i].value = bnt_cpu_to_guest64(stats->entries[i].value, guest->big_endian);
     }
     const struct bnt_vq_seg seg = {
         .gpa = guest->dma_gpa + offset,
@@ -149,7 +149,7 @@ static void run_stats_step(struct bnt_guest *guest)
     }
 }
 
-static uint64_t stats_deadline(const struct bnt_guest *guest)
+static uint64_t get_stats_deadline(const struct bnt_guest *guest)
 {
     struct stats *stats = get_stats_state(guest);
     return stats->owed && bnti_guest_is_queue_ready(guest, BNTI_GUEST_Q_STATS) ? stats->due_ns
@@ -165,13 +165,13 @@ static bool are_stats_ops_present(const struct bnt_guest_config *config,
            ops->statistics.get != NULL;
 }
 
-static size_t stats_state_bytes(const struct bnt_guest_config *config)
+static size_t get_stats_state_bytes(const struct bnt_guest_config *config)
 {
     (void)config;
     return sizeof(struct stats);
 }
 
-static size_t stats_dma_bytes(const struct bnt_guest_config *config)
+static size_t get_stats_dma_bytes(const struct bnt_guest_config *config)
 {
     (void)config;
     return STATS_BYTES;
@@ -207,13 +207,13 @@ static void clear_stats_state(struct bnt_guest *guest)
 const struct bnti_guest_feature bnti_guest_feature_stats = {
     .features = BNT_BALLOON_WITH(STATS_VQ),
     .has_ops = are_stats_ops_present,
-    .state_bytes = stats_state_bytes,
-    .dma_bytes = stats_dma_bytes,
+    .state_bytes = get_stats_state_bytes,
+    .dma_bytes = get_stats_dma_bytes,
     .wanted = has_stats_to_send,
     .prepare = add_first_stats_buffer,
     .kick = kick_stats_queue,
     .step = run_stats_step,
-    .due = stats_deadline,
+    .due = get_stats_deadline,
     .forget = clear_stats_state,
     .queues = {{.role = BNTI_GUEST_Q_STATS,
                 .descriptors = 1,

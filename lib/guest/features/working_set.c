@@ -28,18 +28,18 @@ static struct working_set *get_ws_state(const struct bnt_guest *guest)
     return bnti_guest_get_feature_state(guest, BNTI_GUEST_FEATURE_WORKING_SET);
 }
 
-static size_t ws_dma_offset(const struct bnt_guest *guest)
+static size_t get_ws_dma_offset(const struct bnt_guest *guest)
 {
-    return bnti_guest_get_feature_dma(guest, BNTI_GUEST_FEATURE_WORKING_SET);
+    return bnti_guest_get_feature_dma_offset(guest, BNTI_GUEST_FEATURE_WORKING_SET);
 }
 
 /* Adds a buffer for the device's next command. */
 static void submit_ws_command_buffer(struct bnt_guest *guest)
 {
     struct working_set *ws = get_ws_state(guest);
-    const struct bnt_vq_seg seg = {.gpa = guest->dma_gpa + ws_dma_offset(guest),
+    const struct bnt_vq_seg seg = {.gpa = guest->dma_gpa + get_ws_dma_offset(guest),
                                    .bytes = CMD_BYTES};
-    memset(guest->dma + ws_dma_offset(guest), 0, CMD_BYTES);
+    memset(guest->dma + get_ws_dma_offset(guest), 0, CMD_BYTES);
     const bnt_status added =
         bnt_vq_drv_add(&guest->vq[BNT_BALLOON_QUEUE_WS_CMD], &seg, 0, 1, &ws->command_head);
     BNTI_ASSERT(added == BNT_OK);
@@ -75,7 +75,7 @@ static void submit_ws_report(struct bnt_guest *guest)
 {
     struct working_set *ws = get_ws_state(guest);
     struct bnt_ws_bin *bins = ws->filled;
-    const size_t offset = ws_dma_offset(guest) + COMMAND_BYTES;
+    const size_t offset = get_ws_dma_offset(guest) + COMMAND_BYTES;
     struct bnt_ws_bin_wire *wire = (struct bnt_ws_bin_wire *)(void *)(guest->dma + offset);
     if (ws->reporting) {
         ws->wanted = true;
@@ -86,10 +86,10 @@ static void submit_ws_report(struct bnt_guest *guest)
     guest->ops.working_set.get(guest->opaque, &ws->config, bins, ws->bins);
     for (uint32_t i = 0; i < ws->bins; i++) {
         memset(&wire[i], 0, sizeof wire[i]);
-        wire[i].node_id = bnt_le16_set(bins[i].node);
-        wire[i].idle_age_ms = bnt_le64_set(bins[i].age_ms);
-        wire[i].bytes[0] = bnt_le64_set(bins[i].anon_bytes);
-        wire[i].bytes[1] = bnt_le64_set(bins[i].file_bytes);
+        wire[i].node_id = bnt_cpu_to_le16(bins[i].node);
+        wire[i].idle_age_ms = bnt_cpu_to_le64(bins[i].age_ms);
+        wire[i].bytes[0] = bnt_cpu_to_le64(bins[i].anon_bytes);
+        wire[i].bytes[1] = bnt_cpu_to_le64(bins[i].file_bytes);
     }
     const struct bnt_vq_seg seg = {.gpa = guest->dma_gpa + offset,
                                    .bytes = ws->bins * (uint32_t)sizeof *wire};
@@ -109,13 +109,13 @@ static void parse_ws_config(struct bnt_guest *guest, const struct bnt_ws_command
     struct working_set *ws = get_ws_state(guest);
     struct bnt_ws_config *config = &ws->config;
     const uint32_t intervals = ws->bins - 1;
-    if (len < bnt_ws_config_bytes(ws->bins)) {
+    if (len < bnt_ws_get_config_command_bytes(ws->bins)) {
         guest->count.working_set.invalid++;
         return;
     }
     memset(config, 0, sizeof *config);
     for (uint32_t i = 0; i < intervals; i++) {
-        const uint32_t ms = bnt_le32_get(command->ms[i]);
+        const uint32_t ms = bnt_le32_to_cpu(command->ms[i]);
         if (ms == 0 || (i > 0 && ms <= config->intervals_ms[i - 1])) {
             guest->count.working_set.invalid++;
             break;
@@ -123,8 +123,8 @@ static void parse_ws_config(struct bnt_guest *guest, const struct bnt_ws_command
         config->intervals_ms[i] = ms;
         config->interval_count = i + 1;
     }
-    config->refresh_ms = bnt_le32_get(command->ms[intervals]);
-    config->report_ms = bnt_le32_get(command->ms[intervals + 1]);
+    config->refresh_ms = bnt_le32_to_cpu(command->ms[intervals]);
+    config->report_ms = bnt_le32_to_cpu(command->ms[intervals + 1]);
 }
 
 /* Handles a used buffer: a command, or a working-set report that the device has read. */
@@ -141,8 +141,8 @@ static void handle_used_ws_buffer(struct bnt_guest *guest, uint32_t q, uint16_t 
         return;
     }
     len = len < CMD_BYTES ? len : CMD_BYTES;
-    memcpy(&command, guest->dma + ws_dma_offset(guest), CMD_BYTES); /* read once */
-    const uint32_t op = len < sizeof command.op ? 0 : bnt_le16_get(command.op);
+    memcpy(&command, guest->dma + get_ws_dma_offset(guest), CMD_BYTES); /* read once */
+    const uint32_t op = len < sizeof command.op ? 0 : bnt_le16_to_cpu(command.op);
     switch (op) {
     case BNT_WS_OP_REQUEST:
         submit_ws_report(guest);
@@ -162,13 +162,13 @@ static void handle_used_ws_buffer(struct bnt_guest *guest, uint32_t q, uint16_t 
 
 /* ---- The row ---- */
 
-static size_t ws_state_bytes(const struct bnt_guest_config *config)
+static size_t get_ws_state_bytes(const struct bnt_guest_config *config)
 {
     (void)config;
     return sizeof(struct working_set);
 }
 
-static size_t ws_dma_bytes(const struct bnt_guest_config *config)
+static size_t get_ws_dma_bytes(const struct bnt_guest_config *config)
 {
     return bnti_guest_wants_features(config, config->features.binding.ws_reporting)
                ? COMMAND_BYTES + REPORT_BYTES
@@ -183,8 +183,8 @@ static bool is_ws_wanted(struct bnt_guest *guest, uint64_t offered)
 
 const struct bnti_guest_feature bnti_guest_feature_working_set = {
     .features = BNT_BALLOON_WITH(WS_REPORTING),
-    .state_bytes = ws_state_bytes,
-    .dma_bytes = ws_dma_bytes,
+    .state_bytes = get_ws_state_bytes,
+    .dma_bytes = get_ws_dma_bytes,
     .wanted = is_ws_wanted,
     .start = start_working_set,
     .queues = {{.role = BNT_BALLOON_QUEUE_WS_DATA, .descriptors = 1, .used = handle_used_ws_buffer},

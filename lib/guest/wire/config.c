@@ -9,13 +9,13 @@ bnt_status bnti_guest_read_config_le32(struct bnt_guest *guest, uint32_t offset,
     bnt_le32 wire = {{0, 0, 0, 0}};
     const bnt_status status = bnt_drv_config_read(&guest->ops.transport, guest->opaque, offset,
                                                   &wire, sizeof wire, &guest->diag);
-    *value = bnt_le32_get(wire);
+    *value = bnt_le32_to_cpu(wire);
     return status;
 }
 
 void bnti_guest_write_config_le32(struct bnt_guest *guest, uint32_t offset, uint32_t value)
 {
-    const bnt_le32 wire = bnt_le32_set(value);
+    const bnt_le32 wire = bnt_cpu_to_le32(value);
     guest->ops.transport.config_write(guest->opaque, offset, &wire, sizeof wire);
 }
 
@@ -36,7 +36,7 @@ bool bnti_guest_check_device_lost(struct bnt_guest *guest)
 }
 
 /* Writes how large the balloon could become (BX-28). */
-void bnti_guest_write_limit(struct bnt_guest *guest)
+void bnti_guest_write_guest_limit(struct bnt_guest *guest)
 {
     guest->limit_due = false;
     if ((guest->features & guest->config.features.binding.guest_limit) != 0) {

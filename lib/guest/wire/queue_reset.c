@@ -87,7 +87,7 @@ void bnti_guest_poll_queue_resets(struct bnt_guest *guest)
     }
 }
 
-uint64_t bnti_guest_queue_resets_deadline(const struct bnt_guest *guest)
+uint64_t bnti_guest_get_queue_resets_deadline(const struct bnt_guest *guest)
 {
     uint64_t due = BNT_NEVER;
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
@@ -122,8 +122,8 @@ static bnt_status check_queue_reset_allowed(const struct bnt_guest *guest, uint3
 /*
  * When the queue of a request sent at `sent_ns` is reset for lack of an answer. BNT_NEVER: never.
  */
-uint64_t bnti_guest_queue_reset_deadline(const struct bnt_guest *guest, uint32_t q,
-                                         uint64_t sent_ns)
+uint64_t bnti_guest_get_queue_reset_deadline(const struct bnt_guest *guest, uint32_t q,
+                                             uint64_t sent_ns)
 {
     const uint64_t patience_ns = guest->queue_resets[q].patience_ns;
     if (guest->config.queues.reset_after_ns == 0 || (guest->features & BNT_F_RING_RESET) == 0) {
@@ -159,7 +159,7 @@ static void double_queue_answer_wait(struct bnt_guest *guest, uint32_t q)
  */
 bool bnti_guest_reset_late_queue(struct bnt_guest *guest, uint32_t q, uint64_t sent_ns)
 {
-    const uint64_t late_ns = bnti_guest_queue_reset_deadline(guest, q, sent_ns);
+    const uint64_t late_ns = bnti_guest_get_queue_reset_deadline(guest, q, sent_ns);
     if (late_ns == BNT_NEVER || guest->now_ns < late_ns ||
         check_queue_reset_allowed(guest, q) != BNT_OK) {
         return false;

@@ -18,8 +18,7 @@ uint32_t bnti_guest_count_rings_before(const struct bnt_guest_config *config, ui
 {
     uint32_t place = 0;
     for (uint32_t before = 0; before < q; before++) {
-        place +=
-            bnt_balloon_queue_present(before, config->features.wanted, &config->features.binding);
+        place += bnt_balloon_has_queue(before, config->features.wanted, &config->features.binding);
     }
     return place;
 }
@@ -50,11 +49,11 @@ static uint32_t collect_queue_indices(const struct bnt_balloon_queues *queues)
 }
 
 /* Removes the queues whose feature is not negotiated. */
-static void drop_unnegotiated_roles(const struct bnt_guest *guest,
-                                    struct bnt_balloon_queues *queues)
+static void remove_unnegotiated_queues(const struct bnt_guest *guest,
+                                       struct bnt_balloon_queues *queues)
 {
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
-        if (!bnt_balloon_queue_present(q, guest->features, &guest->config.features.binding)) {
+        if (!bnt_balloon_has_queue(q, guest->features, &guest->config.features.binding)) {
             queues->index[q] = BNT_BALLOON_QUEUE_NONE;
         }
     }
@@ -65,7 +64,7 @@ static void drop_unnegotiated_roles(const struct bnt_guest *guest,
  * correct device match one layout, or several that agree. A device with fixed indices has the
  * queues of all offered features, or only those of the negotiated features.
  */
-static struct layout_search search_layouts(struct bnt_guest *guest)
+static struct layout_search search_queue_layouts(struct bnt_guest *guest)
 {
     struct layout_search search = {.there = 0, .fits = 0};
     for (uint32_t index = 0; index < BNTI_GUEST_Q_COUNT; index++) {
@@ -74,10 +73,11 @@ static struct layout_search search_layouts(struct bnt_guest *guest)
     }
     for (uint32_t layout = LAYOUTS_FIRST; layout < LAYOUTS_END; layout++) {
         struct bnt_balloon_queues *queues = &search.by[layout];
-        *queues = bnt_balloon_queues_number((bnt_queue_layout)layout, guest->drv.offered,
-                                            guest->drv.accepted, &guest->config.features.binding);
+        *queues =
+            bnt_balloon_assign_queue_indices((bnt_queue_layout)layout, guest->drv.offered,
+                                             guest->drv.accepted, &guest->config.features.binding);
         bool fits = collect_queue_indices(queues) == search.there;
-        drop_unnegotiated_roles(guest, queues);
+        remove_unnegotiated_queues(guest, queues);
         fits = fits ||
                (layout == BNT_QUEUE_LAYOUT_FIXED && collect_queue_indices(queues) == search.there);
         search.fits |= fits ? 1u << layout : 0;
@@ -159,7 +159,7 @@ static uint16_t choose_queue_size(const struct bnt_guest *guest, uint16_t offere
 
     return (guest->features & BNT_F_RING_PACKED) != 0
                ? bound
-               : (uint16_t)bnti_guest_round_split_size(bound);
+               : (uint16_t)bnti_guest_round_down_split_size(bound);
 }
 
 static void note_missing_queue(struct bnt_guest *guest, uint32_t q, uint16_t offered)
@@ -189,7 +189,7 @@ bnt_status bnti_guest_set_up_queue(struct bnt_guest *guest, uint32_t q)
         note_missing_queue(guest, q, offered);
         return BNT_E_UNSUPPORTED;
     }
-    const size_t stride = bnti_guest_ring_stride(&guest->config);
+    const size_t stride = bnti_guest_get_ring_stride(&guest->config);
     const uint32_t place = bnti_guest_count_rings_before(&guest->config, q);
     const struct bnt_vq_drv_config config = {
         .size = sizeof config,
@@ -216,13 +216,13 @@ bnt_status bnti_guest_set_up_queue(struct bnt_guest *guest, uint32_t q)
 /* A queue cannot be used: an error if its feature is required, else the feature is dropped. */
 static bnt_status drop_queue_feature(struct bnt_guest *guest, uint32_t q, bnt_status status)
 {
-    const uint64_t feature = bnt_balloon_queue_feature(q, &guest->config.features.binding);
+    const uint64_t feature = bnt_balloon_get_feature_of_queue(q, &guest->config.features.binding);
     if (feature == 0 || (guest->config.features.required & feature) != 0) {
         return status;
     }
     guest->features &= ~feature;
     for (uint32_t role = 0; role < BNTI_GUEST_Q_COUNT; role++) { /* a feature may have two queues */
-        if (bnt_balloon_queue_feature(role, &guest->config.features.binding) == feature) {
+        if (bnt_balloon_get_feature_of_queue(role, &guest->config.features.binding) == feature) {
             guest->queues.index[role] = BNT_BALLOON_QUEUE_NONE;
         }
     }
@@ -235,7 +235,7 @@ static bnt_status drop_queue_feature(struct bnt_guest *guest, uint32_t q, bnt_st
  */
 bnt_status bnti_guest_set_up_queues(struct bnt_guest *guest)
 {
-    const struct layout_search search = search_layouts(guest);
+    const struct layout_search search = search_queue_layouts(guest);
     const uint32_t layout = choose_layout(guest, &search);
     const bool probe = guest->config.queues.layout == BNT_QUEUE_LAYOUT_PROBE;
     bool notable = false;
@@ -267,7 +267,7 @@ bnt_status bnti_guest_set_up_queues(struct bnt_guest *guest)
 }
 
 /* The largest power of two up to `bound`, for the size of a split ring. Returns 0 for 0. */
-uint32_t bnti_guest_round_split_size(uint32_t bound)
+uint32_t bnti_guest_round_down_split_size(uint32_t bound)
 {
     while ((bound & (bound - 1)) != 0) {
         bound &= bound - 1; /* clears the lowest bit until one bit is left */
@@ -277,16 +277,17 @@ uint32_t bnti_guest_round_split_size(uint32_t bound)
 
 /* Bytes reserved for one queue's ring of either format. The size is a multiple of 64, so that the
  * next ring is aligned; a legacy ring begins at a page. */
-size_t bnti_guest_ring_stride(const struct bnt_guest_config *config)
+size_t bnti_guest_get_ring_stride(const struct bnt_guest_config *config)
 {
-    const uint16_t split_size = (uint16_t)bnti_guest_round_split_size(config->queues.size_max);
-    const size_t split = bnt_vq_drv_ring_bytes(split_size, 2);
-    const size_t packed = bnt_vq_drv_ring_bytes_of(config->queues.size_max, 2, BNT_F_RING_PACKED);
+    const uint16_t split_size = (uint16_t)bnti_guest_round_down_split_size(config->queues.size_max);
+    const size_t split = bnt_vq_drv_compute_ring_bytes(split_size, 2);
+    const size_t packed =
+        bnt_vq_drv_compute_ring_bytes_for_features(config->queues.size_max, 2, BNT_F_RING_PACKED);
     const size_t modern = ((split > packed ? split : packed) + 63u) & ~(size_t)63u;
     if (config->features.interface == BNT_INTERFACE_MODERN) {
         return modern;
     }
-    const size_t legacy = bnt_vq_drv_ring_bytes_legacy(split_size, 2);
+    const size_t legacy = bnt_vq_drv_compute_legacy_ring_bytes(split_size, 2);
     return ((legacy > modern ? legacy : modern) + (BNT_PFN_BYTES - 1)) &
            ~(size_t)(BNT_PFN_BYTES - 1);
 }

@@ -18,7 +18,7 @@ void bnti_guest_notify_queue(struct bnt_guest *guest, uint32_t q)
     guest->count.wire.kicks++;
     bnti_guest_note_work(guest);
     if ((guest->features & BNT_F_NOTIFICATION_DATA) != 0) {
-        const uint32_t next = bnt_vq_drv_notify_data(&guest->vq[q]);
+        const uint32_t next = bnt_vq_drv_get_notify_data(&guest->vq[q]);
         guest->ops.transport.notify_data(guest->opaque, next << 16 | index);
     } else {
         guest->ops.transport.notify(guest->opaque, index);
@@ -34,7 +34,8 @@ void bnti_guest_kick_queue(struct bnt_guest *guest, uint32_t q)
 }
 
 /* Writes the PFNs of the request's pages; returns the number of 32-bit words written. */
-static uint32_t write_pfns(const struct bnt_guest *guest, const struct bnti_guest_request *request)
+static uint32_t write_request_pfns(const struct bnt_guest *guest,
+                                   const struct bnti_guest_request *request)
 {
     const uint32_t order =
         request->huge
@@ -46,41 +47,41 @@ static uint32_t write_pfns(const struct bnt_guest *guest, const struct bnti_gues
     bnt_le32 *wire = (bnt_le32 *)(void *)(request->dma + BNTI_GUEST_DMA_PFNS);
     if (bnti_guest_has_quirk(guest, BNT_GUEST_QUIRK_PFNS_OF_64_BITS) && !guest->verdicts) {
         for (uint32_t i = 0; i < count; i++) {
-            wire[2 * i] = bnt_le32_set((uint32_t)pages[i >> order] + (i & within));
-            wire[2 * i + 1] = bnt_le32_set(0);
+            wire[2 * i] = bnt_cpu_to_le32((uint32_t)pages[i >> order] + (i & within));
+            wire[2 * i + 1] = bnt_cpu_to_le32(0);
         }
         return 2 * count;
     }
     if (guest->big_endian) {
         for (uint32_t i = 0; i < count; i++) {
-            wire[i] = bnt_guest32_set((uint32_t)pages[i >> order] + (i & within), true);
+            wire[i] = bnt_cpu_to_guest32((uint32_t)pages[i >> order] + (i & within), true);
         }
         return count;
     }
     if (order == 0) { /* the common case: a loop that compilers vectorise */
         for (uint32_t i = 0; i < count; i++) {
-            wire[i] = bnt_le32_set((uint32_t)pages[i]);
+            wire[i] = bnt_cpu_to_le32((uint32_t)pages[i]);
         }
         return count;
     }
     for (uint32_t i = 0; i < count; i++) {
-        wire[i] = bnt_le32_set((uint32_t)pages[i >> order] + (i & within));
+        wire[i] = bnt_cpu_to_le32((uint32_t)pages[i >> order] + (i & within));
     }
     return count;
 }
 
 /* Fills the DMA buffer and its segments: one without VERDICTS, two with them (BX-4). Returns the
  * number of device-writable segments. */
-static uint32_t build_segments(struct bnt_guest *guest, struct bnti_guest_request *request,
-                               struct bnt_vq_seg segs[2])
+static uint32_t build_request_segments(struct bnt_guest *guest, struct bnti_guest_request *request,
+                                       struct bnt_vq_seg segs[2])
 {
-    uint32_t pfns = write_pfns(guest, request);
+    uint32_t pfns = write_request_pfns(guest, request);
     if (guest->init_inflate && request == &guest->requests[BNTI_GUEST_INFLATE]) {
         segs[0].gpa = request->dma_gpa + BNTI_GUEST_DMA_PFNS;
         segs[0].bytes = 4 * pfns;
-        segs[1].gpa = request->dma_gpa + bnti_guest_dma_response_offset(&guest->config);
+        segs[1].gpa = request->dma_gpa + bnti_guest_get_dma_response_offset(&guest->config);
         segs[1].bytes = (pfns + 7) / 8;
-        memset(request->dma + bnti_guest_dma_response_offset(&guest->config), 0, segs[1].bytes);
+        memset(request->dma + bnti_guest_get_dma_response_offset(&guest->config), 0, segs[1].bytes);
         return 1;
     }
     if (!guest->verdicts) {
@@ -88,10 +89,10 @@ static uint32_t build_segments(struct bnt_guest *guest, struct bnti_guest_reques
         segs[0].bytes = 4 * pfns;
         return 0;
     }
-    const uint32_t answer = bnti_guest_dma_response_offset(&guest->config);
+    const uint32_t answer = bnti_guest_get_dma_response_offset(&guest->config);
     struct bnt_balloon_request *header = (struct bnt_balloon_request *)(void *)request->dma;
-    header->epoch = bnt_le32_set(request->epoch);
-    header->flags = bnt_le32_set(request->huge ? BNT_BALLOON_REQUEST_2M : 0);
+    header->epoch = bnt_cpu_to_le32(request->epoch);
+    header->flags = bnt_cpu_to_le32(request->huge ? BNT_BALLOON_REQUEST_2M : 0);
     segs[0].gpa = request->dma_gpa;
     segs[0].bytes = (uint32_t)BNTI_GUEST_DMA_PFNS + 4 * pfns;
     segs[1].gpa = request->dma_gpa + answer;
@@ -121,7 +122,7 @@ void bnti_virtio_submit_request(struct bnt_guest *guest, bnti_guest_slot slot)
     struct bnti_guest_request *request = &guest->requests[slot];
     const uint32_t q = get_queue_of_slot(slot);
     struct bnt_vq_seg segs[2];
-    const uint32_t writable = build_segments(guest, request, segs);
+    const uint32_t writable = build_request_segments(guest, request, segs);
     const uint32_t readable = writable == 0 ? split_request_segment(guest, segs) : 1;
     const bnt_status added =
         bnt_vq_drv_add(&guest->vq[q], segs, readable, writable, &request->head);
@@ -145,12 +146,12 @@ static void read_answer(struct bnt_guest *guest, const struct bnti_guest_request
     const uint32_t pfns = bnti_guest_count_named_pfns(guest, request);
     const uint32_t header_bytes = (uint32_t)sizeof(struct bnt_balloon_response);
     struct bnt_balloon_response header;
-    const uint8_t *response = request->dma + bnti_guest_dma_response_offset(&guest->config);
+    const uint8_t *response = request->dma + bnti_guest_get_dma_response_offset(&guest->config);
     memcpy(&header, response, sizeof header);
     answer->target_known = len >= sizeof header.num_pages;
-    answer->num_pages = bnt_le32_get(header.num_pages);
+    answer->num_pages = bnt_le32_to_cpu(header.num_pages);
     answer->epoch_known = len >= header_bytes;
-    answer->epoch = bnt_le32_get(header.epoch);
+    answer->epoch = bnt_le32_to_cpu(header.epoch);
     const uint32_t verdicts = len > header_bytes ? len - header_bytes : 0;
     answer->verdict_count = (uint32_t)bnti_guest_min(verdicts, pfns);
     memcpy(guest->verdict_copy, response + sizeof header, answer->verdict_count);
@@ -200,7 +201,7 @@ static void dispatch_used_buffer(struct bnt_guest *guest, uint32_t q, uint16_t h
 }
 
 /* Takes one used buffer; false if there is none or the driver is broken. */
-static bool take_used_buffer(struct bnt_guest *guest, uint32_t q)
+static bool pop_used_buffer(struct bnt_guest *guest, uint32_t q)
 {
     uint16_t head = 0;
     uint32_t len = 0;
@@ -233,10 +234,10 @@ static bool is_queue_live(const struct bnt_guest *guest, uint32_t q)
 /*
  * Takes the used buffers of one queue without spending budget: at most two requests are in flight.
  */
-void bnti_guest_take_used_of_queue(struct bnt_guest *guest, uint32_t q)
+void bnti_guest_pop_used_of_queue(struct bnt_guest *guest, uint32_t q)
 {
     for (uint32_t i = 0; i < 2 && is_queue_live(guest, q); i++) {
-        if (!take_used_buffer(guest, q)) {
+        if (!pop_used_buffer(guest, q)) {
             return;
         }
     }
@@ -255,7 +256,7 @@ struct used_pass {
  * budget is short, each queue gets an equal share, which is returned. Every queue with buffers in
  * flight is polled, marked or not: a lost interrupt only costs time.
  */
-static uint32_t plan_used_pass(struct bnt_guest *guest, struct used_pass *pass)
+static uint32_t plan_used_ring_pass(struct bnt_guest *guest, struct used_pass *pass)
 {
     uint32_t buffers = 0;
     uint32_t queues = 0;
@@ -281,7 +282,7 @@ static void take_used_in_pass(struct bnt_guest *guest, struct used_pass *pass, u
     uint32_t taken = 0;
     bool more = true;
     while (taken < most && pass->want[q] > 0 && is_queue_live(guest, q) && more) {
-        more = take_used_buffer(guest, q);
+        more = pop_used_buffer(guest, q);
         pass->want[q] -= 1;
         taken += more ? 1 : 0;
     }
@@ -296,7 +297,7 @@ static void take_used_in_pass(struct bnt_guest *guest, struct used_pass *pass, u
 
 /* Serves each queue up to its share, then spends the rest of the budget on queues that need more.
  * The first queue left without budget is the first one of the next step. */
-static void run_used_pass(struct bnt_guest *guest, struct used_pass *pass, uint32_t share)
+static void run_used_ring_pass(struct bnt_guest *guest, struct used_pass *pass, uint32_t share)
 {
     const uint32_t first = guest->used_first;
     bool full = false;
@@ -317,16 +318,16 @@ static void run_used_pass(struct bnt_guest *guest, struct used_pass *pass, uint3
 }
 
 /* Takes at most `budget` used buffers from all queues. */
-void bnti_virtio_take_used(struct bnt_guest *guest, uint32_t budget)
+void bnti_virtio_pop_used_buffers(struct bnt_guest *guest, uint32_t budget)
 {
     struct used_pass pass = {.left = budget};
     bool named[BNTI_GUEST_Q_COUNT];
-    const uint32_t share = plan_used_pass(guest, &pass);
+    const uint32_t share = plan_used_ring_pass(guest, &pass);
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
         named[q] = guest->queue_marked[q] == BNTI_GUEST_MARK_NAMED;
         guest->queue_marked[q] = BNTI_GUEST_MARK_NONE;
     }
-    run_used_pass(guest, &pass, share);
+    run_used_ring_pass(guest, &pass, share);
     guest->budget -= budget - pass.left;
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
         if (pass.want[q] > 0 && is_queue_live(guest, q)) {
@@ -341,7 +342,7 @@ void bnti_virtio_take_used(struct bnt_guest *guest, uint32_t budget)
 
 /* Takes used buffers of all queues. They may consume the whole budget of a step, but not of two
  * steps in a row: half of the next step's budget is reserved for sizing and the other stages. */
-void bnti_guest_take_used(struct bnt_guest *guest)
+void bnti_guest_pop_used_buffers(struct bnt_guest *guest)
 {
     const uint32_t budget = guest->used_all ? guest->budget / 2 : guest->budget;
     guest->used_kept = guest->budget - budget;
@@ -350,7 +351,7 @@ void bnti_guest_take_used(struct bnt_guest *guest)
 }
 
 /* After a request was submitted: applies its answer if the wire answers at once. */
-void bnti_guest_take_ready_answer(struct bnt_guest *guest)
+void bnti_guest_apply_ready_answer(struct bnt_guest *guest)
 {
     if (guest->wire->answers_at_once) {
         guest->wire->take(guest, 0);
@@ -358,7 +359,7 @@ void bnti_guest_take_ready_answer(struct bnt_guest *guest)
 }
 
 /* Spends the reserved budget that the other stages of the step left, on used buffers. */
-void bnti_guest_take_remaining_used(struct bnt_guest *guest)
+void bnti_guest_pop_remaining_used_buffers(struct bnt_guest *guest)
 {
     if (guest->used_kept > 0 && guest->budget > 0) {
         guest->wire->take(guest, guest->budget);
@@ -393,7 +394,7 @@ static void handle_overdue_request(struct bnt_guest *guest, bnti_guest_slot slot
 }
 
 /* When a request in flight counts as late. BNT_NEVER: none is in flight. */
-uint64_t bnti_guest_request_deadline(const struct bnt_guest *guest, bnti_guest_slot slot)
+uint64_t bnti_guest_get_request_deadline(const struct bnt_guest *guest, bnti_guest_slot slot)
 {
     const struct bnti_guest_request *request = &guest->requests[slot];
     if (!request->busy || request->doubtful ||
@@ -401,7 +402,7 @@ uint64_t bnti_guest_request_deadline(const struct bnt_guest *guest, bnti_guest_s
         return BNT_NEVER;
     }
     const uint64_t late_ns =
-        bnti_guest_queue_reset_deadline(guest, get_queue_of_slot(slot), request->sent_ns);
+        bnti_guest_get_queue_reset_deadline(guest, get_queue_of_slot(slot), request->sent_ns);
     return late_ns > guest->now_ns ? bnti_guest_min(request->due_ns, late_ns) : request->due_ns;
 }
 
@@ -409,7 +410,7 @@ void bnti_guest_handle_overdue_requests(struct bnt_guest *guest)
 {
     for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
         const struct bnti_guest_request *request = &guest->requests[slot];
-        const uint64_t due_ns = bnti_guest_request_deadline(guest, (bnti_guest_slot)slot);
+        const uint64_t due_ns = bnti_guest_get_request_deadline(guest, (bnti_guest_slot)slot);
         if (due_ns == BNT_NEVER ||
             bnti_guest_reset_late_queue(guest, get_queue_of_slot((bnti_guest_slot)slot),
                                         request->sent_ns)) {
@@ -421,13 +422,13 @@ void bnti_guest_handle_overdue_requests(struct bnt_guest *guest)
     }
 }
 
-uint32_t bnti_virtio_request_pages_max(const struct bnt_guest *guest, bool huge)
+uint32_t bnti_virtio_get_request_pages_max(const struct bnt_guest *guest, bool huge)
 {
     return huge ? BNTI_GUEST_BATCH
                 : (uint32_t)guest->config.requests.pfns_max >> guest->config.memory.page_order;
 }
 
-uint64_t bnti_virtio_pfn_max(const struct bnt_guest *guest)
+uint64_t bnti_virtio_get_pfn_max(const struct bnt_guest *guest)
 {
     (void)guest;
     return BNT_PFN_MAX;
@@ -453,7 +454,7 @@ void bnti_guest_shift_request_deadlines(struct bnt_guest *guest, uint64_t slept_
 }
 
 /* A new attachment begins with empty used rings. */
-void bnti_guest_clear_used(struct bnt_guest *guest)
+void bnti_guest_clear_used_ring_pass(struct bnt_guest *guest)
 {
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
         guest->queue_marked[q] = BNTI_GUEST_MARK_NONE;

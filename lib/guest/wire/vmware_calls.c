@@ -17,15 +17,15 @@ int32_t bnti_vmware_call_host(struct bnt_guest *guest, uint32_t command, uint64_
     const uint64_t value = result ? *result : brought;
     guest->count.vmware.calls[command]++;
     bnti_guest_note_work(guest);
-    if (!bnt_vmware_succeeded(command, status)) {
+    if (!bnt_vmware_has_call_succeeded(command, status)) {
         guest->count.vmware.call_failures[command]++;
     }
-    if (status == BNT_VMWARE_RESET && bnt_vmware_command_checked(command)) {
+    if (status == BNT_VMWARE_RESET && bnt_vmware_can_command_return_reset(command)) {
         guest->vmware.reset_seen = true;
     }
     const bool adopts = command == BNT_VMWARE_CMD_GET_TARGET ||
                         !bnti_guest_has_vmware_quirk(guest, BNT_GUEST_VMWARE_QUIRK_TARGET_FIXED);
-    if (status == BNT_VMWARE_SUCCESS && bnt_vmware_command_targets(command) && adopts) {
+    if (status == BNT_VMWARE_SUCCESS && bnt_vmware_does_command_return_target(command) && adopts) {
         const bool wide = (guest->vmware.caps & BNT_VMWARE_CAP_64_BIT_TARGET) != 0;
         bnti_guest_set_target(guest, wide ? value : value & BNT_VMWARE_PFNS_MAX_32, true);
     }
@@ -175,13 +175,13 @@ bool bnti_vmware_get_target(struct bnt_guest *guest)
 /* ---- Requests ---- */
 
 /* The largest PFN that a call can carry. A page with a larger PFN is not ballooned. */
-uint64_t bnti_vmware_pfn_max(const struct bnt_guest *guest)
+uint64_t bnti_vmware_get_pfn_max(const struct bnt_guest *guest)
 {
     const bool batched = (guest->vmware.caps & BNT_VMWARE_CAP_BATCHED) != 0;
     return batched ? BNT_VMWARE_ENTRY_PFN_MAX : BNT_PFN_MAX;
 }
 
-uint32_t bnti_vmware_request_pages_max(const struct bnt_guest *guest, bool huge)
+uint32_t bnti_vmware_get_request_pages_max(const struct bnt_guest *guest, bool huge)
 {
     const bool batched = (guest->vmware.caps & BNT_VMWARE_CAP_BATCHED) != 0;
     return huge || batched ? guest->config.vmware.batch_max : 1;
@@ -192,7 +192,7 @@ bool bnti_vmware_has_huge_pages(const struct bnt_guest *guest)
     return (guest->vmware.caps & BNT_VMWARE_CAP_BATCHED_2M) != 0;
 }
 
-bool bnti_vmware_serves_oom(const struct bnt_guest *guest)
+bool bnti_vmware_can_deflate_on_oom(const struct bnt_guest *guest)
 {
     return !bnti_guest_has_vmware_quirk(guest, BNT_GUEST_VMWARE_QUIRK_NO_SHRINK);
 }
@@ -215,7 +215,7 @@ bool bnti_vmware_spend_budget(struct bnt_guest *guest)
 }
 
 /* The rest of a unit of budget is lost at the end of the step. */
-void bnti_vmware_clear_credit(struct bnt_guest *guest)
+void bnti_vmware_clear_call_credit(struct bnt_guest *guest)
 {
     guest->vmware.credit = 0;
 }
@@ -226,18 +226,18 @@ void bnti_vmware_write_actual(struct bnt_guest *guest)
     (void)guest;
 }
 
-static void execute_single(struct bnt_guest *guest, const struct bnti_guest_request *request,
-                           bool lock)
+static void execute_single_page_calls(struct bnt_guest *guest,
+                                      const struct bnti_guest_request *request, bool lock)
 {
     const uint32_t command = lock ? BNT_VMWARE_CMD_LOCK : BNT_VMWARE_CMD_UNLOCK;
     BNTI_ASSERT(request->page_count == 1);
-    guest->verdict_copy[0] = (uint8_t)bnt_vmware_verdict_of(
+    guest->verdict_copy[0] = (uint8_t)bnt_vmware_get_verdict_for_status(
         bnti_vmware_call_host(guest, command, request->pages[0], 0, NULL));
 }
 
 /* Locks or unlocks a batch by one call. If the call fails, its status counts for every entry. */
-static bool execute_batch(struct bnt_guest *guest, const struct bnti_guest_request *request,
-                          bool lock)
+static bool execute_batch_call(struct bnt_guest *guest, const struct bnti_guest_request *request,
+                               bool lock)
 {
     struct bnt_vmware_entry *batch = (struct bnt_vmware_entry *)(void *)guest->dma;
     static const uint32_t commands[2][2] = {
@@ -246,20 +246,20 @@ static bool execute_batch(struct bnt_guest *guest, const struct bnti_guest_reque
     };
     const uint32_t command = commands[request->huge][lock];
     for (uint32_t i = 0; i < request->page_count; i++) {
-        batch[i] = bnt_vmware_entry_set(request->pages[i], 0);
+        batch[i] = bnt_vmware_make_entry(request->pages[i], 0);
     }
     const int32_t status = bnti_vmware_call_host(guest, command, guest->dma_gpa >> BNT_PFN_SHIFT,
                                                  request->page_count, NULL);
     for (uint32_t i = 0; i < request->page_count; i++) {
-        const int32_t entry = (int32_t)bnt_vmware_entry_status(batch[i]);
+        const int32_t entry = (int32_t)bnt_vmware_get_entry_status(batch[i]);
         const int32_t said = status == BNT_VMWARE_SUCCESS ? entry : status;
         guest->vmware.reset_seen = guest->vmware.reset_seen || said == BNT_VMWARE_RESET;
-        guest->verdict_copy[i] = (uint8_t)bnt_vmware_verdict_of(said);
+        guest->verdict_copy[i] = (uint8_t)bnt_vmware_get_verdict_for_status(said);
     }
     return status == BNT_VMWARE_SUCCESS;
 }
 
-/* Makes the call of a request, and stores the answer for bnti_vmware_take_used. */
+/* Makes the call of a request, and stores the answer for bnti_vmware_apply_stored_answer. */
 void bnti_vmware_submit_request(struct bnt_guest *guest, bnti_guest_slot slot)
 {
     const struct bnti_guest_request *request = &guest->requests[slot];
@@ -269,9 +269,9 @@ void bnti_vmware_submit_request(struct bnt_guest *guest, bnti_guest_slot slot)
     bnti_guest_mark_request_in_flight(guest, slot);
     *answer = (struct bnti_guest_answer){.verdict_count = request->page_count};
     if (guest->vmware.caps & BNT_VMWARE_CAP_BATCHED) {
-        answer->failed = !execute_batch(guest, request, lock);
+        answer->failed = !execute_batch_call(guest, request, lock);
     } else {
-        execute_single(guest, request, lock);
+        execute_single_page_calls(guest, request, lock);
     }
     guest->vmware.answered_slot = slot;
     guest->vmware.answered = true;
@@ -279,7 +279,7 @@ void bnti_vmware_submit_request(struct bnt_guest *guest, bnti_guest_slot slot)
 
 /* Applies the stored answer. That may submit the next request, whose answer is applied next. The
  * budget was spent when the request was built. */
-void bnti_vmware_take_used(struct bnt_guest *guest, uint32_t budget)
+void bnti_vmware_apply_stored_answer(struct bnt_guest *guest, uint32_t budget)
 {
     (void)budget;
     while (guest->vmware.answered) {

@@ -18,11 +18,11 @@ static void emit_actual(struct bnt_host *host)
     if (event->due && host->now_ns >= event->next_ns) {
         event->due = false;
         event->next_ns = bnti_host_add_time(host->now_ns, host->config.target.event_interval_ns);
-        bnti_host_event_emit(host, BNT_HOST_EVENT_ACTUAL, host->actual, host->ledger.ballooned);
+        bnti_host_emit_event(host, BNT_HOST_EVENT_ACTUAL, host->actual, host->ledger.ballooned);
     }
 }
 
-void bnti_host_actual_set(struct bnt_host *host, uint32_t pfns)
+void bnti_host_set_actual(struct bnt_host *host, uint32_t pfns)
 {
     host->actual = pfns;
     host->actual_event.due = true;
@@ -38,7 +38,7 @@ static uint32_t get_written_actual(const struct bnt_host *host)
 void bnti_host_actual_write_byte(struct bnt_host *host, uint32_t at, uint8_t value)
 {
     if (bnti_host_write_field_byte(host->actual_bytes, at, value)) {
-        bnti_host_actual_set(host, get_written_actual(host));
+        bnti_host_set_actual(host, get_written_actual(host));
     }
 }
 
@@ -66,12 +66,12 @@ static void emit_actual_differs(struct bnt_host *host)
     event->due = false;
     if (host->actual != host->ledger.ballooned) {
         event->next_ns = bnti_host_add_time(host->now_ns, host->config.target.event_interval_ns);
-        bnti_host_event_emit(host, BNT_HOST_EVENT_ACTUAL_DIFFERS, host->actual,
+        bnti_host_emit_event(host, BNT_HOST_EVENT_ACTUAL_DIFFERS, host->actual,
                              host->ledger.ballooned);
     }
 }
 
-uint64_t bnti_host_actual_deadline(struct bnt_host *host)
+uint64_t bnti_host_poll_actual_events(struct bnt_host *host)
 {
     uint64_t next = BNT_NEVER;
 
@@ -86,10 +86,10 @@ uint64_t bnti_host_actual_deadline(struct bnt_host *host)
     return next;
 }
 
-void bnti_host_actual_pack(struct bnti_pack *pack, struct bnt_host *host)
+void bnti_host_save_or_load_actual(struct bnti_pack *pack, struct bnt_host *host)
 {
-    bnti_pack_deadline(pack, &host->actual_event.next_ns);
-    bnti_pack_bool(pack, &host->actual_event.due);
-    bnti_pack_deadline(pack, &host->differs_event.next_ns);
-    bnti_pack_bool(pack, &host->differs_event.due);
+    bnti_save_or_load_deadline(pack, &host->actual_event.next_ns);
+    bnti_save_or_load_bool(pack, &host->actual_event.due);
+    bnti_save_or_load_deadline(pack, &host->differs_event.next_ns);
+    bnti_save_or_load_bool(pack, &host->differs_event.due);
 }

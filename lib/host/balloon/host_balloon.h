@@ -11,29 +11,29 @@
 /** Called after the ledger changed: notes whether the balloon came nearer to its target. */
 void bnti_host_target_note_progress(struct bnt_host *host);
 /** Notes that a page was refused with a "not this page" verdict. */
-void bnti_host_target_note_refusal(struct bnt_host *host);
+void bnti_host_mark_target_refused(struct bnt_host *host);
 /** Ends the target request if its target is reached. */
 void bnti_host_target_check(struct bnt_host *host);
 /** Ends the target request with the outcome RESET. */
 void bnti_host_target_end_by_reset(struct bnt_host *host);
 /** The device works again: announces a target that was set meanwhile. */
-void bnti_host_target_resume(struct bnt_host *host);
+void bnti_host_announce_deferred_target(struct bnt_host *host);
 /** Ends a target request whose bound has passed. Returns the next deadline. */
-uint64_t bnti_host_target_deadline(struct bnt_host *host);
+uint64_t bnti_host_poll_target_timeouts(struct bnt_host *host);
 /** The guest reports how many PFNs it can give; 0 removes the limit. */
 void bnti_host_target_set_limit(struct bnt_host *host, uint64_t pfns);
-void bnti_host_target_pack(struct bnti_pack *pack, struct bnt_host *host);
+void bnti_host_save_or_load_target(struct bnti_pack *pack, struct bnt_host *host);
 
 /* actual.c */
 /** The driver wrote one byte of `actual`. */
 void bnti_host_actual_write_byte(struct bnt_host *host, uint32_t at, uint8_t value);
 /** Stores a value of `actual`, written by the driver, or by the device instead of it. */
-void bnti_host_actual_set(struct bnt_host *host, uint32_t pfns);
+void bnti_host_set_actual(struct bnt_host *host, uint32_t pfns);
 /** The driver has reset the device. */
 void bnti_host_actual_clear(struct bnt_host *host);
 /** Emits the events that are due. Returns the next deadline. */
-uint64_t bnti_host_actual_deadline(struct bnt_host *host);
-void bnti_host_actual_pack(struct bnti_pack *pack, struct bnt_host *host);
+uint64_t bnti_host_poll_actual_events(struct bnt_host *host);
+void bnti_host_save_or_load_actual(struct bnti_pack *pack, struct bnt_host *host);
 
 /* host_refusal.c */
 /**
@@ -41,7 +41,7 @@ void bnti_host_actual_pack(struct bnti_pack *pack, struct bnt_host *host);
  */
 bnt_verdict bnti_host_find_refusal(struct bnt_host *host, uint64_t pfn, bool inflate);
 bool bnti_host_is_refusal_possible(const struct bnt_host *host, bool inflate);
-void bnti_host_rules_pack(struct bnti_pack *pack, struct bnt_host *host);
+void bnti_host_save_or_load_rules(struct bnti_pack *pack, struct bnt_host *host);
 
 /* host_verdict.c */
 /**

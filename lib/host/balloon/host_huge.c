@@ -42,11 +42,11 @@ static bnt_verdict inflate_huge_page(struct bnt_host *host, const struct bnti_ho
     if (verdict != BNT_VERDICT_ACCEPTED) {
         return verdict;
     }
-    if (!bnti_host_ledger_reserve(&host->ledger, at, BNT_HOST_HUGE_PFNS)) {
+    if (!bnti_host_ledger_reserve_leaves(&host->ledger, at, BNT_HOST_HUGE_PFNS)) {
         return BNT_VERDICT_BUSY;
     }
     bnti_host_ledger_mark_ballooned(&host->ledger, at, BNT_HOST_HUGE_PFNS);
-    bnti_host_extent_add(host, first, BNT_HOST_HUGE_PFNS);
+    bnti_host_add_extent(host, first, BNT_HOST_HUGE_PFNS);
     return BNT_VERDICT_ACCEPTED;
 }
 
@@ -67,13 +67,13 @@ static void release_mixed_huge_page(struct bnt_host *host, uint64_t first, uint6
 {
     for (uint32_t i = 0; i < BNT_HOST_HUGE_PFNS; i++) {
         if (bnti_host_ledger_get_page(&host->ledger, at + i) == BNT_HOST_PAGE_RETAINED) {
-            bnti_host_ledger_take_retained(&host->ledger, at + i);
+            bnti_host_ledger_deflate_retained_page(&host->ledger, at + i);
             continue;
         }
         bnti_host_ledger_mark_returned(&host->ledger, at + i, 1);
-        bnti_host_backing_restore(host, first + i, 1);
+        bnti_host_restore_backing(host, first + i, 1);
     }
-    bnti_host_ledger_settle(&host->ledger, at, BNT_HOST_HUGE_PFNS);
+    bnti_host_ledger_free_leaves_if_uniform(&host->ledger, at, BNT_HOST_HUGE_PFNS);
 }
 
 static bnt_verdict deflate_huge_page(struct bnt_host *host, const struct bnti_host_judge *judge,
@@ -95,12 +95,12 @@ static bnt_verdict deflate_huge_page(struct bnt_host *host, const struct bnti_ho
     if (verdict != BNT_VERDICT_ACCEPTED) {
         return verdict;
     }
-    if (!bnti_host_ledger_reserve(&host->ledger, at, BNT_HOST_HUGE_PFNS)) {
+    if (!bnti_host_ledger_reserve_leaves(&host->ledger, at, BNT_HOST_HUGE_PFNS)) {
         return BNT_VERDICT_BUSY;
     }
     if (bnti_host_ledger_is_all_ballooned(&host->ledger, at, BNT_HOST_HUGE_PFNS)) {
         bnti_host_ledger_mark_returned(&host->ledger, at, BNT_HOST_HUGE_PFNS);
-        bnti_host_extent_add(host, first, BNT_HOST_HUGE_PFNS);
+        bnti_host_add_extent(host, first, BNT_HOST_HUGE_PFNS);
     } else {
         release_mixed_huge_page(host, first, at);
     }

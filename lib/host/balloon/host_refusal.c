@@ -86,7 +86,7 @@ void bnt_host_rules_clear(struct bnt_host *host)
 {
     if (host->busy == BNTI_HOST_IDLE) {
         host->rule_count = 0;
-        bnti_host_vmware_script_clear(host);
+        bnti_host_vmware_clear_script(host);
     }
 }
 
@@ -149,28 +149,28 @@ bnt_verdict bnti_host_find_refusal(struct bnt_host *host, uint64_t pfn, bool inf
                : BNT_VERDICT_BUSY;
 }
 
-void bnti_host_rules_pack(struct bnti_pack *pack, struct bnt_host *host)
+void bnti_host_save_or_load_rules(struct bnti_pack *pack, struct bnt_host *host)
 {
     uint32_t count = host->rule_count;
 
-    bnti_pack_u32(pack, &count);
+    bnti_save_or_load_u32(pack, &count);
     if (count > BNT_HOST_RULES_MAX) {
-        bnti_pack_require(pack, false);
+        bnti_pack_fail_load_unless(pack, false);
         return;
     }
     for (uint32_t i = 0; i < count; i++) {
         struct bnt_host_rule *rule = &host->rules[i];
         uint32_t verdict = (uint32_t)rule->verdict;
-        bnti_pack_u64(pack, &rule->first_pfn);
-        bnti_pack_u64(pack, &rule->last_pfn);
-        bnti_pack_bool(pack, &rule->on_inflate);
-        bnti_pack_bool(pack, &rule->on_deflate);
-        bnti_pack_u32(pack, &rule->numerator);
-        bnti_pack_u32(pack, &rule->denominator);
-        bnti_pack_u64(pack, &rule->count);
-        bnti_pack_u32(pack, &verdict);
+        bnti_save_or_load_u64(pack, &rule->first_pfn);
+        bnti_save_or_load_u64(pack, &rule->last_pfn);
+        bnti_save_or_load_bool(pack, &rule->on_inflate);
+        bnti_save_or_load_bool(pack, &rule->on_deflate);
+        bnti_save_or_load_u32(pack, &rule->numerator);
+        bnti_save_or_load_u32(pack, &rule->denominator);
+        bnti_save_or_load_u64(pack, &rule->count);
+        bnti_save_or_load_u32(pack, &verdict);
         rule->verdict = verdict < BNT_VERDICT_COUNT ? (bnt_verdict)verdict : BNT_VERDICT_NONE;
-        bnti_pack_require(pack, is_rule_valid(host, rule));
+        bnti_pack_fail_load_unless(pack, is_rule_valid(host, rule));
     }
     host->rule_count = count;
 }

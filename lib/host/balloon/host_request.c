@@ -42,12 +42,12 @@ static bool read_pfns(struct bnt_host *host, bnt_balloon_queue role,
     const bnt_le32 *wire = (const bnt_le32 *)(const void *)pfns;
     if (bnti_host_is_big_endian(host)) {
         for (uint32_t i = 0; i < n; i++) {
-            pfns[i] = bnt_guest32_get(wire[i], true);
+            pfns[i] = bnt_guest32_to_cpu(wire[i], true);
         }
         return true;
     }
     for (uint32_t i = 0; i < n; i++) {
-        pfns[i] = bnt_le32_get(wire[i]);
+        pfns[i] = bnt_le32_to_cpu(wire[i]);
     }
     return true;
 }
@@ -124,7 +124,7 @@ static bool read_request_flags(const struct bnt_host *host,
                                const struct bnt_balloon_request *header,
                                struct bnti_host_judge *judge)
 {
-    const uint32_t flags = bnt_le32_get(header->flags);
+    const uint32_t flags = bnt_le32_to_cpu(header->flags);
     const bool huge = bnti_host_has_negotiated(host, host->config.features.binding.huge_pages);
 
     judge->unit_pfns = 1;
@@ -138,8 +138,8 @@ static bool write_response(struct bnt_host *host, bnt_balloon_queue role,
                            const struct bnt_vq_chain *chain, uint32_t n)
 {
     const bool resets = bnti_host_has_negotiated(host, host->config.features.binding.reset);
-    const struct bnt_balloon_response response = {bnt_le32_set(host->target.num_pages),
-                                                  bnt_le32_set(resets ? host->epoch : 0)};
+    const struct bnt_balloon_response response = {bnt_cpu_to_le32(host->target.num_pages),
+                                                  bnt_cpu_to_le32(resets ? host->epoch : 0)};
 
     memcpy(host->response, &response, sizeof response);
     return bnti_host_write_chain(host, role, chain, 0, host->response, RESPONSE_BYTES + n);
@@ -170,9 +170,9 @@ static void begin_verdict_request(struct bnt_host *host, const struct bnt_vq_cha
         break_on_request(host, job->role, chain, BNT_FAULT_REQUEST_FLAGS, BNT_BALLOON_REQUEST_2M);
         return;
     }
-    job->epoch = bnt_le32_get(header.epoch);
+    job->epoch = bnt_le32_to_cpu(header.epoch);
     job->piece = n;
-    bnti_host_job_start(host, n);
+    bnti_host_start_job(host, n);
     host->count.wire.requests++;
 }
 
@@ -193,7 +193,7 @@ static void end_verdict_request(struct bnt_host *host, uint32_t from, bool stale
     struct bnti_host_job *job = &host->job;
     const uint32_t n = job->piece;
 
-    bnti_host_job_end(host);
+    bnti_host_end_job(host);
     if (stale) {
         answer_stale_request(host, n, job->judge.unit_pfns);
     } else {
@@ -286,7 +286,7 @@ static void begin_plain_request(struct bnt_host *host, const struct bnt_vq_chain
 
     job->bitmap = is_bitmap_wanted(host, job->role, chain, total);
     if (!apply_oversized_quirk(host, job->role, chain, total) && total > 0) {
-        bnti_host_job_start(host, total);
+        bnti_host_start_job(host, total);
     }
 }
 
@@ -335,7 +335,7 @@ static void end_piece(struct bnt_host *host, uint32_t from)
     job->first = job->done;
     job->piece = 0;
     if (job->done == job->total) {
-        bnti_host_job_end(host);
+        bnti_host_end_job(host);
         host->count.wire.requests++;
         (void)bnti_host_push_buffer(host, job->role, job->chain.head, get_used_length(host));
     }
@@ -407,7 +407,7 @@ static void serve_request_unit(struct bnt_host *host)
     if (judge->changed) {
         judge->changed = false;
         if (bnti_host_has_quirk(host, BNT_HOST_QUIRK_ACTUAL_BY_DEVICE)) {
-            bnti_host_actual_set(host, (uint32_t)bnti_host_min(host->ledger.ballooned, UINT32_MAX));
+            bnti_host_set_actual(host, (uint32_t)bnti_host_min(host->ledger.ballooned, UINT32_MAX));
         }
         bnti_host_target_note_progress(host);
     }

@@ -71,7 +71,7 @@ static bool move_run(struct bnti_host_ledger *ledger, bool inflate, uint64_t at,
     }
     if (!(inflate ? bnti_host_ledger_is_none_held(ledger, at, pfns)
                   : bnti_host_ledger_is_all_ballooned(ledger, at, pfns)) ||
-        !bnti_host_ledger_reserve(ledger, at, pfns)) {
+        !bnti_host_ledger_reserve_leaves(ledger, at, pfns)) {
         return false;
     }
     if (inflate) {
@@ -94,7 +94,7 @@ static bool accept_run(struct bnt_host *host, struct bnti_host_judge *judge,
                   run->pfns)) {
         return false;
     }
-    bnti_host_extent_add(host, low, run->pfns);
+    bnti_host_add_extent(host, low, run->pfns);
     note_moved_pfns(host, judge, run->pfns);
     judge->page = (host->pfn_base + run->last) >> host->config.memory.page_order;
     judge->page_out = false;
@@ -124,7 +124,7 @@ static bool retain_page(struct bnt_host *host, struct bnti_host_judge *judge, ui
     uint64_t first = 0;
     uint64_t n = 0;
 
-    if (bnti_host_ledger_reserve(ledger, at, 1)) {
+    if (bnti_host_ledger_reserve_leaves(ledger, at, 1)) {
         bnti_host_ledger_mark_ballooned(ledger, at, 1);
         bnti_host_ledger_mark_retained(ledger, at, 1);
         note_moved_pfns(host, judge, 1);
@@ -133,7 +133,8 @@ static bool retain_page(struct bnt_host *host, struct bnti_host_judge *judge, ui
     /* Without a leaf a page that is inflated repeatedly cannot be detected; the size of the range
      * bounds the count. */
     bnti_host_ledger_find_range(ledger, at, &first, &n);
-    if (!bnti_host_ledger_count_up(ledger, at, bnti_host_count_memory_within(host, first, n))) {
+    if (!bnti_host_ledger_raise_leafless_count(ledger, at,
+                                               bnti_host_count_memory_within(host, first, n))) {
         return false;
     }
     note_moved_pfns(host, judge, 1);
@@ -186,11 +187,11 @@ static bnt_verdict decide_inflate(struct bnt_host *host, struct bnti_host_judge 
             return deny_inflate(host, judge, pfn, verdict);
         }
     }
-    if (!bnti_host_ledger_reserve(&host->ledger, at, 1)) {
+    if (!bnti_host_ledger_reserve_leaves(&host->ledger, at, 1)) {
         return deny_inflate(host, judge, pfn, BNT_VERDICT_BUSY);
     }
     bnti_host_ledger_mark_ballooned(&host->ledger, at, 1);
-    bnti_host_extent_add(host, pfn, 1);
+    bnti_host_add_extent(host, pfn, 1);
     note_moved_pfns(host, judge, 1);
     return BNT_VERDICT_ACCEPTED;
 }
@@ -203,7 +204,7 @@ static void restore_range(struct bnt_host *host, uint64_t at)
     uint64_t n = 0;
 
     bnti_host_ledger_find_range(&host->ledger, at, &first, &n);
-    bnti_host_backing_restore(host, first + host->config.memory.first_pfn, n);
+    bnti_host_restore_backing(host, first + host->config.memory.first_pfn, n);
     bnti_host_ledger_make_leafless(&host->ledger, at);
 }
 
@@ -214,21 +215,21 @@ static bnt_verdict release_page(struct bnt_host *host, struct bnti_host_judge *j
     struct bnti_host_ledger *ledger = &host->ledger;
     const uint64_t at = bnti_host_get_ledger_position(host, pfn);
 
-    if (bnti_host_ledger_count_down(ledger, at)) {
+    if (bnti_host_ledger_lower_leafless_count(ledger, at)) {
         note_moved_pfns(host, judge, 1);
         return BNT_VERDICT_ACCEPTED;
     }
     if (bnti_host_ledger_get_page(ledger, at) == BNT_HOST_PAGE_RETAINED) {
-        bnti_host_ledger_take_retained(ledger, at);
-        bnti_host_ledger_settle(ledger, at, 1);
-    } else if (bnti_host_ledger_reserve(ledger, at, 1)) {
+        bnti_host_ledger_deflate_retained_page(ledger, at);
+        bnti_host_ledger_free_leaves_if_uniform(ledger, at, 1);
+    } else if (bnti_host_ledger_reserve_leaves(ledger, at, 1)) {
         bnti_host_ledger_mark_returned(ledger, at, 1);
-        bnti_host_extent_add(host, pfn, 1);
+        bnti_host_add_extent(host, pfn, 1);
     } else if (judge->deniable) {
         return BNT_VERDICT_BUSY;
     } else {
         restore_range(host, at);
-        (void)bnti_host_ledger_count_down(ledger, at);
+        (void)bnti_host_ledger_lower_leafless_count(ledger, at);
     }
     note_moved_pfns(host, judge, 1);
     return BNT_VERDICT_ACCEPTED;
@@ -264,7 +265,7 @@ static void note_refusal_verdict(struct bnt_host *host, const struct bnti_host_j
                                  bnt_verdict verdict)
 {
     if (judge->verdicts && verdict >= BNT_VERDICT_PINNED && verdict <= BNT_VERDICT_BUSY) {
-        bnti_host_target_note_refusal(host);
+        bnti_host_mark_target_refused(host);
     }
 }
 
@@ -297,7 +298,7 @@ static void discard_inflated(struct bnt_host *host, struct bnti_host_judge *judg
 static void discard_or_restore_extents(struct bnt_host *host, struct bnti_host_judge *judge)
 {
     if (judge->inflate && host->config.memory.host_page_order != 0) {
-        bnti_host_backing_discard(host, &judge->init);
+        bnti_host_discard_backing_of_extents(host, &judge->init);
         return;
     }
     if (host->extent_count > 1) {
@@ -308,7 +309,7 @@ static void discard_or_restore_extents(struct bnt_host *host, struct bnti_host_j
         if (judge->inflate) {
             discard_inflated(host, judge, extent);
         } else {
-            bnti_host_backing_restore(host, bnti_host_get_extent_first(host, extent), extent->pfns);
+            bnti_host_restore_backing(host, bnti_host_get_extent_first(host, extent), extent->pfns);
         }
     }
     /* Leaves are freed only now: extents may share a leaf, and a failed discard needs it. */
@@ -316,7 +317,7 @@ static void discard_or_restore_extents(struct bnt_host *host, struct bnti_host_j
         const struct bnti_host_extent *extent = &host->extents[i];
         const uint64_t at =
             bnti_host_get_ledger_position(host, bnti_host_get_extent_first(host, extent));
-        bnti_host_ledger_settle(&host->ledger, at, extent->pfns);
+        bnti_host_ledger_free_leaves_if_uniform(&host->ledger, at, extent->pfns);
     }
 }
 
@@ -351,8 +352,9 @@ static uint32_t decide_run(struct bnt_host *host, struct bnti_host_judge *judge,
     const struct pfn_run run = find_pfn_run(pfns, n);
 
     if (run.pfns == 1 && n > PREFETCH_AHEAD) {
-        bnti_host_ledger_prefetch(&host->ledger, bnti_host_get_ledger_position(
-                                                     host, host->pfn_base + pfns[PREFETCH_AHEAD]));
+        bnti_host_ledger_prefetch_page(
+            &host->ledger,
+            bnti_host_get_ledger_position(host, host->pfn_base + pfns[PREFETCH_AHEAD]));
     }
     *singles = run.pfns;
     return accept_run(host, judge, &run) ? run.pfns : 0;

@@ -30,7 +30,7 @@ static void end_target(struct bnt_host *host, bnt_outcome outcome)
     struct bnti_host_target *target = &host->target;
 
     set_target_outcome(target, outcome);
-    bnti_host_event_emit(host, BNT_HOST_EVENT_OUTCOME, target->id, (uint64_t)outcome);
+    bnti_host_emit_event(host, BNT_HOST_EVENT_OUTCOME, target->id, (uint64_t)outcome);
 }
 
 /**
@@ -68,7 +68,7 @@ static bool is_target_met(const struct bnt_host *host)
     return held >= pfns && held - pfns <= slack;
 }
 
-void bnti_host_target_note_refusal(struct bnt_host *host)
+void bnti_host_mark_target_refused(struct bnt_host *host)
 {
     host->target.refused = true;
 }
@@ -90,11 +90,11 @@ void bnti_host_target_end_by_reset(struct bnt_host *host)
     }
 }
 
-uint64_t bnti_host_target_deadline(struct bnt_host *host)
+uint64_t bnti_host_poll_target_timeouts(struct bnt_host *host)
 {
     const struct bnti_host_target *target = &host->target;
     /* While the device is suspended, the guest cannot act and does not count as stalled. */
-    const uint64_t stall_at_ns = bnt_dev_suspended(&host->dev) ? BNT_NEVER : target->stall_at_ns;
+    const uint64_t stall_at_ns = bnt_dev_is_suspended(&host->dev) ? BNT_NEVER : target->stall_at_ns;
     const uint64_t next = bnti_host_min(target->timeout_at_ns, stall_at_ns);
 
     if (!target->pending) {
@@ -115,7 +115,7 @@ uint64_t bnti_host_target_deadline(struct bnt_host *host)
  * suspended (VG-39). With NEEDS_RESET no driver follows a target, and Linux would wait for ever. */
 static bool can_announce_target(const struct bnt_host *host)
 {
-    return !bnt_dev_suspended(&host->dev) &&
+    return !bnt_dev_is_suspended(&host->dev) &&
            (host->dev.status & BNT_DEVICE_STATUS_NEEDS_RESET) == 0;
 }
 
@@ -134,7 +134,7 @@ static void apply_target(struct bnt_host *host)
     target->pfns = round_target(host, pfns);
 }
 
-void bnti_host_target_resume(struct bnt_host *host)
+void bnti_host_announce_deferred_target(struct bnt_host *host)
 {
     apply_target(host);
     host->target.stall_at_ns = bnti_host_add_time(host->now_ns, host->config.target.stall_ns);
@@ -147,7 +147,7 @@ void bnti_host_target_set_limit(struct bnt_host *host, uint64_t pfns)
     }
     host->limit_pfns = pfns;
     apply_target(host);
-    bnti_host_event_emit(host, BNT_HOST_EVENT_LIMIT, pfns, host->target.num_pages);
+    bnti_host_emit_event(host, BNT_HOST_EVENT_LIMIT, pfns, host->target.num_pages);
     bnti_host_target_check(host);
 }
 
@@ -209,28 +209,28 @@ bnt_status bnt_host_guest_memory_set(struct bnt_host *host, uint64_t now_ns, uin
     return bnt_host_target_set(host, now_ns, host->memory_pfns - pfns, timeout_ns, id);
 }
 
-void bnti_host_target_pack(struct bnti_pack *pack, struct bnt_host *host)
+void bnti_host_save_or_load_target(struct bnti_pack *pack, struct bnt_host *host)
 {
     struct bnti_host_target *target = &host->target;
     uint32_t outcome = (uint32_t)target->outcome;
 
-    bnti_pack_u64(pack, &host->limit_pfns);
-    bnti_pack_u64(pack, &target->wanted);
-    bnti_pack_u32(pack, &target->num_pages);
-    bnti_pack_u64(pack, &target->pfns);
-    bnti_pack_u64(pack, &target->id);
-    bnti_pack_u64(pack, &target->last_id);
-    bnti_pack_u32(pack, &outcome);
-    bnti_pack_deadline(pack, &target->timeout_at_ns);
-    bnti_pack_deadline(pack, &target->stall_at_ns);
-    bnti_pack_bool(pack, &target->pending);
-    bnti_pack_u64(pack, &target->nearest);
-    bnti_pack_bool(pack, &target->progressed);
-    bnti_pack_bool(pack, &target->refused);
-    bnti_pack_require(pack,
-                      !(outcome >= BNT_OUTCOME_COUNT || target->id > target->last_id ||
-                        target->wanted > host->memory_pfns || target->pfns > host->memory_pfns ||
-                        target->num_pages > host->memory_pfns ||
-                        (target->pending && outcome != BNT_OUTCOME_PENDING)));
+    bnti_save_or_load_u64(pack, &host->limit_pfns);
+    bnti_save_or_load_u64(pack, &target->wanted);
+    bnti_save_or_load_u32(pack, &target->num_pages);
+    bnti_save_or_load_u64(pack, &target->pfns);
+    bnti_save_or_load_u64(pack, &target->id);
+    bnti_save_or_load_u64(pack, &target->last_id);
+    bnti_save_or_load_u32(pack, &outcome);
+    bnti_save_or_load_deadline(pack, &target->timeout_at_ns);
+    bnti_save_or_load_deadline(pack, &target->stall_at_ns);
+    bnti_save_or_load_bool(pack, &target->pending);
+    bnti_save_or_load_u64(pack, &target->nearest);
+    bnti_save_or_load_bool(pack, &target->progressed);
+    bnti_save_or_load_bool(pack, &target->refused);
+    bnti_pack_fail_load_unless(
+        pack, !(outcome >= BNT_OUTCOME_COUNT || target->id > target->last_id ||
+                target->wanted > host->memory_pfns || target->pfns > host->memory_pfns ||
+                target->num_pages > host->memory_pfns ||
+                (target->pending && outcome != BNT_OUTCOME_PENDING)));
     target->outcome = pack->failed ? BNT_OUTCOME_PENDING : (bnt_outcome)outcome;
 }

@@ -5,7 +5,7 @@
  */
 #include "lib/host/core/host_core.h"
 
-void bnti_host_event_emit(struct bnt_host *host, bnt_host_event_kind kind, uint64_t value,
+void bnti_host_emit_event(struct bnt_host *host, bnt_host_event_kind kind, uint64_t value,
                           uint64_t extra)
 {
     const struct bnt_host_event event = {kind, value, extra};
@@ -39,6 +39,6 @@ void bnti_host_misuse_report(struct bnt_host *host, bnt_fault fault, bnt_balloon
     host->diag = diag;
     if ((host->misuse_told & bit) == 0) {
         host->misuse_told |= bit;
-        bnti_host_event_emit(host, BNT_HOST_EVENT_MISUSE, (uint64_t)fault, pfn);
+        bnti_host_emit_event(host, BNT_HOST_EVENT_MISUSE, (uint64_t)fault, pfn);
     }
 }

@@ -49,7 +49,7 @@ void bnti_host_leave_call(struct bnt_host *host, bnti_host_busy before)
 {
     host->busy = before;
     if (before != BNTI_HOST_IDLE || !bnti_host_has_interrupts_due(host) ||
-        bnt_dev_suspended(&host->dev)) {
+        bnt_dev_is_suspended(&host->dev)) {
         return;
     }
     host->busy = BNTI_HOST_TELLING;

@@ -237,7 +237,7 @@ static inline bool bnti_host_has_negotiated(const struct bnt_host *host, uint64_
 /** Whether PFNs, statistics and command ids of a legacy driver are big-endian (BL-7, BL-9). */
 static inline bool bnti_host_is_big_endian(const struct bnt_host *host)
 {
-    return host->dev.legacy && bnt_byte_order_big(host->config.features.guest_order);
+    return host->dev.legacy && bnt_is_byte_order_big(host->config.features.guest_order);
 }
 
 /** Quirks that this build contains. A build without BNT_WITH_QUIRKS contains no code for quirks. */
@@ -287,13 +287,13 @@ static inline uint32_t bnti_host_get_field(const uint8_t bytes[4])
 {
     const bnt_le32 wire = {{bytes[0], bytes[1], bytes[2], bytes[3]}};
 
-    return bnt_le32_get(wire);
+    return bnt_le32_to_cpu(wire);
 }
 
 /** Writes a field into a copy of configuration space that a driver reads. */
 static inline void bnti_host_put_field(uint8_t *space, uint32_t offset, uint32_t value)
 {
-    const bnt_le32 wire = bnt_le32_set(value);
+    const bnt_le32 wire = bnt_cpu_to_le32(value);
 
     __builtin_memcpy(space + offset, &wire, sizeof wire);
 }
@@ -314,7 +314,7 @@ void bnti_host_raise_generation(struct bnt_host *host);
 
 /* event.c */
 /** Emits an event to the embedder. */
-void bnti_host_event_emit(struct bnt_host *host, bnt_host_event_kind kind, uint64_t value,
+void bnti_host_emit_event(struct bnt_host *host, bnt_host_event_kind kind, uint64_t value,
                           uint64_t extra);
 /** Clears the set of reported faults before the next buffer or call. */
 void bnti_host_misuse_clear(struct bnt_host *host);

@@ -97,9 +97,9 @@ static void set_hint_state_id(struct bnt_host *host, bnt_host_hint_state state, 
     hint->id = id;
     if (get_hint_command(host) != before) {
         bnti_host_raise_generation(host);
-        bnti_host_mark_config_interrupt(host, host->config_due || bnt_dev_live(&host->dev));
+        bnti_host_mark_config_interrupt(host, host->config_due || bnt_dev_is_live(&host->dev));
     }
-    bnti_host_event_emit(host, BNT_HOST_EVENT_HINT, (uint64_t)state, id);
+    bnti_host_emit_event(host, BNT_HOST_EVENT_HINT, (uint64_t)state, id);
 }
 
 static void set_hint_state(struct bnt_host *host, bnt_host_hint_state state)
@@ -130,7 +130,7 @@ static bnt_status enter_hint_call(struct bnt_host *host, uint64_t now_ns, bnti_h
         return BNT_E_REENTRANT;
     }
     bnti_host_set_clock(host, now_ns);
-    const bool live = bnt_dev_live(&host->dev);
+    const bool live = bnt_dev_is_live(&host->dev);
     if ((host->dev.offered & BNT_BALLOON_F_FREE_PAGE_HINT) == 0 ||
         (live && !bnti_host_has_negotiated(host, BNT_BALLOON_F_FREE_PAGE_HINT))) {
         status = BNT_E_UNSUPPORTED;
@@ -187,7 +187,7 @@ bnt_status bnt_host_hint_stop(struct bnt_host *host, uint64_t now_ns)
     return BNT_OK;
 }
 
-bnt_status bnt_host_hint_done(struct bnt_host *host, uint64_t now_ns)
+bnt_status bnt_host_hint_finish(struct bnt_host *host, uint64_t now_ns)
 {
     bnti_host_busy before;
     const bnt_status status = enter_hint_call(host, now_ns, &before);
@@ -244,7 +244,7 @@ static bool serve_hint_command(struct bnt_host *host, const struct bnt_vq_chain 
     if (!bnti_host_read_chain(host, BNT_BALLOON_QUEUE_HINT, chain, 0, &wire, sizeof wire)) {
         return false;
     }
-    handle_hint_command(host, bnt_guest32_get(wire, bnti_host_is_big_endian(host)));
+    handle_hint_command(host, bnt_guest32_to_cpu(wire, bnti_host_is_big_endian(host)));
     return true;
 }
 
@@ -306,7 +306,7 @@ static bool serve_hint_extent(struct bnt_host *host, const struct bnt_vq_seg *se
 static void begin_hint_buffer(struct bnt_host *host, const struct bnt_vq_chain *chain)
 {
     if (serve_hint_command(host, chain)) {
-        bnti_host_job_start(host, chain->writable_count);
+        bnti_host_start_job(host, chain->writable_count);
     }
 }
 
@@ -328,23 +328,23 @@ static void pack_hint_state(struct bnti_pack *pack, struct bnt_host *host)
     const uint32_t last = host->config.hinting.id_last;
     uint32_t state = (uint32_t)hint->state;
 
-    bnti_pack_u32(pack, &state);
-    bnti_pack_u32(pack, &hint->id);
-    bnti_pack_u32(pack, &hint->seen);
-    bnti_pack_u64(pack, &hint->unstopped);
-    bnti_pack_bool(pack, &hint->issued);
-    bnti_pack_bool(pack, &hint->current);
-    bnti_pack_u64(pack, &host->count.hinting.runs);
-    bnti_pack_u64(pack, &host->count.hinting.hinted_pfns);
-    bnti_pack_u64(pack, &host->count.hinting.ignored_pfns);
+    bnti_save_or_load_u32(pack, &state);
+    bnti_save_or_load_u32(pack, &hint->id);
+    bnti_save_or_load_u32(pack, &hint->seen);
+    bnti_save_or_load_u64(pack, &hint->unstopped);
+    bnti_save_or_load_bool(pack, &hint->issued);
+    bnti_save_or_load_bool(pack, &hint->current);
+    bnti_save_or_load_u64(pack, &host->count.hinting.runs);
+    bnti_save_or_load_u64(pack, &host->count.hinting.hinted_pfns);
+    bnti_save_or_load_u64(pack, &host->count.hinting.ignored_pfns);
     const bool none = hint->id == 0;
     const bool id_good = none ? !hint->issued : hint->id >= first && hint->id <= last;
     const bool seen_good = hint->seen == 0 || (hint->seen >= first && hint->seen <= last);
-    bnti_pack_require(pack,
-                      !(state > BNT_HOST_HINT_DONE || !id_good || !seen_good ||
-                        hint->unstopped > (uint64_t)last - first + 1 ||
-                        (none && ((state != BNT_HOST_HINT_STOP && state != BNT_HOST_HINT_DONE) ||
-                                  hint->unstopped != 0 || hint->seen != 0))));
+    bnti_pack_fail_load_unless(
+        pack, !(state > BNT_HOST_HINT_DONE || !id_good || !seen_good ||
+                hint->unstopped > (uint64_t)last - first + 1 ||
+                (none && ((state != BNT_HOST_HINT_STOP && state != BNT_HOST_HINT_DONE) ||
+                          hint->unstopped != 0 || hint->seen != 0))));
     hint->state = pack->failed ? BNT_HOST_HINT_STOP : (bnt_host_hint_state)state;
 }
 

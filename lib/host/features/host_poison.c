@@ -18,7 +18,7 @@ static void read_poison_config(const struct bnt_host *host, uint8_t *space)
  * change any more (BD-36). */
 static void set_poison_value(struct bnt_host *host, uint32_t value)
 {
-    if (!bnt_dev_live(&host->dev)) {
+    if (!bnt_dev_is_live(&host->dev)) {
         host->poison_val = value;
     } else if (value != host->poison_val) {
         bnti_host_misuse_report(host, BNT_FAULT_POISON_CHANGED, BNT_BALLOON_QUEUE_INFLATE, 0, 0,

@@ -17,7 +17,7 @@ static bool discard_reported_extent(struct bnt_host *host, uint64_t first_pfn, u
     uint64_t whole_pfns = pfns;
     if (!bnti_host_ledger_has_leafless(&host->ledger, at, pfns) &&
         bnti_host_backing_shrink_to_pages(host, &whole, &whole_pfns)) {
-        (void)bnti_host_discard_reported(host, whole, whole_pfns, &init);
+        (void)bnti_host_discard_reported_run(host, whole, whole_pfns, &init);
     }
     init = init && whole_pfns == pfns;
     host->count.reporting.reported_pfns += pfns;
@@ -65,7 +65,7 @@ static void begin_report(struct bnt_host *host, const struct bnt_vq_chain *chain
      * was. */
     host->job.judge.init =
         bnti_host_has_negotiated(host, host->config.features.binding.device_init_reported);
-    bnti_host_job_start(host, chain->writable_count);
+    bnti_host_start_job(host, chain->writable_count);
 }
 
 static void serve_report_unit(struct bnt_host *host)

@@ -99,7 +99,7 @@ static void resume_stats(struct bnt_host *host)
     }
 }
 
-bnt_status bnt_host_stats_poll(struct bnt_host *host, uint64_t now_ns, uint64_t *sequence)
+bnt_status bnt_host_stats_request(struct bnt_host *host, uint64_t now_ns, uint64_t *sequence)
 {
     struct stats_state *stats = get_host_stats_state(host);
     bnti_host_busy before;
@@ -109,8 +109,8 @@ bnt_status bnt_host_stats_poll(struct bnt_host *host, uint64_t now_ns, uint64_t 
         return BNT_E_REENTRANT;
     }
     bnti_host_set_clock(host, now_ns);
-    const bool suspended = bnt_dev_suspended(&host->dev);
-    if (!bnt_dev_live(&host->dev) && !suspended) {
+    const bool suspended = bnt_dev_is_suspended(&host->dev);
+    if (!bnt_dev_is_live(&host->dev) && !suspended) {
         status = BNT_E_STATE;
     } else if (!bnti_host_has_negotiated(host, BNT_BALLOON_F_STATS_VQ)) {
         status = BNT_E_UNSUPPORTED;
@@ -167,8 +167,8 @@ static bool parse_stats(struct bnt_host *host, const struct bnt_vq_chain *chain,
     }
     clear_stats_values(stats);
     for (uint32_t i = 0; i < *entries; i++) {
-        const struct bnt_stat stat = {bnt_guest16_get(wire[i].tag, big),
-                                      bnt_guest64_get(wire[i].value, big)};
+        const struct bnt_stat stat = {bnt_guest16_to_cpu(wire[i].tag, big),
+                                      bnt_guest64_to_cpu(wire[i].value, big)};
         store_stat(stats, &stat);
     }
     return true;
@@ -197,7 +197,7 @@ static void serve_stats_buffer(struct bnt_host *host, const struct bnt_vq_chain 
     stats->next_poll_ns = bnti_host_add_time(host->now_ns, host->config.statistics.poll_ns);
     host->count.statistics.buffers++;
     stats->pending = stats->wanted;
-    bnti_host_event_emit(host, BNT_HOST_EVENT_STATS, stats->sequence, entries);
+    bnti_host_emit_event(host, BNT_HOST_EVENT_STATS, stats->sequence, entries);
     if (stats->back) {
         stats->held = false;
         stats->wanted = false;
@@ -215,7 +215,7 @@ static uint64_t stats_poll_deadline(struct bnt_host *host)
     struct stats_state *stats = get_host_stats_state(host);
     const uint64_t interval = host->config.statistics.poll_ns;
 
-    if (interval == 0 || !bnt_dev_live(&host->dev) ||
+    if (interval == 0 || !bnt_dev_is_live(&host->dev) ||
         !bnti_host_has_negotiated(host, BNT_BALLOON_F_STATS_VQ)) {
         return BNT_NEVER;
     }
@@ -258,30 +258,30 @@ static void pack_stats(struct bnti_pack *pack, struct bnt_host *host)
     const uint64_t since_ns = host->now_ns - bnti_host_min(stats->arrived_ns, host->now_ns);
     uint64_t age_ns = bnti_host_add_time(stats->aged_ns, since_ns);
 
-    bnti_pack_u64(pack, &stats->sequence);
-    bnti_pack_u64(pack, &age_ns);
-    bnti_pack_deadline(pack, &stats->next_poll_ns);
+    bnti_save_or_load_u64(pack, &stats->sequence);
+    bnti_save_or_load_u64(pack, &age_ns);
+    bnti_save_or_load_deadline(pack, &stats->next_poll_ns);
     for (uint32_t tag = 0; tag < BNT_STAT_COUNT; tag++) {
-        bnti_pack_u64(pack, &stats->values[tag]);
+        bnti_save_or_load_u64(pack, &stats->values[tag]);
     }
-    bnti_pack_u32(pack, &stats->known);
-    bnti_pack_u32(pack, &stats->unknown_count);
-    bnti_pack_u32(pack, &stats->unset_count);
+    bnti_save_or_load_u32(pack, &stats->known);
+    bnti_save_or_load_u32(pack, &stats->unknown_count);
+    bnti_save_or_load_u32(pack, &stats->unset_count);
     for (uint32_t i = 0; i < BNT_HOST_STATS_UNKNOWN; i++) {
-        bnti_pack_u16(pack, &stats->unknown[i].tag);
-        bnti_pack_u64(pack, &stats->unknown[i].value);
+        bnti_save_or_load_u16(pack, &stats->unknown[i].tag);
+        bnti_save_or_load_u64(pack, &stats->unknown[i].value);
     }
-    bnti_pack_u16(pack, &stats->held_head);
-    bnti_pack_bool(pack, &stats->held);
-    bnti_pack_bool(pack, &stats->pending);
-    bnti_pack_bool(pack, &stats->wanted);
-    bnti_pack_bool(pack, &stats->gone);
+    bnti_save_or_load_u16(pack, &stats->held_head);
+    bnti_save_or_load_bool(pack, &stats->held);
+    bnti_save_or_load_bool(pack, &stats->pending);
+    bnti_save_or_load_bool(pack, &stats->wanted);
+    bnti_save_or_load_bool(pack, &stats->gone);
     if (bnti_pack_is_loading(pack)) {
         stats->arrived_ns = host->now_ns;
         stats->aged_ns = age_ns;
-        bnti_pack_require(pack, !((stats->known >> BNT_STAT_COUNT) != 0 ||
-                                  stats->unknown_count > BNT_STATS_MAX ||
-                                  stats->unset_count > BNT_STATS_MAX));
+        bnti_pack_fail_load_unless(pack, !((stats->known >> BNT_STAT_COUNT) != 0 ||
+                                           stats->unknown_count > BNT_STATS_MAX ||
+                                           stats->unset_count > BNT_STATS_MAX));
     }
 }
 

@@ -43,7 +43,7 @@ static bool is_ws_bin_count_valid(const struct bnt_host_config *config)
 /** Whether a driver is present and the feature is negotiated. */
 static bnt_status check_ws_ready(const struct bnt_host *host)
 {
-    if (!bnt_dev_live(&host->dev)) {
+    if (!bnt_dev_is_live(&host->dev)) {
         return BNT_E_STATE;
     }
     return bnti_host_has_negotiated(host, host->config.features.binding.ws_reporting)
@@ -74,20 +74,21 @@ static void send_owed_commands(struct bnt_host *host)
 {
     struct ws_state *ws = get_host_ws_state(host);
     struct bnt_ws_command_wire command = {
-        .op = bnt_le16_set(ws->config_owed ? BNT_WS_OP_CONFIG : BNT_WS_OP_REQUEST)};
+        .op = bnt_cpu_to_le16(ws->config_owed ? BNT_WS_OP_CONFIG : BNT_WS_OP_REQUEST)};
     const uint32_t intervals = host->config.working_set.bins - 1;
 
-    if (!ws->held || !bnt_dev_live(&host->dev)) {
+    if (!ws->held || !bnt_dev_is_live(&host->dev)) {
         return;
     }
     if (ws->config_owed) {
         ws->config_owed = false;
         for (uint32_t i = 0; i < intervals; i++) {
-            command.ms[i] = bnt_le32_set(ws->config.intervals_ms[i]);
+            command.ms[i] = bnt_cpu_to_le32(ws->config.intervals_ms[i]);
         }
-        command.ms[intervals] = bnt_le32_set(ws->config.refresh_ms);
-        command.ms[intervals + 1] = bnt_le32_set(ws->config.report_ms);
-        send_ws_command(host, &command, bnt_ws_config_bytes(host->config.working_set.bins));
+        command.ms[intervals] = bnt_cpu_to_le32(ws->config.refresh_ms);
+        command.ms[intervals + 1] = bnt_cpu_to_le32(ws->config.report_ms);
+        send_ws_command(host, &command,
+                        bnt_ws_get_config_command_bytes(host->config.working_set.bins));
     } else if (ws->request_owed) {
         ws->request_owed = false;
         send_ws_command(host, &command, (uint32_t)sizeof command.op);
@@ -98,7 +99,7 @@ static void send_owed_commands(struct bnt_host *host)
 static void store_command_buffer(struct bnt_host *host, const struct bnt_vq_chain *chain)
 {
     struct ws_state *ws = get_host_ws_state(host);
-    const uint32_t needed = bnt_ws_config_bytes(host->config.working_set.bins);
+    const uint32_t needed = bnt_ws_get_config_command_bytes(host->config.working_set.bins);
 
     if (ws->held || chain->writable_count > WS_SEGS || chain->writable_bytes < needed) {
         bnti_host_misuse_report(host, BNT_FAULT_WS_BUFFER, BNT_BALLOON_QUEUE_WS_CMD, chain->head, 0,
@@ -134,16 +135,16 @@ static void store_ws_report(struct bnt_host *host, const struct bnt_vq_chain *ch
     }
     memset(ws->bins, 0, sizeof ws->bins);
     for (uint32_t i = 0; i < bins; i++) {
-        ws->bins[i].node = bnt_le16_get(wire[i].node_id);
-        ws->bins[i].age_ms = bnt_le64_get(wire[i].idle_age_ms);
-        ws->bins[i].anon_bytes = bnt_le64_get(wire[i].bytes[0]);
-        ws->bins[i].file_bytes = bnt_le64_get(wire[i].bytes[1]);
+        ws->bins[i].node = bnt_le16_to_cpu(wire[i].node_id);
+        ws->bins[i].age_ms = bnt_le64_to_cpu(wire[i].idle_age_ms);
+        ws->bins[i].anon_bytes = bnt_le64_to_cpu(wire[i].bytes[0]);
+        ws->bins[i].file_bytes = bnt_le64_to_cpu(wire[i].bytes[1]);
     }
     ws->bin_count = bins;
     ws->sequence++;
     ws->pending = ws->request_owed;
     ws->arrived_ns = host->now_ns;
-    bnti_host_event_emit(host, BNT_HOST_EVENT_WORKING_SET, ws->sequence, bins);
+    bnti_host_emit_event(host, BNT_HOST_EVENT_WORKING_SET, ws->sequence, bins);
     (void)bnti_host_push_buffer(host, BNT_BALLOON_QUEUE_WS_DATA, chain->head, 0);
 }
 
@@ -161,8 +162,8 @@ static void end_ws_session(struct bnt_host *host)
     memset(ws->bins, 0, sizeof ws->bins);
 }
 
-bnt_status bnt_host_ws_config(struct bnt_host *host, uint64_t now_ns,
-                              const struct bnt_ws_config *config)
+bnt_status bnt_host_ws_config_set(struct bnt_host *host, uint64_t now_ns,
+                                  const struct bnt_ws_config *config)
 {
     bnti_host_busy before;
 
@@ -230,13 +231,13 @@ bnt_status bnt_host_ws_get(const struct bnt_host *host, uint64_t now_ns, struct 
 
 static void pack_ws_settings(struct bnti_pack *pack, struct bnt_ws_config *config)
 {
-    bnti_pack_u32(pack, &config->interval_count);
+    bnti_save_or_load_u32(pack, &config->interval_count);
     for (uint32_t i = 0; i < BNT_WS_BINS_MAX - 1; i++) {
-        bnti_pack_u32(pack, &config->intervals_ms[i]);
+        bnti_save_or_load_u32(pack, &config->intervals_ms[i]);
     }
-    bnti_pack_u32(pack, &config->refresh_ms);
-    bnti_pack_u32(pack, &config->report_ms);
-    bnti_pack_require(pack, config->interval_count < BNT_WS_BINS_MAX);
+    bnti_save_or_load_u32(pack, &config->refresh_ms);
+    bnti_save_or_load_u32(pack, &config->report_ms);
+    bnti_pack_fail_load_unless(pack, config->interval_count < BNT_WS_BINS_MAX);
 }
 
 static void pack_ws_state(struct bnti_pack *pack, struct bnt_host *host)
@@ -245,30 +246,31 @@ static void pack_ws_state(struct bnti_pack *pack, struct bnt_host *host)
 
     pack_ws_settings(pack, &ws->config);
     for (uint32_t i = 0; i < BNT_WS_BINS_MAX; i++) {
-        bnti_pack_u16(pack, &ws->bins[i].node);
-        bnti_pack_u64(pack, &ws->bins[i].age_ms);
-        bnti_pack_u64(pack, &ws->bins[i].anon_bytes);
-        bnti_pack_u64(pack, &ws->bins[i].file_bytes);
+        bnti_save_or_load_u16(pack, &ws->bins[i].node);
+        bnti_save_or_load_u64(pack, &ws->bins[i].age_ms);
+        bnti_save_or_load_u64(pack, &ws->bins[i].anon_bytes);
+        bnti_save_or_load_u64(pack, &ws->bins[i].file_bytes);
     }
     for (uint32_t i = 0; i < WS_SEGS; i++) {
-        bnti_pack_u64(pack, &ws->segs[i].gpa);
-        bnti_pack_u32(pack, &ws->segs[i].bytes);
+        bnti_save_or_load_u64(pack, &ws->segs[i].gpa);
+        bnti_save_or_load_u32(pack, &ws->segs[i].bytes);
     }
-    bnti_pack_u64(pack, &ws->sequence);
-    bnti_pack_u32(pack, &ws->bin_count);
-    bnti_pack_u32(pack, &ws->seg_count);
-    bnti_pack_u32(pack, &ws->room);
-    bnti_pack_u16(pack, &ws->head);
-    bnti_pack_bool(pack, &ws->held);
-    bnti_pack_bool(pack, &ws->configured);
-    bnti_pack_bool(pack, &ws->config_owed);
-    bnti_pack_bool(pack, &ws->request_owed);
-    bnti_pack_bool(pack, &ws->pending);
+    bnti_save_or_load_u64(pack, &ws->sequence);
+    bnti_save_or_load_u32(pack, &ws->bin_count);
+    bnti_save_or_load_u32(pack, &ws->seg_count);
+    bnti_save_or_load_u32(pack, &ws->room);
+    bnti_save_or_load_u16(pack, &ws->head);
+    bnti_save_or_load_bool(pack, &ws->held);
+    bnti_save_or_load_bool(pack, &ws->configured);
+    bnti_save_or_load_bool(pack, &ws->config_owed);
+    bnti_save_or_load_bool(pack, &ws->request_owed);
+    bnti_save_or_load_bool(pack, &ws->pending);
     if (bnti_pack_is_loading(pack)) {
         ws->arrived_ns = host->now_ns;
-        bnti_pack_require(pack, !(ws->bin_count > BNT_WS_BINS_MAX || ws->seg_count > WS_SEGS ||
-                                  (ws->configured && ws->config.interval_count !=
-                                                         host->config.working_set.bins - 1)));
+        bnti_pack_fail_load_unless(
+            pack,
+            !(ws->bin_count > BNT_WS_BINS_MAX || ws->seg_count > WS_SEGS ||
+              (ws->configured && ws->config.interval_count != host->config.working_set.bins - 1)));
     }
 }
 

@@ -100,7 +100,7 @@ static void discard_run(struct bnt_host *host, bool *init, uint64_t first, uint6
     *init = *init && done;
 }
 
-void bnti_host_backing_discard(struct bnt_host *host, bool *init)
+void bnti_host_discard_backing_of_extents(struct bnt_host *host, bool *init)
 {
     const uint64_t step = get_host_page_pfns(host);
     uint64_t next = 0; /* host pages before it are handled */
@@ -128,7 +128,7 @@ void bnti_host_backing_discard(struct bnt_host *host, bool *init)
     for (uint32_t i = 0; i < host->extent_count; i++) {
         const uint64_t at = bnti_host_get_ledger_position(
             host, bnti_host_get_extent_first(host, &host->extents[i]));
-        bnti_host_ledger_settle(&host->ledger, at, host->extents[i].pfns);
+        bnti_host_ledger_free_leaves_if_uniform(&host->ledger, at, host->extents[i].pfns);
     }
 }
 
@@ -141,7 +141,7 @@ static void restore_run(struct bnt_host *host, uint64_t first, uint64_t pfns)
     }
 }
 
-void bnti_host_backing_restore(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns)
+void bnti_host_restore_backing(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns)
 {
     const uint64_t step = get_host_page_pfns(host);
     uint64_t page = first_pfn & ~(step - 1);
@@ -176,12 +176,12 @@ bool bnti_host_backing_shrink_to_pages(const struct bnt_host *host, uint64_t *fi
     return *pfns > 0;
 }
 
-void bnti_host_backing_pack(struct bnti_pack *pack, struct bnt_host *host)
+void bnti_host_save_or_load_backing(struct bnti_pack *pack, struct bnt_host *host)
 {
     uint64_t pages = 0;
 
     for (uint64_t i = 0; i < bnti_host_backing_count_words(&host->config); i++) {
-        bnti_pack_u64(pack, &host->discarded[i]);
+        bnti_save_or_load_u64(pack, &host->discarded[i]);
         pages += (uint64_t)__builtin_popcountll(host->discarded[i]);
     }
     host->discarded_pfns = pages * get_host_page_pfns(host);

@@ -55,8 +55,8 @@ bnt_status bnti_host_discard_run(struct bnt_host *host, uint64_t first_pfn, uint
     return status;
 }
 
-bnt_status bnti_host_discard_reported(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns,
-                                      bool *init)
+bnt_status bnti_host_discard_reported_run(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns,
+                                          bool *init)
 {
     const bool told =
         bnti_host_has_negotiated(host, host->config.features.binding.device_init_reported);

@@ -9,7 +9,7 @@ void bnti_host_extents_clear(struct bnt_host *host)
     host->extent_count = 0;
 }
 
-void bnti_host_extent_add(struct bnt_host *host, uint64_t first_pfn, uint32_t pfns)
+void bnti_host_add_extent(struct bnt_host *host, uint64_t first_pfn, uint32_t pfns)
 {
     const uint32_t low = (uint32_t)(first_pfn - host->pfn_base);
 

@@ -30,7 +30,7 @@ bool bnti_host_ledger_is_none_held(const struct bnti_host_ledger *ledger, uint64
 bool bnti_host_ledger_is_all_ballooned(const struct bnti_host_ledger *ledger, uint64_t at,
                                        uint64_t n);
 /** Allocates the leaves of the run if necessary, so that its pages can be marked. */
-bool bnti_host_ledger_reserve(struct bnti_host_ledger *ledger, uint64_t at, uint64_t n);
+bool bnti_host_ledger_reserve_leaves(struct bnti_host_ledger *ledger, uint64_t at, uint64_t n);
 /** GUEST to BALLOON. The run must be reserved. */
 void bnti_host_ledger_mark_ballooned(struct bnti_host_ledger *ledger, uint64_t at, uint64_t n);
 /** BALLOON to RETAINED. The run must be reserved. */
@@ -38,13 +38,14 @@ void bnti_host_ledger_mark_retained(struct bnti_host_ledger *ledger, uint64_t at
 /** BALLOON to GUEST. The run must be reserved. */
 void bnti_host_ledger_mark_returned(struct bnti_host_ledger *ledger, uint64_t at, uint64_t n);
 /** RETAINED to GUEST, for one page. */
-void bnti_host_ledger_take_retained(struct bnti_host_ledger *ledger, uint64_t at);
+void bnti_host_ledger_deflate_retained_page(struct bnti_host_ledger *ledger, uint64_t at);
 /** Frees the leaves of full and of empty ranges. Only for LEAVES. */
 void bnti_host_ledger_free_leaves(struct bnti_host_ledger *ledger, uint64_t at, uint64_t n);
 /** Counts one page more, or one less, in a leafless or empty range. Returns false at the bound;
  * `most` is the number of its pages that are memory. */
-bool bnti_host_ledger_count_up(struct bnti_host_ledger *ledger, uint64_t at, uint64_t most);
-bool bnti_host_ledger_count_down(struct bnti_host_ledger *ledger, uint64_t at);
+bool bnti_host_ledger_raise_leafless_count(struct bnti_host_ledger *ledger, uint64_t at,
+                                           uint64_t most);
+bool bnti_host_ledger_lower_leafless_count(struct bnti_host_ledger *ledger, uint64_t at);
 /** Makes a full range leafless: its pages are only counted. The caller has restored all of it. */
 void bnti_host_ledger_make_leafless(struct bnti_host_ledger *ledger, uint64_t at);
 /** Reads the bits of 64 pages. Returns false if their range is only counted. */
@@ -67,7 +68,8 @@ static inline struct bnti_host_block *bnti_host_ledger_find_block(
     return &ledger->blocks[at / BNTI_HOST_BLOCK_PFNS];
 }
 
-static inline void bnti_host_ledger_prefetch(const struct bnti_host_ledger *ledger, uint64_t at)
+static inline void bnti_host_ledger_prefetch_page(const struct bnti_host_ledger *ledger,
+                                                  uint64_t at)
 {
     if (at >= ledger->pfns) {
         return;
@@ -110,7 +112,8 @@ static inline bool bnti_host_ledger_mark_page_returned(struct bnti_host_ledger *
 }
 
 /** Gives the leaves of full and of empty ranges back. */
-static inline void bnti_host_ledger_settle(struct bnti_host_ledger *ledger, uint64_t at, uint64_t n)
+static inline void bnti_host_ledger_free_leaves_if_uniform(struct bnti_host_ledger *ledger,
+                                                           uint64_t at, uint64_t n)
 {
     if (ledger->blocks == NULL) {
         bnti_host_ledger_free_leaves(ledger, at, n);
@@ -120,7 +123,7 @@ static inline void bnti_host_ledger_settle(struct bnti_host_ledger *ledger, uint
 /* ledger_state.c */
 /** Saves or loads the pages, independently of the store. Loading fails if a leaf cannot be
  * allocated, or if a FIXED store would need counts without a leaf. */
-void bnti_host_ledger_pack(struct bnti_pack *pack, struct bnt_host *host);
+void bnti_host_save_or_load_ledger(struct bnti_pack *pack, struct bnt_host *host);
 
 /* extents.c: pages that one request moved */
 static inline uint64_t bnti_host_get_extent_first(const struct bnt_host *host,
@@ -131,7 +134,7 @@ static inline uint64_t bnti_host_get_extent_first(const struct bnt_host *host,
 /** Removes all extents. */
 void bnti_host_extents_clear(struct bnt_host *host);
 /** Adds pages to discard or to restore, joined to the last extent if they touch it. */
-void bnti_host_extent_add(struct bnt_host *host, uint64_t first_pfn, uint32_t pfns);
+void bnti_host_add_extent(struct bnt_host *host, uint64_t first_pfn, uint32_t pfns);
 /** Sorts the extents and joins those that touch. */
 void bnti_host_extents_sort(struct bnt_host *host);
 
@@ -139,14 +142,14 @@ void bnti_host_extents_sort(struct bnt_host *host);
 uint64_t bnti_host_backing_count_words(const struct bnt_host_config *config);
 /** Discards the host pages that the extents of a request completed. Clears `init` unless all of
  * them read as initialised afterwards. */
-void bnti_host_backing_discard(struct bnt_host *host, bool *init);
+void bnti_host_discard_backing_of_extents(struct bnt_host *host, bool *init);
 /** Restores a run, or the discarded host pages that overlap it. */
-void bnti_host_backing_restore(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns);
+void bnti_host_restore_backing(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns);
 /** Shrinks a run to the whole host pages in it. Returns false if there is none. */
 bool bnti_host_backing_shrink_to_pages(const struct bnt_host *host, uint64_t *first_pfn,
                                        uint64_t *pfns);
 void bnti_host_backing_clear(struct bnt_host *host);
-void bnti_host_backing_pack(struct bnti_pack *pack, struct bnt_host *host);
+void bnti_host_save_or_load_backing(struct bnti_pack *pack, struct bnt_host *host);
 /** Returns every page to the guest without touching it. Returns the number of PFNs. */
 uint64_t bnti_host_release_all_pages(struct bnt_host *host);
 
@@ -156,8 +159,8 @@ uint64_t bnti_host_release_all_pages(struct bnt_host *host);
 bnt_status bnti_host_discard_run(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns,
                                  bool *init);
 /** Discards a run of a free page report, which must not change a poisoned page (BV-14). */
-bnt_status bnti_host_discard_reported(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns,
-                                      bool *init);
+bnt_status bnti_host_discard_reported_run(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns,
+                                          bool *init);
 /** Makes the bits that show which PFNs in host->pfns are initialised. */
 void bnti_host_make_init_bits(struct bnt_host *host, bool init, uint32_t n, const uint8_t *verdicts,
                               uint8_t *bits);

@@ -85,7 +85,7 @@ void bnti_host_ledger_init(struct bnti_host_ledger *ledger, bnt_host_ledger kind
     memset(storage, 0, bnti_host_ledger_storage_bytes(kind, pfns));
 }
 
-static void free_leaf(struct bnti_host_ledger *ledger, uint64_t range, uintptr_t root)
+static void free_leaf_memory(struct bnti_host_ledger *ledger, uint64_t range, uintptr_t root)
 {
     ledger->leaf_free(ledger->opaque, get_leaf_of_root(ledger->roots[range]),
                       sizeof(struct bnti_host_leaf));
@@ -105,7 +105,7 @@ void bnti_host_ledger_clear(struct bnti_host_ledger *ledger)
     }
     for (uint64_t range = 0; range << LEAF_SHIFT < ledger->pfns; range++) {
         if (is_root_leaf(ledger->roots[range])) {
-            free_leaf(ledger, range, ROOT_NONE);
+            free_leaf_memory(ledger, range, ROOT_NONE);
         }
         ledger->roots[range] = ROOT_NONE;
     }
@@ -230,7 +230,7 @@ static bool allocate_leaf(struct bnti_host_ledger *ledger, uint64_t range)
     return true;
 }
 
-bool bnti_host_ledger_reserve(struct bnti_host_ledger *ledger, uint64_t at, uint64_t n)
+bool bnti_host_ledger_reserve_leaves(struct bnti_host_ledger *ledger, uint64_t at, uint64_t n)
 {
     if (ledger->blocks != NULL) {
         return true;
@@ -311,7 +311,7 @@ void bnti_host_ledger_mark_returned(struct bnti_host_ledger *ledger, uint64_t at
     }
 }
 
-void bnti_host_ledger_take_retained(struct bnti_host_ledger *ledger, uint64_t at)
+void bnti_host_ledger_deflate_retained_page(struct bnti_host_ledger *ledger, uint64_t at)
 {
     const struct ledger_piece piece = get_first_piece(at, 1);
     struct bnti_host_leaf *leaf = find_piece_leaf(ledger, &piece);
@@ -335,9 +335,9 @@ void bnti_host_ledger_free_leaves(struct bnti_host_ledger *ledger, uint64_t at, 
         }
         const struct bnti_host_leaf *leaf = get_leaf_of_root(root);
         if (leaf->ballooned == 0) {
-            free_leaf(ledger, range, ROOT_NONE);
+            free_leaf_memory(ledger, range, ROOT_NONE);
         } else if (leaf->ballooned == count_range_pfns(ledger, range) && leaf->retained == 0) {
-            free_leaf(ledger, range, ROOT_FULL);
+            free_leaf_memory(ledger, range, ROOT_FULL);
         }
     }
 }
@@ -348,7 +348,8 @@ static void set_range_count(struct bnti_host_ledger *ledger, uint64_t range, uin
     ledger->roots[range] = count == 0 ? ROOT_NONE : ((uintptr_t)count << 2 | ROOT_LEAFLESS);
 }
 
-bool bnti_host_ledger_count_up(struct bnti_host_ledger *ledger, uint64_t at, uint64_t most)
+bool bnti_host_ledger_raise_leafless_count(struct bnti_host_ledger *ledger, uint64_t at,
+                                           uint64_t most)
 {
     const uint64_t range = at >> LEAF_SHIFT;
     const uint32_t count = get_count_of_root(ledger->roots[range]);
@@ -364,7 +365,7 @@ bool bnti_host_ledger_count_up(struct bnti_host_ledger *ledger, uint64_t at, uin
     return true;
 }
 
-bool bnti_host_ledger_count_down(struct bnti_host_ledger *ledger, uint64_t at)
+bool bnti_host_ledger_lower_leafless_count(struct bnti_host_ledger *ledger, uint64_t at)
 {
     const uint64_t range = at >> LEAF_SHIFT;
 

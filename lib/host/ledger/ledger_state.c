@@ -90,7 +90,7 @@ static bool load_block_bits(struct bnti_host_ledger *ledger, uint64_t range, uin
         (bits->retained & ~bits->ballooned) != 0) {
         return false;
     }
-    if (bits->ballooned != 0 && !bnti_host_ledger_reserve(ledger, at, 1)) {
+    if (bits->ballooned != 0 && !bnti_host_ledger_reserve_leaves(ledger, at, 1)) {
         return false;
     }
     for (uint32_t i = 0; i < BNTI_HOST_BLOCK_PFNS; i++) {
@@ -124,22 +124,22 @@ static bool load_range(struct bnti_host_ledger *ledger, uint64_t range,
         for (uint32_t n = 0; n < BNTI_HOST_LEAF_BLOCKS && made; n++) {
             made = load_block_bits(ledger, range, n, &image->blocks[n]);
         }
-        bnti_host_ledger_settle(ledger, get_range_start(range), 1);
+        bnti_host_ledger_free_leaves_if_uniform(ledger, get_range_start(range), 1);
     }
     return made;
 }
 
 static void pack_range(struct bnti_pack *pack, struct range_image *image)
 {
-    bnti_pack_u8(pack, &image->kind);
+    bnti_save_or_load_u8(pack, &image->kind);
     if (image->kind != RANGE_PAGES) {
-        bnti_pack_u32(pack, &image->count);
+        bnti_save_or_load_u32(pack, &image->count);
         pack->failed = pack->failed || image->kind > RANGE_COUNT;
         return;
     }
     for (uint32_t n = 0; n < BNTI_HOST_LEAF_BLOCKS; n++) {
-        bnti_pack_u64(pack, &image->blocks[n].ballooned);
-        bnti_pack_u64(pack, &image->blocks[n].retained);
+        bnti_save_or_load_u64(pack, &image->blocks[n].ballooned);
+        bnti_save_or_load_u64(pack, &image->blocks[n].retained);
     }
 }
 
@@ -233,11 +233,11 @@ static bool is_ledger_in_memory(struct bnt_host *host)
     return true;
 }
 
-void bnti_host_ledger_pack(struct bnti_pack *pack, struct bnt_host *host)
+void bnti_host_save_or_load_ledger(struct bnti_pack *pack, struct bnt_host *host)
 {
     pack_ranges(pack, &host->ledger);
     if (bnti_pack_is_loading(pack)) { /* not when saving, since it walks all of memory */
-        bnti_pack_require(pack,
-                          host->ledger.ballooned <= host->memory_pfns && is_ledger_in_memory(host));
+        bnti_pack_fail_load_unless(pack, host->ledger.ballooned <= host->memory_pfns &&
+                                             is_ledger_in_memory(host));
     }
 }

@@ -16,7 +16,7 @@ static bool virtio_has_epochs(const struct bnt_host_config *config)
 
 static bnt_status check_virtio_reset(const struct bnt_host *host)
 {
-    const bool live = bnt_dev_live(&host->dev) || bnt_dev_suspended(&host->dev);
+    const bool live = bnt_dev_is_live(&host->dev) || bnt_dev_is_suspended(&host->dev);
 
     if (live && bnti_host_has_negotiated(host, host->config.features.binding.reset)) {
         return BNT_OK;
@@ -36,7 +36,7 @@ static void announce_virtio_target(struct bnt_host *host)
 {
     bnti_host_mark_config_interrupt(
         host, host->config_due || (host->dev.status & BNT_DEVICE_STATUS_DRIVER_OK) != 0 ||
-                  bnt_dev_suspended(&host->dev));
+                  bnt_dev_is_suspended(&host->dev));
 }
 
 static bool does_virtio_tell_first(const struct bnt_host *host)

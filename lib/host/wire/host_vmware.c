@@ -20,12 +20,12 @@ static void set_vmware_session(struct bnti_host_vmware *vmware, bool started, ui
     vmware->capabilities = capabilities;
 }
 
-void bnti_host_vmware_start(struct bnt_host *host, uint64_t capabilities)
+void bnti_host_vmware_start_session(struct bnt_host *host, uint64_t capabilities)
 {
     set_vmware_session(&host->vmware, true, capabilities);
 }
 
-void bnti_host_vmware_stop(struct bnt_host *host)
+void bnti_host_vmware_end_session(struct bnt_host *host)
 {
     struct bnti_host_vmware *vmware = &host->vmware;
 
@@ -173,37 +173,37 @@ bnt_status bnt_host_call_rule_add(struct bnt_host *host, const struct bnt_host_c
     return BNT_OK;
 }
 
-void bnti_host_vmware_script_clear(struct bnt_host *host)
+void bnti_host_vmware_clear_script(struct bnt_host *host)
 {
     host->vmware.rule_count = 0;
 }
 
 /** Saves or loads the session. Negotiated capabilities must be among the offered ones. The batch
  * page is work space and is not saved. */
-void bnti_host_vmware_pack(struct bnti_pack *pack, struct bnt_host *host)
+void bnti_host_save_or_load_vmware(struct bnti_pack *pack, struct bnt_host *host)
 {
     struct bnti_host_vmware *vmware = &host->vmware;
     uint32_t count = vmware->rule_count;
 
-    bnti_pack_bool(pack, &vmware->started);
-    bnti_pack_bool(pack, &vmware->ring_due);
-    bnti_pack_bool(pack, &vmware->doorbell_set);
-    bnti_pack_u64(pack, &vmware->context);
-    bnti_pack_u64(pack, &vmware->resource);
-    bnti_pack_u64(pack, &vmware->capabilities);
-    bnti_pack_u64(pack, &vmware->guest_id);
-    bnti_pack_u32(pack, &count);
+    bnti_save_or_load_bool(pack, &vmware->started);
+    bnti_save_or_load_bool(pack, &vmware->ring_due);
+    bnti_save_or_load_bool(pack, &vmware->doorbell_set);
+    bnti_save_or_load_u64(pack, &vmware->context);
+    bnti_save_or_load_u64(pack, &vmware->resource);
+    bnti_save_or_load_u64(pack, &vmware->capabilities);
+    bnti_save_or_load_u64(pack, &vmware->guest_id);
+    bnti_save_or_load_u32(pack, &count);
     if (count > BNT_HOST_CALL_RULES_MAX ||
         (vmware->capabilities & ~(host->config.vmware.capabilities | BNT_VMWARE_CAP_BASIC)) != 0) {
-        bnti_pack_require(pack, false);
+        bnti_pack_fail_load_unless(pack, false);
         return;
     }
     for (uint32_t i = 0; i < count; i++) {
         struct bnt_host_call_rule *rule = &vmware->rules[i];
         uint32_t status = (uint32_t)rule->status;
-        bnti_pack_u32(pack, &rule->command);
-        bnti_pack_u32(pack, &status);
-        bnti_pack_u64(pack, &rule->count);
+        bnti_save_or_load_u32(pack, &rule->command);
+        bnti_save_or_load_u32(pack, &status);
+        bnti_save_or_load_u64(pack, &rule->count);
         rule->status = (int32_t)status;
     }
     vmware->rule_count = count;

@@ -78,7 +78,7 @@ void bnti_host_clear_queue(struct bnt_host *host, bnt_balloon_queue role);
 bnt_balloon_queue bnti_host_find_queue_role(const struct bnt_host *host, uint16_t index);
 /** Sets the indices of the queues according to the negotiated features. */
 void bnti_host_number_queues(struct bnt_host *host);
-void bnti_host_queues_pack(struct bnti_pack *pack, struct bnt_host *host);
+void bnti_host_save_or_load_queues(struct bnti_pack *pack, struct bnt_host *host);
 
 /* serve.c */
 /** Takes buffers of a queue and serves them while the budget lasts. */
@@ -86,13 +86,13 @@ void bnti_host_serve_queue(struct bnt_host *host, bnt_balloon_queue role, uint32
 
 /* job.c */
 /** Begins with a buffer that was taken from a queue. */
-void bnti_host_job_open(struct bnt_host *host, bnt_balloon_queue role,
+void bnti_host_open_job(struct bnt_host *host, bnt_balloon_queue role,
                         const struct bnt_vq_chain *chain);
 /** Starts a job with a number of entries, or ends it. */
-void bnti_host_job_start(struct bnt_host *host, uint64_t entries);
-void bnti_host_job_end(struct bnt_host *host);
+void bnti_host_start_job(struct bnt_host *host, uint64_t entries);
+void bnti_host_end_job(struct bnt_host *host);
 /** Ends the job without serving the rest, and cancels a suspend that waits for it. */
-void bnti_host_job_abandon(struct bnt_host *host);
+void bnti_host_abandon_job(struct bnt_host *host);
 /** Sets whether the device must be suspended when the job is completed. */
 void bnti_host_set_suspend_due(struct bnt_host *host, bool due);
 /** Serves one unit of the writable segments of a free page report or hint. Returns true when all
@@ -102,18 +102,18 @@ bool bnti_host_job_serve_segments(struct bnt_host *host,
                                                 uint16_t head));
 /** Whether a loaded job of segments is valid. */
 bool bnti_host_job_are_segments_valid(const struct bnt_host *host);
-void bnti_host_job_pack(struct bnti_pack *pack, struct bnt_host *host);
+void bnti_host_save_or_load_job(struct bnti_pack *pack, struct bnt_host *host);
 
 /* host_vmware.c: the session on VMware's wire, and the scripted answers */
 /** Begins a session after START, with the capabilities of both sides. */
-void bnti_host_vmware_start(struct bnt_host *host, uint64_t capabilities);
+void bnti_host_vmware_start_session(struct bnt_host *host, uint64_t capabilities);
 /** Ends the session, and clears the doorbell and the guest's identity. */
-void bnti_host_vmware_stop(struct bnt_host *host);
+void bnti_host_vmware_end_session(struct bnt_host *host);
 void bnti_host_vmware_set_guest(struct bnt_host *host, uint64_t guest_id);
 void bnti_host_vmware_set_doorbell(struct bnt_host *host, uint64_t context, uint64_t resource);
 /** Finds the scripted status of this call. Returns false if there is none. */
 bool bnti_host_vmware_find_scripted(struct bnt_host *host, uint32_t command, int32_t *status);
-void bnti_host_vmware_script_clear(struct bnt_host *host);
-void bnti_host_vmware_pack(struct bnti_pack *pack, struct bnt_host *host);
+void bnti_host_vmware_clear_script(struct bnt_host *host);
+void bnti_host_save_or_load_vmware(struct bnti_pack *pack, struct bnt_host *host);
 
 #endif

@@ -9,7 +9,7 @@
 
 #include "lib/virtio/queue_state.h"
 
-void bnti_host_job_open(struct bnt_host *host, bnt_balloon_queue role,
+void bnti_host_open_job(struct bnt_host *host, bnt_balloon_queue role,
                         const struct bnt_vq_chain *chain)
 {
     const struct bnti_host_job job = {.chain = *chain, .role = role};
@@ -17,18 +17,18 @@ void bnti_host_job_open(struct bnt_host *host, bnt_balloon_queue role,
     host->job = job;
 }
 
-void bnti_host_job_start(struct bnt_host *host, uint64_t entries)
+void bnti_host_start_job(struct bnt_host *host, uint64_t entries)
 {
     host->job.total = entries;
     host->job.active = true;
 }
 
-void bnti_host_job_end(struct bnt_host *host)
+void bnti_host_end_job(struct bnt_host *host)
 {
     host->job.active = false;
 }
 
-void bnti_host_job_abandon(struct bnt_host *host)
+void bnti_host_abandon_job(struct bnt_host *host)
 {
     host->job.active = false;
     host->suspend_due = false;
@@ -51,7 +51,7 @@ bool bnti_host_job_serve_segments(struct bnt_host *host,
         job->judge.init = serve(host, seg, job->chain.head) && job->judge.init;
     }
     if (job->done == job->total) {
-        bnti_host_job_end(host);
+        bnti_host_end_job(host);
     }
     return !job->active;
 }
@@ -71,27 +71,27 @@ static void pack_chain(struct bnti_pack *pack, struct bnt_host *host)
     uint64_t readable = 0;
     uint64_t writable = 0;
 
-    bnti_pack_u16(pack, &chain->head);
-    bnti_pack_u32(pack, &chain->readable_count);
-    bnti_pack_u32(pack, &chain->writable_count);
-    bnti_pack_u64(pack, &chain->readable_bytes);
-    bnti_pack_u64(pack, &chain->writable_bytes);
+    bnti_save_or_load_u16(pack, &chain->head);
+    bnti_save_or_load_u32(pack, &chain->readable_count);
+    bnti_save_or_load_u32(pack, &chain->writable_count);
+    bnti_save_or_load_u64(pack, &chain->readable_bytes);
+    bnti_save_or_load_u64(pack, &chain->writable_bytes);
     if (chain->readable_count > BNT_HOST_CHAIN_SEGMENTS_MAX ||
         chain->writable_count > BNT_HOST_CHAIN_SEGMENTS_MAX - chain->readable_count) {
-        bnti_pack_require(pack, false);
+        bnti_pack_fail_load_unless(pack, false);
         chain->readable_count = 0;
         chain->writable_count = 0;
     }
     chain->segs = host->segs;
     chain->seg_max = BNT_HOST_CHAIN_SEGMENTS_MAX;
     for (uint32_t i = 0; i < chain->readable_count + chain->writable_count; i++) {
-        bnti_pack_u64(pack, &host->segs[i].gpa);
-        bnti_pack_u32(pack, &host->segs[i].bytes);
+        bnti_save_or_load_u64(pack, &host->segs[i].gpa);
+        bnti_save_or_load_u32(pack, &host->segs[i].bytes);
         *(i < chain->readable_count ? &readable : &writable) += host->segs[i].bytes;
     }
     /* A provider may read by the head, and need not fill in segments. */
-    bnti_pack_require(pack, host->provided || (readable == chain->readable_bytes &&
-                                               writable == chain->writable_bytes));
+    bnti_pack_fail_load_unless(pack, host->provided || (readable == chain->readable_bytes &&
+                                                        writable == chain->writable_bytes));
 }
 
 static bool is_job_valid(const struct bnt_host *host)
@@ -101,7 +101,8 @@ static bool is_job_valid(const struct bnt_host *host)
     /* The queue of an unfinished job must be marked as kicked, so that the next step continues with
      * it. */
     if (job->role >= BNT_BALLOON_QUEUE_COUNT || !host->queues[job->role].exists ||
-        !host->queues[job->role].kicked || !bnt_dev_live(&host->dev) || job->done >= job->total ||
+        !host->queues[job->role].kicked || !bnt_dev_is_live(&host->dev) ||
+        job->done >= job->total ||
         !(host->provided ||
           bnti_vq_dev_is_in_flight(&host->queues[job->role].vq, job->chain.head))) {
         return false;
@@ -116,8 +117,8 @@ static void pack_verdicts(struct bnti_pack *pack, struct bnt_host *host)
     uint8_t *verdicts = host->response + sizeof(struct bnt_balloon_response);
 
     for (uint64_t i = 0; i < job->done - job->first; i++) {
-        bnti_pack_u8(pack, &verdicts[i]);
-        bnti_pack_require(pack, verdicts[i] < BNT_VERDICT_COUNT);
+        bnti_save_or_load_u8(pack, &verdicts[i]);
+        bnti_pack_fail_load_unless(pack, verdicts[i] < BNT_VERDICT_COUNT);
     }
 }
 
@@ -132,26 +133,26 @@ static void restore_job_judge(struct bnt_host *host)
     }
 }
 
-void bnti_host_job_pack(struct bnti_pack *pack, struct bnt_host *host)
+void bnti_host_save_or_load_job(struct bnti_pack *pack, struct bnt_host *host)
 {
     struct bnti_host_job *job = &host->job;
     uint32_t role = (uint32_t)job->role;
     bool init = job->judge.init && job->piece == 0; /* false for a piece that is read again */
 
-    bnti_pack_bool(pack, &job->active);
-    bnti_pack_bool(pack, &host->suspend_due);
-    bnti_pack_require(pack, job->active || !host->suspend_due);
+    bnti_save_or_load_bool(pack, &job->active);
+    bnti_save_or_load_bool(pack, &host->suspend_due);
+    bnti_pack_fail_load_unless(pack, job->active || !host->suspend_due);
     if (!job->active || pack->failed) {
         return;
     }
-    bnti_pack_u32(pack, &role);
-    bnti_pack_u64(pack, &host->misuse_told);
-    bnti_pack_bool(pack, &job->bitmap);
-    bnti_pack_u32(pack, &job->epoch);
-    bnti_pack_u32(pack, &job->piece);
-    bnti_pack_u64(pack, &job->first);
-    bnti_pack_u64(pack, &job->done);
-    bnti_pack_u64(pack, &job->total);
+    bnti_save_or_load_u32(pack, &role);
+    bnti_save_or_load_u64(pack, &host->misuse_told);
+    bnti_save_or_load_bool(pack, &job->bitmap);
+    bnti_save_or_load_u32(pack, &job->epoch);
+    bnti_save_or_load_u32(pack, &job->piece);
+    bnti_save_or_load_u64(pack, &job->first);
+    bnti_save_or_load_u64(pack, &job->done);
+    bnti_save_or_load_u64(pack, &job->total);
     pack_chain(pack, host);
     if (bnti_pack_is_loading(pack)) {
         job->role =
@@ -159,14 +160,14 @@ void bnti_host_job_pack(struct bnti_pack *pack, struct bnt_host *host)
         job->reread = job->piece > 0;
         restore_job_judge(host);
     }
-    bnti_pack_bool(pack, &init);
-    bnti_pack_u32(pack, &job->judge.unit_pfns);
-    bnti_pack_u64(pack, &job->judge.page);
-    bnti_pack_bool(pack, &job->judge.page_out);
+    bnti_save_or_load_bool(pack, &init);
+    bnti_save_or_load_u32(pack, &job->judge.unit_pfns);
+    bnti_save_or_load_u64(pack, &job->judge.page);
+    bnti_save_or_load_bool(pack, &job->judge.page_out);
     if (bnti_pack_is_loading(pack)) {
         job->judge.init = init;
     }
-    bnti_pack_require(pack, is_job_valid(host));
+    bnti_pack_fail_load_unless(pack, is_job_valid(host));
     if (!pack->failed && job->piece > 0) {
         pack_verdicts(pack, host);
     }

@@ -16,16 +16,16 @@ void bnti_host_break_device(struct bnt_host *host, const struct bnt_diag *diag)
     if ((host->dev.status & BNT_DEVICE_STATUS_NEEDS_RESET) != 0) {
         return;
     }
-    if (bnt_dev_needs_reset(&host->dev)) {
+    if (bnt_dev_set_needs_reset(&host->dev)) {
         bnti_host_mark_config_interrupt(host, true);
     }
     for (uint32_t role = 0; role < BNT_BALLOON_QUEUE_COUNT; role++) {
         host->queues[role].kicked = false;
     }
-    bnti_host_job_abandon(host);
+    bnti_host_abandon_job(host);
     host->diag = *diag;
     host->count.wire.breaks++;
-    bnti_host_event_emit(host, BNT_HOST_EVENT_BROKEN, (uint64_t)diag->fault, diag->queue);
+    bnti_host_emit_event(host, BNT_HOST_EVENT_BROKEN, (uint64_t)diag->fault, diag->queue);
 }
 
 /** A failed queue breaks the whole device. */
@@ -62,7 +62,7 @@ static bool may_queue_interrupt(const struct bnt_host *host)
     struct bnt_dev_status dev = host->dev;
 
     dev.status &= (uint8_t)~BNT_DEVICE_STATUS_NEEDS_RESET;
-    return bnt_dev_live(&dev);
+    return bnt_dev_is_live(&dev);
 }
 
 void bnti_host_flush_queue(struct bnt_host *host, bnt_balloon_queue role)
@@ -121,8 +121,8 @@ void bnti_host_number_queues(struct bnt_host *host)
                                                           : 0;
     const uint64_t negotiated = host->dev.accepted & known;
     const struct bnt_balloon_queues queues =
-        bnt_balloon_queues_number(host->config.queues.layout, host->config.features.offered,
-                                  negotiated, &host->config.features.binding);
+        bnt_balloon_assign_queue_indices(host->config.queues.layout, host->config.features.offered,
+                                         negotiated, &host->config.features.binding);
 
     for (uint32_t role = 0; role < BNT_BALLOON_QUEUE_COUNT; role++) {
         host->queues[role].index = queues.index[role];
@@ -130,7 +130,7 @@ void bnti_host_number_queues(struct bnt_host *host)
     }
 }
 
-uint16_t bnt_host_queue_index(const struct bnt_host *host, bnt_balloon_queue role)
+uint16_t bnt_host_queue_index_get(const struct bnt_host *host, bnt_balloon_queue role)
 {
     return (uint32_t)role < BNT_BALLOON_QUEUE_COUNT ? host->queues[role].index
                                                     : BNT_BALLOON_QUEUE_NONE;
@@ -170,7 +170,7 @@ void bnti_host_kick_all_queues(struct bnt_host *host)
     }
 }
 
-void bnt_host_kick_data(struct bnt_host *host, uint32_t data)
+void bnt_host_handle_kick_with_data(struct bnt_host *host, uint32_t data)
 {
     const uint16_t index = (uint16_t)data;
 
@@ -182,10 +182,10 @@ void bnt_host_kick_data(struct bnt_host *host, uint32_t data)
             queue->kick_next = (uint16_t)(data >> 16);
         }
     }
-    bnt_host_kick(host, index);
+    bnt_host_handle_kick(host, index);
 }
 
-void bnt_host_kick(struct bnt_host *host, uint16_t queue)
+void bnt_host_handle_kick(struct bnt_host *host, uint16_t queue)
 {
     for (uint32_t role = 0; role < BNT_BALLOON_QUEUE_COUNT; role++) {
         if (host->queues[role].exists && host->queues[role].index == queue) {
@@ -196,24 +196,24 @@ void bnt_host_kick(struct bnt_host *host, uint16_t queue)
 
 /** Saves or loads the queues. Existing queues and their indices must not change, because a driver
  * uses them. */
-void bnti_host_queues_pack(struct bnti_pack *pack, struct bnt_host *host)
+void bnti_host_save_or_load_queues(struct bnti_pack *pack, struct bnt_host *host)
 {
     for (uint32_t role = 0; role < BNT_BALLOON_QUEUE_COUNT; role++) {
         struct bnti_host_queue *queue = &host->queues[role];
         bool exists = queue->exists;
         uint16_t index = queue->index;
-        bnti_pack_bool(pack, &exists);
-        bnti_pack_u16(pack, &index);
-        bnti_pack_bool(pack, &queue->kicked);
-        bnti_pack_bool(pack, &queue->interrupt_due);
-        bnti_pack_bool(pack, &queue->limited);
-        bnti_pack_bool(pack, &queue->kick_told);
-        bnti_pack_u16(pack, &queue->kick_next);
-        bnti_vq_dev_pack(pack, &queue->vq, &host->mem, index, host->dev.accepted);
+        bnti_save_or_load_bool(pack, &exists);
+        bnti_save_or_load_u16(pack, &index);
+        bnti_save_or_load_bool(pack, &queue->kicked);
+        bnti_save_or_load_bool(pack, &queue->interrupt_due);
+        bnti_save_or_load_bool(pack, &queue->limited);
+        bnti_save_or_load_bool(pack, &queue->kick_told);
+        bnti_save_or_load_u16(pack, &queue->kick_next);
+        bnti_vq_dev_save_or_load(pack, &queue->vq, &host->mem, index, host->dev.accepted);
         queue->vq.big_endian = bnti_host_is_big_endian(host);
-        bnti_pack_require(pack, !(exists != queue->exists || index != queue->index ||
-                                  queue->vq.size > host->config.queues.size_max ||
-                                  (queue->vq.size != 0 && (!exists || host->provided))));
+        bnti_pack_fail_load_unless(pack, !(exists != queue->exists || index != queue->index ||
+                                           queue->vq.size > host->config.queues.size_max ||
+                                           (queue->vq.size != 0 && (!exists || host->provided))));
         if (pack->failed) {
             return;
         }

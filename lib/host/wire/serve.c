@@ -34,7 +34,7 @@ static bool serve_buffer(struct bnt_host *host, bnt_balloon_queue role, uint32_t
         return false;
     }
     bnti_host_misuse_clear(host);
-    bnti_host_job_open(host, role, &chain);
+    bnti_host_open_job(host, role, &chain);
     host->roles[role]->begin(host, &chain);
     if (host->job.active) {
         run_job(host, budget);
@@ -57,7 +57,7 @@ static void check_kick_data(struct bnt_host *host, bnt_balloon_queue role)
     }
     queue->kick_told = false;
     bnti_host_misuse_clear(host);
-    status = bnt_vq_dev_notified(&queue->vq, &host->mem, queue->kick_next, &diag);
+    status = bnt_vq_dev_check_notify_data(&queue->vq, &host->mem, queue->kick_next, &diag);
     if (status == BNT_E_MESSAGE) {
         bnti_host_misuse_report(host, diag.fault, role, 0, 0, queue->kick_next);
     } else if (status != BNT_OK) {
@@ -70,7 +70,7 @@ static void check_kick_data(struct bnt_host *host, bnt_balloon_queue role)
  */
 static bool may_serve_queue(const struct bnt_host *host, bnt_balloon_queue role)
 {
-    return host->queues[role].kicked && host->queues[role].exists && bnt_dev_live(&host->dev) &&
+    return host->queues[role].kicked && host->queues[role].exists && bnt_dev_is_live(&host->dev) &&
            (!host->job.active || host->job.role == role) &&
            (!host->suspend_due || host->job.active);
 }
@@ -89,7 +89,7 @@ void bnti_host_serve_queue(struct bnt_host *host, bnt_balloon_queue role, uint32
     } else {
         check_kick_data(host, role);
     }
-    while (bnt_dev_live(&host->dev)) {
+    while (bnt_dev_is_live(&host->dev)) {
         if (*budget == 0 || host->job.active || host->suspend_due) {
             queue->kicked = true;
             break;

@@ -110,14 +110,14 @@ struct bnt_balloon_row {
 };
 
 /** The row of a feature; NULL for a value that is no feature. */
-const struct bnt_balloon_row *bnt_balloon_feature_row(uint32_t feature);
+const struct bnt_balloon_row *bnt_balloon_find_feature_row(uint32_t feature);
 
 /** The mask of a feature under a binding; 0 for a feature that is not bound, and for a value that
  * is no feature. */
-uint64_t bnt_balloon_feature_mask(uint32_t feature, const struct bnt_balloon_binding *binding);
+uint64_t bnt_balloon_get_feature_mask(uint32_t feature, const struct bnt_balloon_binding *binding);
 
 /** The masks of all features of a set. */
-uint64_t bnt_balloon_feature_masks(uint32_t set, const struct bnt_balloon_binding *binding);
+uint64_t bnt_balloon_combine_feature_masks(uint32_t set, const struct bnt_balloon_binding *binding);
 
 /**
  * The roles of queues, whatever their index is. The value is the index by the standard's fixed rule
@@ -160,18 +160,18 @@ struct bnt_balloon_queues {
 
 /** The feature to which a queue belongs; 0 for inflate and deflate, which always exist, and
  * UINT64_MAX for a queue whose feature is not bound. */
-uint64_t bnt_balloon_queue_feature(uint32_t role, const struct bnt_balloon_binding *binding);
+uint64_t bnt_balloon_get_feature_of_queue(uint32_t role, const struct bnt_balloon_binding *binding);
 
 /** Whether a device with these features has a queue of this role. */
-bool bnt_balloon_queue_present(uint32_t role, uint64_t features,
-                               const struct bnt_balloon_binding *binding);
+bool bnt_balloon_has_queue(uint32_t role, uint64_t features,
+                           const struct bnt_balloon_binding *binding);
 
 /** Numbers the queues of a device. `layout` is not PROBE; DEFAULT counts as FIXED. With FIXED and
  * DENSE_OFFERED each offered feature has its queues; with DENSE_NEGOTIATED each negotiated feature
  * has them, and only then does `negotiated` matter. */
-struct bnt_balloon_queues bnt_balloon_queues_number(bnt_queue_layout layout, uint64_t offered,
-                                                    uint64_t negotiated,
-                                                    const struct bnt_balloon_binding *binding);
+struct bnt_balloon_queues bnt_balloon_assign_queue_indices(
+    bnt_queue_layout layout, uint64_t offered, uint64_t negotiated,
+    const struct bnt_balloon_binding *binding);
 
 /* Configuration space: byte offsets, every field le32. */
 #define BNT_BALLOON_CONFIG_NUM_PAGES      0  /**< target, PFNs; read-only to the driver */
@@ -310,7 +310,7 @@ struct bnt_ws_command_wire {
 };
 
 /** The bytes of a CONFIG command for reports of `bins` bins. */
-static inline uint32_t bnt_ws_config_bytes(uint32_t bins)
+static inline uint32_t bnt_ws_get_config_command_bytes(uint32_t bins)
 {
     return (uint32_t)(sizeof(bnt_le16) + sizeof(bnt_le32) * (bins + 1));
 }
@@ -351,13 +351,15 @@ struct bnt_balloon_rule_set {
 };
 
 /** Computes the dependencies among the features under a binding. */
-struct bnt_balloon_rule_set bnt_balloon_rules(const struct bnt_balloon_binding *binding);
+struct bnt_balloon_rule_set bnt_balloon_build_feature_rules(
+    const struct bnt_balloon_binding *binding);
 
 /** Whether `features` has both VERDICTS and DEVICE_INIT_ON_INFLATE, which exclude each other. */
-bool bnt_balloon_features_exclusive(uint64_t features, const struct bnt_balloon_binding *binding);
+bool bnt_balloon_has_exclusive_features(uint64_t features,
+                                        const struct bnt_balloon_binding *binding);
 
 /** Whether a binding is valid: each mask is 0, or one bit of 6 to 63 that no other feature has. */
-bool bnt_balloon_binding_valid(const struct bnt_balloon_binding *binding);
+bool bnt_balloon_is_binding_valid(const struct bnt_balloon_binding *binding);
 
 #ifdef __cplusplus
 }

@@ -197,38 +197,38 @@ typedef struct bnt_le64 {
     uint8_t b[8];
 } bnt_le64;
 
-static inline uint16_t bnt_le16_get(bnt_le16 v)
+static inline uint16_t bnt_le16_to_cpu(bnt_le16 v)
 {
     return (uint16_t)((uint32_t)v.b[0] | (uint32_t)v.b[1] << 8);
 }
 
-static inline uint32_t bnt_le32_get(bnt_le32 v)
+static inline uint32_t bnt_le32_to_cpu(bnt_le32 v)
 {
     return (uint32_t)v.b[0] | (uint32_t)v.b[1] << 8 | (uint32_t)v.b[2] << 16 |
            (uint32_t)v.b[3] << 24;
 }
 
-static inline uint64_t bnt_le64_get(bnt_le64 v)
+static inline uint64_t bnt_le64_to_cpu(bnt_le64 v)
 {
     const bnt_le32 low = {{v.b[0], v.b[1], v.b[2], v.b[3]}};
     const bnt_le32 high = {{v.b[4], v.b[5], v.b[6], v.b[7]}};
-    return (uint64_t)bnt_le32_get(low) | (uint64_t)bnt_le32_get(high) << 32;
+    return (uint64_t)bnt_le32_to_cpu(low) | (uint64_t)bnt_le32_to_cpu(high) << 32;
 }
 
-static inline bnt_le16 bnt_le16_set(uint16_t v)
+static inline bnt_le16 bnt_cpu_to_le16(uint16_t v)
 {
     const bnt_le16 w = {{(uint8_t)(v & 0xFF), (uint8_t)(v >> 8)}};
     return w;
 }
 
-static inline bnt_le32 bnt_le32_set(uint32_t v)
+static inline bnt_le32 bnt_cpu_to_le32(uint32_t v)
 {
     const bnt_le32 w = {{(uint8_t)(v & 0xFF), (uint8_t)(v >> 8 & 0xFF), (uint8_t)(v >> 16 & 0xFF),
                          (uint8_t)(v >> 24)}};
     return w;
 }
 
-static inline bnt_le64 bnt_le64_set(uint64_t v)
+static inline bnt_le64 bnt_cpu_to_le64(uint64_t v)
 {
     bnt_le64 w;
     for (unsigned i = 0; i < 8; i++) {
@@ -248,61 +248,61 @@ typedef enum bnt_byte_order {
     BNT_BYTE_ORDER_BIG
 } bnt_byte_order;
 
-static inline bool bnt_byte_order_big(bnt_byte_order order)
+static inline bool bnt_is_byte_order_big(bnt_byte_order order)
 {
     return order == BNT_BYTE_ORDER_BIG ||
            (order == BNT_BYTE_ORDER_NATIVE && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
 }
 
-static inline uint16_t bnt_guest16_get(bnt_le16 v, bool big)
+static inline uint16_t bnt_guest16_to_cpu(bnt_le16 v, bool big)
 {
-    const uint16_t value = bnt_le16_get(v);
+    const uint16_t value = bnt_le16_to_cpu(v);
     if (__builtin_expect(big, 0)) {
         return __builtin_bswap16(value);
     }
     return value;
 }
 
-static inline uint32_t bnt_guest32_get(bnt_le32 v, bool big)
+static inline uint32_t bnt_guest32_to_cpu(bnt_le32 v, bool big)
 {
-    const uint32_t value = bnt_le32_get(v);
+    const uint32_t value = bnt_le32_to_cpu(v);
     if (__builtin_expect(big, 0)) {
         return __builtin_bswap32(value);
     }
     return value;
 }
 
-static inline uint64_t bnt_guest64_get(bnt_le64 v, bool big)
+static inline uint64_t bnt_guest64_to_cpu(bnt_le64 v, bool big)
 {
-    const uint64_t value = bnt_le64_get(v);
+    const uint64_t value = bnt_le64_to_cpu(v);
     if (__builtin_expect(big, 0)) {
         return __builtin_bswap64(value);
     }
     return value;
 }
 
-static inline bnt_le16 bnt_guest16_set(uint16_t v, bool big)
+static inline bnt_le16 bnt_cpu_to_guest16(uint16_t v, bool big)
 {
     if (__builtin_expect(big, 0)) {
         v = __builtin_bswap16(v);
     }
-    return bnt_le16_set(v);
+    return bnt_cpu_to_le16(v);
 }
 
-static inline bnt_le32 bnt_guest32_set(uint32_t v, bool big)
+static inline bnt_le32 bnt_cpu_to_guest32(uint32_t v, bool big)
 {
     if (__builtin_expect(big, 0)) {
         v = __builtin_bswap32(v);
     }
-    return bnt_le32_set(v);
+    return bnt_cpu_to_le32(v);
 }
 
-static inline bnt_le64 bnt_guest64_set(uint64_t v, bool big)
+static inline bnt_le64 bnt_cpu_to_guest64(uint64_t v, bool big)
 {
     if (__builtin_expect(big, 0)) {
         v = __builtin_bswap64(v);
     }
-    return bnt_le64_set(v);
+    return bnt_cpu_to_le64(v);
 }
 
 /** Mixes the bits of x, so that each bit changes about half of all 64. The function is a bijection,
@@ -318,7 +318,7 @@ static inline uint64_t bnt_mix64(uint64_t x)
 }
 
 /** Adds one value to a hash, which depends on the order of the values. */
-static inline uint64_t bnt_hash_add(uint64_t hash, uint64_t value)
+static inline uint64_t bnt_add_to_hash(uint64_t hash, uint64_t value)
 {
     return bnt_mix64(hash ^ value) + UINT64_C(0x9E3779B97F4A7C15);
 }

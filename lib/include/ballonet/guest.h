@@ -5,14 +5,15 @@
  * changed configuration, time that passed, memory that ran out), and the core calls the embedder
  * through a table of callbacks. The core never waits, allocates, reads a clock or keeps globals.
  *
- * An instance belongs to one thread at a time. Only bnt_guest_interrupt, bnt_guest_interrupt_all,
- * bnt_guest_config_changed and bnt_guest_pages_freed may be called from an interrupt handler of the
- * same CPU, and from inside any callback: they mark work for the next step. Any other call from
- * inside a callback returns E_REENTRANT, except bnt_guest_oom and bnt_guest_shrink, which may be
- * called from inside ops.pages.alloc, where an OS runs out of memory because of the balloon.
+ * An instance belongs to one thread at a time. Only bnt_guest_handle_interrupt,
+ * bnt_guest_handle_shared_interrupt, bnt_guest_config_changed and bnt_guest_handle_freed_pages may
+ * be called from an interrupt handler of the same CPU, and from inside any callback: they mark work
+ * for the next step. Any other call from inside a callback returns E_REENTRANT, except
+ * bnt_guest_handle_oom and bnt_guest_reclaim_hinted_pages, which may be called from inside
+ * ops.pages.alloc, where an OS runs out of memory because of the balloon.
  *
  *     struct bnt_guest_config config = {.size = sizeof config, .memory.pfns = 1 << 18};
- *     status = bnt_guest_footprint(&config, &need);    // bytes of state and of DMA memory
+ *     status = bnt_guest_compute_footprint(&config, &need);    // bytes of state and of DMA memory
  *     status = bnt_guest_init(state, need.state_bytes, dma, dma_gpa, need.dma_bytes, &config, &ops,
  *                             os, &guest);
  *     status = bnt_guest_attach(guest, now);           // negotiates, and starts the device
@@ -81,8 +82,8 @@ struct bnt_guest;
 
 /**
  * Stack that a call into the core uses at most, in bytes, without the stack of the embedder's
- * callbacks; a call of bnt_guest_oom from inside ops.pages.alloc is included. Measured on x86-64 in
- * an optimised build.
+ * callbacks; a call of bnt_guest_handle_oom from inside ops.pages.alloc is included. Measured on
+ * x86-64 in an optimised build.
  */
 #define BNT_GUEST_STACK_BYTES_MAX 1536
 
@@ -124,8 +125,8 @@ BNT_MUST_USE bnt_status bnt_guest_config_resolve(const struct bnt_guest_config *
  * - BNT_E_ARGUMENT: a setting is out of its documented range
  * - BNT_E_EXCLUSIVE: VERDICTS and DEVICE_INIT_ON_INFLATE are both required
  */
-BNT_MUST_USE bnt_status bnt_guest_footprint(const struct bnt_guest_config *config,
-                                            struct bnt_guest_need *need);
+BNT_MUST_USE bnt_status bnt_guest_compute_footprint(const struct bnt_guest_config *config,
+                                                    struct bnt_guest_need *need);
 
 /**
  * Makes an instance in the caller's storage, in state DOWN, and returns it in `guest`.
@@ -154,8 +155,8 @@ BNT_MUST_USE bnt_status bnt_guest_init(void *state, size_t state_bytes, void *dm
  *
  * Call it in state DOWN. The first step reads the target. A feature that is not required, and whose
  * queue is missing, too small, or elsewhere than `queues.layout` says, is not used (event
- * DEGRADED). After a failure the state is DOWN, the device's status has FAILED, and bnt_guest_diag
- * says why.
+ * DEGRADED). After a failure the state is DOWN, the device's status has FAILED, and
+ * bnt_guest_diag_get says why.
  *
  * - BNT_OK: RUNNING; or STARTING while the device's reset takes time: go on with bnt_guest_step,
  *   which then returns the statuses below
@@ -206,7 +207,7 @@ BNT_MUST_USE bnt_status bnt_guest_detach(struct bnt_guest *guest, uint64_t now_n
  * A sleeping allocation is cancelled, or its pages go straight back. A migration that is under way
  * ends first, and another one returns E_AGAIN. The detach waits for a queue that is being reset. An
  * OOM deflate counts as any other deflate. A reset by the host is answered first. bnt_guest_suspend
- * returns E_STATE. bnt_guest_detach and bnt_guest_unplugged take over at once.
+ * returns E_STATE. bnt_guest_detach and bnt_guest_handle_unplug take over at once.
  *
  * - BNT_OK: DOWN
  * - BNT_E_AGAIN: under way: go on with bnt_guest_step until DOWN; another call changes nothing
@@ -224,7 +225,7 @@ BNT_MUST_USE bnt_status bnt_guest_detach_orderly(struct bnt_guest *guest, uint64
  * - BNT_E_AGAIN: STOPPING: more pages are left than one call gives back; go on with
  * bnt_guest_step - BNT_E_REENTRANT: called from inside a callback
  */
-BNT_MUST_USE bnt_status bnt_guest_unplugged(struct bnt_guest *guest, uint64_t now_ns);
+BNT_MUST_USE bnt_status bnt_guest_handle_unplug(struct bnt_guest *guest, uint64_t now_ns);
 
 /* ---- Events of the embedder ---- */
 
@@ -234,7 +235,7 @@ BNT_MUST_USE bnt_status bnt_guest_unplugged(struct bnt_guest *guest, uint64_t no
  * `queue` is the index of the queue. The call only marks work for the next step. An interrupt of a
  * queue without a used buffer counts as `wire.spurious`.
  */
-void bnt_guest_interrupt(struct bnt_guest *guest, uint16_t queue);
+void bnt_guest_handle_interrupt(struct bnt_guest *guest, uint16_t queue);
 
 /**
  * An interrupt came that all queues and the configuration share: PCI's INTx, the one line of
@@ -250,7 +251,7 @@ void bnt_guest_interrupt(struct bnt_guest *guest, uint16_t queue);
  * device's, and no call is needed. For bit 1 alone bnt_guest_config_changed is enough. With MSI-X
  * the byte has no meaning.
  */
-void bnt_guest_interrupt_all(struct bnt_guest *guest);
+void bnt_guest_handle_shared_interrupt(struct bnt_guest *guest);
 
 /** An interrupt for a configuration change came, or the doorbell of VMware's wire rang. The call
  * only marks work for the next step. */
@@ -263,7 +264,7 @@ void bnt_guest_config_changed(struct bnt_guest *guest);
  * cannot notice free blocks sets `sizing.poll_ns` instead, and the driver looks for free blocks
  * every `reporting.delay_ns`. Blocks that are free at bnt_guest_attach are reported without a call.
  */
-void bnt_guest_pages_freed(struct bnt_guest *guest);
+void bnt_guest_handle_freed_pages(struct bnt_guest *guest);
 
 /* ---- Work ---- */
 
@@ -282,8 +283,8 @@ void bnt_guest_pages_freed(struct bnt_guest *guest);
  * the same again within 100 instructions, in the states RUNNING, DOWN, BROKEN and SUSPENDED.
  *
  * - BNT_OK
- * - BNT_E_BROKEN: the state is BROKEN, and bnt_guest_diag says why; `deadline_ns` is when recovery
- *   begins, BNT_NEVER without recovery
+ * - BNT_E_BROKEN: the state is BROKEN, and bnt_guest_diag_get says why; `deadline_ns` is when
+ * recovery begins, BNT_NEVER without recovery
  * - BNT_E_REENTRANT: called from inside a callback
  * - other statuses: in STARTING, the statuses of bnt_guest_attach
  */
@@ -302,8 +303,8 @@ BNT_MUST_USE bnt_status bnt_guest_step(struct bnt_guest *guest, uint64_t now_ns,
  * - BNT_E_STATE: no sleeping allocation was started
  * - BNT_E_REENTRANT: called from inside a callback
  */
-BNT_MUST_USE bnt_status bnt_guest_alloc_done(struct bnt_guest *guest, uint64_t now_ns,
-                                             const uint64_t *pages, uint32_t count);
+BNT_MUST_USE bnt_status bnt_guest_handle_alloc_done(struct bnt_guest *guest, uint64_t now_ns,
+                                                    const uint64_t *pages, uint32_t count);
 
 /* ---- Memory pressure ---- */
 
@@ -336,8 +337,8 @@ struct bnt_guest_oom_result {
  * - BNT_E_BROKEN: the device is broken
  * - BNT_E_REENTRANT: called from inside a callback other than ops.pages.alloc
  */
-BNT_MUST_USE bnt_status bnt_guest_oom(struct bnt_guest *guest, uint64_t now_ns, uint64_t pfns,
-                                      struct bnt_guest_oom_result *result);
+BNT_MUST_USE bnt_status bnt_guest_handle_oom(struct bnt_guest *guest, uint64_t now_ns,
+                                             uint64_t pfns, struct bnt_guest_oom_result *result);
 
 /**
  * The OS is short of memory, though not out of it: gives back up to `pfns` hinted pages, at once
@@ -352,8 +353,8 @@ BNT_MUST_USE bnt_status bnt_guest_oom(struct bnt_guest *guest, uint64_t now_ns, 
  * - BNT_E_BROKEN: the device is broken
  * - BNT_E_REENTRANT: called from inside a callback other than ops.pages.alloc
  */
-BNT_MUST_USE bnt_status bnt_guest_shrink(struct bnt_guest *guest, uint64_t now_ns, uint64_t pfns,
-                                         uint64_t *freed_pfns);
+BNT_MUST_USE bnt_status bnt_guest_reclaim_hinted_pages(struct bnt_guest *guest, uint64_t now_ns,
+                                                       uint64_t pfns, uint64_t *freed_pfns);
 
 /**
  * The OS's memory grew or shrank: sets the largest balloon, in PFNs, that the driver reports to the
@@ -475,7 +476,7 @@ BNT_MUST_USE bnt_status bnt_guest_resume(struct bnt_guest *guest, uint64_t now_n
 const char *bnt_guest_state_name(uint32_t state);
 
 /** The index of the queue that has this role; BNT_BALLOON_QUEUE_NONE if it is not in use. */
-uint16_t bnt_guest_queue_index(const struct bnt_guest *guest, bnt_balloon_queue role);
+uint16_t bnt_guest_queue_index_get(const struct bnt_guest *guest, bnt_balloon_queue role);
 
 /**
  * Fills `info`, whose `size` the caller has set.
@@ -491,7 +492,7 @@ BNT_MUST_USE bnt_status bnt_guest_info_get(const struct bnt_guest *guest,
 
 /** Why the instance is broken, attaching failed, or a feature has no queue. Owned by the instance;
  * never NULL. */
-const struct bnt_diag *bnt_guest_diag(const struct bnt_guest *guest);
+const struct bnt_diag *bnt_guest_diag_get(const struct bnt_guest *guest);
 
 #ifdef __cplusplus
 }

@@ -141,8 +141,8 @@ struct bnt_guest_sizing_config {
 
 /** Deflation when the guest is out of memory. */
 struct bnt_guest_oom_config {
-    uint32_t polls;      /**< polls of the used ring for each request of an OOM deflate */
-    uint32_t pfns_max;   /**< PFNs that one call of bnt_guest_oom frees at most; 0: no bound */
+    uint32_t polls;    /**< polls of the used ring for each request of an OOM deflate */
+    uint32_t pfns_max; /**< PFNs that one call of bnt_guest_handle_oom frees at most; 0: no bound */
     uint64_t timeout_ns; /**< deadline that is returned with a pending OOM deflate */
     uint64_t holdoff_ns; /**< no inflation for this long after an OOM deflate */
 };
@@ -175,7 +175,7 @@ struct bnt_guest_reporting_config {
     /** Blocks of one report at most. The size of the queue may allow fewer. */
     uint16_t capacity;
     uint16_t burst;    /**< reports between two delays */
-    uint64_t delay_ns; /**< from bnt_guest_pages_freed to the report of these pages */
+    uint64_t delay_ns; /**< from bnt_guest_handle_freed_pages to the report of these pages */
 };
 
 /** Free page hinting (VIRTIO 1.3, 5.5.6.4). */

@@ -150,8 +150,8 @@ struct bnt_guest_page_ops {
      * driver holds an unusable page (event UNUSABLE: outside the configured memory, or with a PFN
      * that the wire cannot carry), asks for another one, and gives the unusable page back when the
      * cycle ends; it gives pages beyond BNT_GUEST_UNUSABLE_MAX back at once. The callback may call
-     * bnt_guest_oom; the driver then gives back what this callback returns, because an OOM deflate
-     * holds inflation off.
+     * bnt_guest_handle_oom; the driver then gives back what this callback returns, because an OOM
+     * deflate holds inflation off.
      */
     uint32_t (*alloc)(void *opaque, uint64_t *pages, uint32_t count);
     /** Gives pages back to the OS. */
@@ -179,15 +179,15 @@ struct bnt_guest_link_ops {
 struct bnt_guest_sleeping_ops {
     /**
      * Starts to take up to `count` pages, and may wait for them. The embedder calls
-     * bnt_guest_alloc_done once, later, not from inside this callback. The core starts one such
-     * allocation at a time. Returning false counts as an allocation that failed. The callback may
-     * call bnt_guest_oom, as pages.alloc may.
+     * bnt_guest_handle_alloc_done once, later, not from inside this callback. The core starts one
+     * such allocation at a time. Returning false counts as an allocation that failed. The callback
+     * may call bnt_guest_handle_oom, as pages.alloc may.
      */
     bool (*alloc)(void *opaque, uint32_t count);
     /**
      * Optional. The driver does not need the pages any more. Returns true if the allocation was
-     * cancelled, so that bnt_guest_alloc_done will not be called. Otherwise the embedder calls it
-     * as before, and the driver gives the pages back.
+     * cancelled, so that bnt_guest_handle_alloc_done will not be called. Otherwise the embedder
+     * calls it as before, and the driver gives the pages back.
      */
     bool (*cancel)(void *opaque);
 };

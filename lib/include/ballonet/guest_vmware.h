@@ -8,11 +8,11 @@
  *
  * An inflating tick first allocates pages without waiting, at a fast rate. If that fails, the tick
  * continues with allocations that may wait, if the embedder has ops.sleeping, and the next ticks
- * are slow: ops.sleeping.alloc starts an allocation, bnt_guest_alloc_done ends it, and the core
- * meanwhile does other work.
+ * are slow: ops.sleeping.alloc starts an allocation, bnt_guest_handle_alloc_done ends it, and the
+ * core meanwhile does other work.
  *
- * Every constant is a setting, whose default is in BNT_GUEST_DEFAULT_MAP. bnt_guest_vmware_2010
- * sets the constants of the driver in Linux 2.6.34.
+ * Every constant is a setting, whose default is in BNT_GUEST_DEFAULT_MAP.
+ * bnt_guest_config_set_vmware_2010 sets the constants of the driver in Linux 2.6.34.
  */
 #ifndef BALLONET_GUEST_VMWARE_H
 #define BALLONET_GUEST_VMWARE_H
@@ -78,7 +78,7 @@ struct bnt_guest_rates {
     X(REFUSE_ALL,     4, "refuse-all",     "not-needed refuses a page too, and refused pages have no bound; needs RECORD_LINKS") \
     X(DEFLATE_STOPS,  5, "deflate-stops",  "a refused unlock ends the tick, its page stays first") \
     X(LIMIT_SILENT,   6, "limit-silent",   "a limit over 32 bits is not sent, nor is the poll")    \
-    X(NO_SHRINK,      7, "no-shrink",      "bnt_guest_oom is not supported")
+    X(NO_SHRINK,      7, "no-shrink",      "bnt_guest_handle_oom is not supported")
 /* clang-format on */
 
 enum {
@@ -115,7 +115,7 @@ const char *bnt_guest_vmware_quirk_name(uint32_t quirk);
  * Changes `config` to the driver of Linux 2.6.34 (2010): sets `wire`, `sizing.poll_ns`, `rates` and
  * `vmware`. The driver has the default rates, every quirk and no slack.
  */
-void bnt_guest_vmware_2010(struct bnt_guest_config *config);
+void bnt_guest_config_set_vmware_2010(struct bnt_guest_config *config);
 
 #ifdef __cplusplus
 }

@@ -5,20 +5,20 @@
  * calls the register functions; a kick marks work, and bnt_host_step does a bounded amount of the
  * work in a fixed order and returns the next deadline. The core does not trust guest memory: it
  * reads it once, by bounded copies, and validates what it read. A violation sets NEEDS_RESET, is
- * counted, is described by bnt_host_diag, and emits one event BROKEN. An instance belongs to one
- * thread at a time.
+ * counted, is described by bnt_host_diag_get, and emits one event BROKEN. An instance belongs to
+ * one thread at a time.
  *
  * From inside any callback the embedder may read (features, status, configuration, info,
- * statistics, pages, diag), and call bnt_host_kick and bnt_host_kick_data. The callbacks
- * `interrupt` and `config_interrupt` come last, when the state is consistent; inside them the
- * driver may run, so the embedder may also write the registers. Every other call from inside a
+ * statistics, pages, diag), and call bnt_host_handle_kick and bnt_host_handle_kick_with_data. The
+ * callbacks `interrupt` and `config_interrupt` come last, when the state is consistent; inside them
+ * the driver may run, so the embedder may also write the registers. Every other call from inside a
  * callback returns E_REENTRANT, or does nothing if it returns nothing.
  *
  *     struct bnt_host_config config = {.size = sizeof config, .memory.pfns = 1 << 18};
- *     status = bnt_host_footprint(&config, &bytes);
+ *     status = bnt_host_compute_footprint(&config, &bytes);
  *     status = bnt_host_init(storage, bytes, &config, &ops, vmm, &mem, NULL, &host);
  *     // the transport: bnt_host_status_write, bnt_host_features_write, bnt_host_config_read, ...
- *     bnt_host_kick(host, queue);                                     // the driver kicked
+ *     bnt_host_handle_kick(host, queue);                                     // the driver kicked
  *     status = bnt_host_target_set(host, now, pfns, timeout_ns, &id); // policy
  *     status = bnt_host_step(host, now, budget, &deadline_ns);        // see below
  *
@@ -107,7 +107,8 @@ BNT_MUST_USE bnt_status bnt_host_config_resolve(const struct bnt_host_config *co
  * - BNT_E_FEATURES: an offered feature is unknown, or lacks one that it depends on
  * - BNT_E_EXCLUSIVE: VERDICTS and DEVICE_INIT_ON_INFLATE are both offered
  */
-BNT_MUST_USE bnt_status bnt_host_footprint(const struct bnt_host_config *config, size_t *bytes);
+BNT_MUST_USE bnt_status bnt_host_compute_footprint(const struct bnt_host_config *config,
+                                                   size_t *bytes);
 
 /**
  * Makes an instance in the caller's storage, and returns it in `host`.
@@ -184,7 +185,7 @@ BNT_MUST_USE bnt_status bnt_host_status_write(struct bnt_host *host, uint64_t no
                                               uint8_t status);
 
 /** The register that counts changes of configuration space. */
-uint32_t bnt_host_config_generation(const struct bnt_host *host);
+uint32_t bnt_host_config_generation_read(const struct bnt_host *host);
 
 /** Reads `bytes` of configuration space from `offset` on. Bytes beyond BNT_BALLOON_CONFIG_BYTES
  * read as 0 (VG-19). */
@@ -204,7 +205,7 @@ void bnt_host_config_write(struct bnt_host *host, uint64_t now_ns, uint32_t offs
 
 /** The largest size of a queue; 0: the offered features have no such queue. The size is a power of
  * two unless RING_PACKED was negotiated. */
-uint16_t bnt_host_queue_size_max(const struct bnt_host *host, uint16_t queue);
+uint16_t bnt_host_queue_size_max_get(const struct bnt_host *host, uint16_t queue);
 
 /**
  * The driver enabled a queue of `size` descriptors at these guest-physical addresses.
@@ -222,11 +223,11 @@ BNT_MUST_USE bnt_status bnt_host_queue_enable(struct bnt_host *host, uint16_t qu
 
 /** Whether the queue is enabled: the value of queue_enable (pci) and QueueReady (mmio). False for a
  * queue that does not exist, and with a provider. */
-bool bnt_host_queue_enabled(const struct bnt_host *host, uint16_t queue);
+bool bnt_host_is_queue_enabled(const struct bnt_host *host, uint16_t queue);
 
 /** The index of the queue that has this role; BNT_BALLOON_QUEUE_NONE if there is none. Under
  * DENSE_NEGOTIATED only inflate and deflate have a queue before FEATURES_OK. */
-uint16_t bnt_host_queue_index(const struct bnt_host *host, bnt_balloon_queue role);
+uint16_t bnt_host_queue_index_get(const struct bnt_host *host, bnt_balloon_queue role);
 
 /**
  * The driver reset one queue (RING_RESET): the queue is at once as it was before it was enabled
@@ -263,16 +264,16 @@ BNT_MUST_USE bnt_status bnt_host_queue_disable(struct bnt_host *host, uint64_t n
                                                uint16_t queue);
 
 /** The driver kicked a queue. The call only marks work; it ignores a queue that does not exist. */
-void bnt_host_kick(struct bnt_host *host, uint16_t queue);
+void bnt_host_handle_kick(struct bnt_host *host, uint16_t queue);
 
 /**
  * The driver kicked a queue under NOTIFICATION_DATA: bits 0 to 15 of `data` are the queue, bits 16
  * to 31 say up to where the queue has buffers.
  *
- * With built-in rings the next step compares `data` with the ring (bnt_vq_dev_notified). A wrong
- * value is the misuse NOTIFY_DATA, and the device serves the queue all the same.
+ * With built-in rings the next step compares `data` with the ring (bnt_vq_dev_check_notify_data). A
+ * wrong value is the misuse NOTIFY_DATA, and the device serves the queue all the same.
  */
-void bnt_host_kick_data(struct bnt_host *host, uint32_t data);
+void bnt_host_handle_kick_with_data(struct bnt_host *host, uint32_t data);
 
 /* ---- Work ---- */
 
@@ -292,7 +293,7 @@ void bnt_host_kick_data(struct bnt_host *host, uint32_t data);
  * nothing is due.
  *
  * - BNT_OK
- * - BNT_E_BROKEN: NEEDS_RESET is set; bnt_host_diag says why
+ * - BNT_E_BROKEN: NEEDS_RESET is set; bnt_host_diag_get says why
  * - BNT_E_REENTRANT: called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_host_step(struct bnt_host *host, uint64_t now_ns, uint32_t budget,
@@ -310,9 +311,9 @@ BNT_MUST_USE bnt_status bnt_host_step(struct bnt_host *host, uint64_t now_ns, ui
  * - BNT_E_UNSUPPORTED: the instance is on VIRTIO's wire
  * - BNT_E_REENTRANT: called from inside another callback
  */
-BNT_MUST_USE bnt_status bnt_host_vmware_call(struct bnt_host *host, uint64_t now_ns,
-                                             uint32_t command, uint64_t arg1, uint64_t arg2,
-                                             int32_t *status, uint64_t *result);
+BNT_MUST_USE bnt_status bnt_host_serve_vmware_call(struct bnt_host *host, uint64_t now_ns,
+                                                   uint32_t command, uint64_t arg1, uint64_t arg2,
+                                                   int32_t *status, uint64_t *result);
 
 /* ---- Target and reset ---- */
 
@@ -355,7 +356,7 @@ BNT_MUST_USE bnt_status bnt_host_guest_memory_set(struct bnt_host *host, uint64_
  * - BNT_E_STATE: there is no driver
  * - BNT_E_REENTRANT: called from inside a callback
  */
-BNT_MUST_USE bnt_status bnt_host_reset(struct bnt_host *host, uint64_t now_ns);
+BNT_MUST_USE bnt_status bnt_host_reset_balloon(struct bnt_host *host, uint64_t now_ns);
 
 /**
  * The guest used the page `pfn`, as after its reboot or crash (VMware's wire).
@@ -367,7 +368,8 @@ BNT_MUST_USE bnt_status bnt_host_reset(struct bnt_host *host, uint64_t now_ns);
  * - BNT_E_UNSUPPORTED: the instance is on VIRTIO's wire
  * - BNT_E_REENTRANT: called from inside a callback
  */
-BNT_MUST_USE bnt_status bnt_host_touched(struct bnt_host *host, uint64_t now_ns, uint64_t pfn);
+BNT_MUST_USE bnt_status bnt_host_handle_page_touch(struct bnt_host *host, uint64_t now_ns,
+                                                   uint64_t pfn);
 
 /* ---- Scripted refusals ---- */
 
@@ -437,8 +439,8 @@ void bnt_host_rules_clear(struct bnt_host *host);
  * - BNT_E_STATE: there is no driver
  * - BNT_E_REENTRANT: called from inside a callback
  */
-BNT_MUST_USE bnt_status bnt_host_stats_poll(struct bnt_host *host, uint64_t now_ns,
-                                            uint64_t *sequence);
+BNT_MUST_USE bnt_status bnt_host_stats_request(struct bnt_host *host, uint64_t now_ns,
+                                               uint64_t *sequence);
 
 /** The last statistics of the guest. */
 struct bnt_host_stats {
@@ -500,7 +502,7 @@ BNT_MUST_USE bnt_status bnt_host_hint_stop(struct bnt_host *host, uint64_t now_n
  * - BNT_E_STATE: there is no driver
  * - BNT_E_REENTRANT: called from inside a callback
  */
-BNT_MUST_USE bnt_status bnt_host_hint_done(struct bnt_host *host, uint64_t now_ns);
+BNT_MUST_USE bnt_status bnt_host_hint_finish(struct bnt_host *host, uint64_t now_ns);
 
 /**
  * Sets where the bins of working-set reports end; `interval_count` is working_set.bins - 1.
@@ -512,8 +514,8 @@ BNT_MUST_USE bnt_status bnt_host_hint_done(struct bnt_host *host, uint64_t now_n
  *   above 0
  * - BNT_E_REENTRANT: called from inside a callback
  */
-BNT_MUST_USE bnt_status bnt_host_ws_config(struct bnt_host *host, uint64_t now_ns,
-                                           const struct bnt_ws_config *config);
+BNT_MUST_USE bnt_status bnt_host_ws_config_set(struct bnt_host *host, uint64_t now_ns,
+                                               const struct bnt_ws_config *config);
 
 /**
  * Requests a working-set report; never blocks.
@@ -558,7 +560,7 @@ BNT_MUST_USE bnt_status bnt_host_ws_get(const struct bnt_host *host, uint64_t no
  *
  * The number depends on the ledger: a balloon that is empty or full needs few bytes.
  */
-size_t bnt_host_state_size(struct bnt_host *host);
+size_t bnt_host_state_size_get(struct bnt_host *host);
 
 /**
  * Writes everything that the instance learned since bnt_host_init to `state`: registers, queues,
@@ -605,7 +607,7 @@ typedef enum bnt_host_page {
 
 /** What the ledger says about `pfn`. GUEST also for a PFN that is not memory, and under
  * LEDGER_LEAVES for a page without a leaf. */
-bnt_host_page bnt_host_page_get(const struct bnt_host *host, uint64_t pfn);
+bnt_host_page bnt_host_page_state_get(const struct bnt_host *host, uint64_t pfn);
 
 /**
  * Fills `info`, whose `size` the caller has set.
@@ -618,7 +620,7 @@ bnt_host_page bnt_host_page_get(const struct bnt_host *host, uint64_t pfn);
 BNT_MUST_USE bnt_status bnt_host_info_get(const struct bnt_host *host, struct bnt_host_info *info);
 
 /** The last violation of the driver. Owned by the instance; never NULL. */
-const struct bnt_diag *bnt_host_diag(const struct bnt_host *host);
+const struct bnt_diag *bnt_host_diag_get(const struct bnt_host *host);
 
 #ifdef __cplusplus
 }

@@ -28,7 +28,7 @@ extern "C" {
 /** What the guest talks to. */
 typedef enum bnt_host_wire {
     BNT_HOST_WIRE_VIRTIO = 0, /**< registers and queues */
-    BNT_HOST_WIRE_VMWARE      /**< bnt_host_vmware_call alone; registers and kicks do nothing */
+    BNT_HOST_WIRE_VMWARE /**< bnt_host_serve_vmware_call alone; registers and kicks do nothing */
 } bnt_host_wire;
 
 /** How the page ledger is stored. */
@@ -106,7 +106,7 @@ struct bnt_host_backing_config {
 
 /** Statistics (VIRTIO 1.3, 5.5.6.3). */
 struct bnt_host_statistics_config {
-    uint64_t poll_ns;  /**< request statistics this often; 0: only by bnt_host_stats_poll */
+    uint64_t poll_ns;  /**< request statistics this often; 0: only by bnt_host_stats_request */
     uint64_t stale_ns; /**< older statistics are flagged as stale */
 };
 

@@ -170,8 +170,8 @@ struct bnt_host_ops {
  * the built-in rings. Every function works as its namesake in <ballonet/virtqueue.h>. `pop` fills
  * in the chain's head and the numbers of its readable and writable bytes; for reports and hints
  * also up to seg_max segments, whose bytes are never read. A buffer may stay with the device over
- * several steps; the device reads and writes it until it pushes it. bnt_host_kick says which queues
- * have work.
+ * several steps; the device reads and writes it until it pushes it. bnt_host_handle_kick says which
+ * queues have work.
  */
 struct bnt_queue_provider {
     uint32_t size; /**< sizeof(struct bnt_queue_provider) */

@@ -65,8 +65,8 @@ struct bnt_feature_rule {
  * Checks `features` against the rules: returns the first feature that lacks one that it needs, or 0
  * if there is none (VG-8, VG-12).
  */
-uint64_t bnt_features_broken(uint64_t features, const struct bnt_feature_rule *rules,
-                             uint32_t rule_count);
+uint64_t bnt_features_find_invalid(uint64_t features, const struct bnt_feature_rule *rules,
+                                   uint32_t rule_count);
 
 /**
  * Chooses the features that a driver accepts: the largest subset of `offered` and `wanted` that
@@ -119,10 +119,11 @@ BNT_MUST_USE bnt_status bnt_dev_status_init(struct bnt_dev_status *dev, uint64_t
  * - BNT_OK
  * - BNT_E_FEATURES: as for bnt_dev_status_init; or a legacy device offers a feature above bit 31
  */
-BNT_MUST_USE bnt_status bnt_dev_status_init_as(struct bnt_dev_status *dev, bnt_interface interface,
-                                               uint64_t offered,
-                                               const struct bnt_feature_rule *rules,
-                                               uint32_t rule_count);
+BNT_MUST_USE bnt_status bnt_dev_status_init_with_interface(struct bnt_dev_status *dev,
+                                                           bnt_interface interface,
+                                                           uint64_t offered,
+                                                           const struct bnt_feature_rule *rules,
+                                                           uint32_t rule_count);
 
 /**
  * The driver set up a queue, or set DRIVER_OK, before FEATURES_OK, as only a legacy driver may.
@@ -132,7 +133,7 @@ BNT_MUST_USE bnt_status bnt_dev_status_init_as(struct bnt_dev_status *dev, bnt_i
  * although they were not offered, or that lack one that they need, are dropped, because the device
  * cannot refuse a legacy driver.
  */
-bool bnt_dev_legacy_begin(struct bnt_dev_status *dev);
+bool bnt_dev_switch_to_legacy(struct bnt_dev_status *dev);
 
 /** Whether the features are negotiated: FEATURES_OK is set, or the driver is a legacy one. */
 static inline bool bnt_dev_negotiated(const struct bnt_dev_status *dev)
@@ -172,15 +173,15 @@ BNT_MUST_USE bnt_status bnt_dev_status_write(struct bnt_dev_status *dev, uint8_t
  * Sets NEEDS_RESET. Returns true if the device must now notify the driver of a configuration
  * change: DRIVER_OK was set and NEEDS_RESET was not (VG-6, VG-7).
  */
-bool bnt_dev_needs_reset(struct bnt_dev_status *dev);
+bool bnt_dev_set_needs_reset(struct bnt_dev_status *dev);
 
 /** Whether the device may use its queues: DRIVER_OK is set, NEEDS_RESET and FAILED are not (VG-5).
  * A legacy driver may use the queues before DRIVER_OK (VG-32). */
-bool bnt_dev_live(const struct bnt_dev_status *dev);
+bool bnt_dev_is_live(const struct bnt_dev_status *dev);
 
 /** Whether the device is suspended: it sends no notification, and nothing changes that the driver
  * sees. */
-bool bnt_dev_suspended(const struct bnt_dev_status *dev);
+bool bnt_dev_is_suspended(const struct bnt_dev_status *dev);
 
 /* ---- Driver side ---------------------------------------------------------------------------- */
 
@@ -209,7 +210,7 @@ struct bnt_drv_transport {
     void (*notify)(void *opaque, uint16_t queue);
     /**
      * Optional, for NOTIFICATION_DATA: kicks the device with 32 bits of data. Bits 0 to 15 are the
-     * queue, bits 16 to 31 the result of bnt_vq_drv_notify_data (VG-31).
+     * queue, bits 16 to 31 the result of bnt_vq_drv_get_notify_data (VG-31).
      */
     void (*notify_data)(void *opaque, uint32_t data);
     /** Optional, for RING_RESET together with queue_reset_read: begins the reset of one queue, by
@@ -252,8 +253,8 @@ struct bnt_drv_status {
 
 /** Begins a reset of the device by writing 0 to the status: every start and every end of a driver
  * begins so. Call it in any state. */
-void bnt_drv_reset(struct bnt_drv_status *drv, const struct bnt_drv_transport *transport,
-                   void *opaque);
+void bnt_drv_begin_reset(struct bnt_drv_status *drv, const struct bnt_drv_transport *transport,
+                         void *opaque);
 
 /**
  * Checks whether the reset is complete.
@@ -262,7 +263,7 @@ void bnt_drv_reset(struct bnt_drv_status *drv, const struct bnt_drv_transport *t
  * - BNT_E_AGAIN: the status does not read 0 yet (VG-16)
  * - BNT_E_STATE: no reset was begun
  */
-BNT_MUST_USE bnt_status bnt_drv_reset_done(struct bnt_drv_status *drv,
+BNT_MUST_USE bnt_status bnt_drv_poll_reset(struct bnt_drv_status *drv,
                                            const struct bnt_drv_transport *transport, void *opaque);
 
 /**
@@ -293,12 +294,10 @@ BNT_MUST_USE bnt_status bnt_drv_negotiate(struct bnt_drv_status *drv,
  * shows features above bit 31 fails with E_FEATURES and fault FEATURE_VERSION_1, because the device
  * behind such a transport would read the driver's rings as modern ones.
  */
-BNT_MUST_USE bnt_status bnt_drv_negotiate_as(struct bnt_drv_status *drv,
-                                             const struct bnt_drv_transport *transport,
-                                             void *opaque, bnt_interface interface, uint64_t wanted,
-                                             uint64_t required, uint64_t legacy_never,
-                                             const struct bnt_feature_rule *rules,
-                                             uint32_t rule_count, struct bnt_diag *diag);
+BNT_MUST_USE bnt_status bnt_drv_negotiate_with_interface(
+    struct bnt_drv_status *drv, const struct bnt_drv_transport *transport, void *opaque,
+    bnt_interface interface, uint64_t wanted, uint64_t required, uint64_t legacy_never,
+    const struct bnt_feature_rule *rules, uint32_t rule_count, struct bnt_diag *diag);
 
 /**
  * Sets DRIVER_OK, after the queues are set up.
@@ -308,43 +307,48 @@ BNT_MUST_USE bnt_status bnt_drv_negotiate_as(struct bnt_drv_status *drv,
  * - BNT_E_FEATURES: the device did not accept DRIVER_OK without FEATURES_OK, because it has no
  *   legacy interface: the state is FAILED
  */
-BNT_MUST_USE bnt_status bnt_drv_ready(struct bnt_drv_status *drv,
-                                      const struct bnt_drv_transport *transport, void *opaque);
+BNT_MUST_USE bnt_status bnt_drv_set_driver_ok(struct bnt_drv_status *drv,
+                                              const struct bnt_drv_transport *transport,
+                                              void *opaque);
 
 /**
- * Begins to suspend the device (VIRTIO 1.4); bnt_drv_suspend_done says when it is suspended.
+ * Begins to suspend the device (VIRTIO 1.4); bnt_drv_poll_suspend_or_resume says when it is
+ * suspended.
  *
  * - BNT_OK
  * - BNT_E_STATE: the state is not RUNNING (VG-34)
  * - BNT_E_UNSUPPORTED: F_SUSPEND was not negotiated
  */
-BNT_MUST_USE bnt_status bnt_drv_suspend(struct bnt_drv_status *drv,
-                                        const struct bnt_drv_transport *transport, void *opaque);
+BNT_MUST_USE bnt_status bnt_drv_begin_suspend(struct bnt_drv_status *drv,
+                                              const struct bnt_drv_transport *transport,
+                                              void *opaque);
 
 /**
- * Begins to resume the device; bnt_drv_suspend_done says when it is live.
+ * Begins to resume the device; bnt_drv_poll_suspend_or_resume says when it is live.
  *
  * - BNT_OK
  * - BNT_E_STATE: the state is not SUSPENDED
  */
-BNT_MUST_USE bnt_status bnt_drv_resume(struct bnt_drv_status *drv,
-                                       const struct bnt_drv_transport *transport, void *opaque);
+BNT_MUST_USE bnt_status bnt_drv_begin_resume(struct bnt_drv_status *drv,
+                                             const struct bnt_drv_transport *transport,
+                                             void *opaque);
 
 /**
- * Checks whether the device is suspended after bnt_drv_suspend, or live after bnt_drv_resume.
+ * Checks whether the device is suspended after bnt_drv_begin_suspend, or live after
+ * bnt_drv_begin_resume.
  *
  * - BNT_OK
  * - BNT_E_AGAIN: not yet: call again later (VG-35, VG-37)
  * - BNT_E_BROKEN: NEEDS_RESET is set (VG-40), or the status reads 0 because the device was reset
  * - BNT_E_STATE: neither was begun
  */
-BNT_MUST_USE bnt_status bnt_drv_suspend_done(struct bnt_drv_status *drv,
-                                             const struct bnt_drv_transport *transport,
-                                             void *opaque);
+BNT_MUST_USE bnt_status bnt_drv_poll_suspend_or_resume(struct bnt_drv_status *drv,
+                                                       const struct bnt_drv_transport *transport,
+                                                       void *opaque);
 
 /** Gives up the device by setting FAILED (VG-10). */
-void bnt_drv_fail(struct bnt_drv_status *drv, const struct bnt_drv_transport *transport,
-                  void *opaque);
+void bnt_drv_set_failed(struct bnt_drv_status *drv, const struct bnt_drv_transport *transport,
+                        void *opaque);
 
 /**
  * Reads `bytes` of configuration space from `offset` on as one consistent value.

@@ -22,13 +22,13 @@
  *         answer(head, len);
  *     }
  *
- * The device interrupts when bnt_vq_dev_interrupt_due sets `due`:
+ * The device interrupts when bnt_vq_dev_check_interrupt_due sets `due`:
  *
  *     while ((status = bnt_vq_dev_pop(&device, &mem, &chain, &diag)) == BNT_OK) {
  *         status = bnt_vq_chain_read(&chain, &mem, 0, request, sizeof request);
  *         status = bnt_vq_dev_push(&device, &mem, chain.head, len, &diag);
  *     }
- *     status = bnt_vq_dev_interrupt_due(&device, &mem, &due, &diag);
+ *     status = bnt_vq_dev_check_interrupt_due(&device, &mem, &due, &diag);
  *
  * Each loop returns E_AGAIN only when it is safe to sleep until the peer notifies.
  */
@@ -102,15 +102,15 @@ struct bnt_vq_parts {
  * Computes the layout of a split ring of `size` descriptors, a power of two up to BNT_VQ_SIZE_MAX;
  * every offset is 0 for another size. The ring must start at a multiple of 16 bytes.
  */
-struct bnt_vq_parts bnt_vq_layout(uint16_t size);
+struct bnt_vq_parts bnt_vq_compute_layout(uint16_t size);
 
 /** Computes the layout of the ring that `features` choose; a packed ring may have any size (VP-1).
  */
-struct bnt_vq_parts bnt_vq_layout_of(uint16_t size, uint64_t features);
+struct bnt_vq_parts bnt_vq_compute_layout_for_features(uint16_t size, uint64_t features);
 
 /** Computes the layout of a legacy transport, in which the used ring begins at a multiple of 4096
  * bytes (VIRTIO 1.3, 2.7.2). */
-struct bnt_vq_parts bnt_vq_layout_legacy(uint16_t size);
+struct bnt_vq_parts bnt_vq_compute_legacy_layout(uint16_t size);
 
 /* ---- Device side ---------------------------------------------------------------------------- */
 
@@ -250,8 +250,9 @@ BNT_MUST_USE bnt_status bnt_vq_dev_push(struct bnt_vq_dev *vq, const struct bnt_
  * - BNT_E_RING: the ring is malformed: the queue is broken
  * - BNT_E_CALLBACK: a copy failed: the queue is broken
  */
-BNT_MUST_USE bnt_status bnt_vq_dev_interrupt_due(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
-                                                 bool *due, struct bnt_diag *diag);
+BNT_MUST_USE bnt_status bnt_vq_dev_check_interrupt_due(struct bnt_vq_dev *vq,
+                                                       const struct bnt_mem *mem, bool *due,
+                                                       struct bnt_diag *diag);
 
 /**
  * Validates `next`, the upper 16 bits of a notification with data (VG-31): the position up to which
@@ -268,8 +269,9 @@ BNT_MUST_USE bnt_status bnt_vq_dev_interrupt_due(struct bnt_vq_dev *vq, const st
  * - BNT_E_RING: the ring is malformed: the queue is broken
  * - BNT_E_CALLBACK: a copy failed: the queue is broken
  */
-BNT_MUST_USE bnt_status bnt_vq_dev_notified(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
-                                            uint16_t next, struct bnt_diag *diag);
+BNT_MUST_USE bnt_status bnt_vq_dev_check_notify_data(struct bnt_vq_dev *vq,
+                                                     const struct bnt_mem *mem, uint16_t next,
+                                                     struct bnt_diag *diag);
 
 /**
  * Requests kicks from the driver, or suppresses them while the device polls.
@@ -283,8 +285,9 @@ BNT_MUST_USE bnt_status bnt_vq_dev_notified(struct bnt_vq_dev *vq, const struct 
  * - BNT_E_RING: the ring is malformed: the queue is broken
  * - BNT_E_CALLBACK: a copy failed: the queue is broken
  */
-BNT_MUST_USE bnt_status bnt_vq_dev_kicks_set(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
-                                             bool wanted, struct bnt_diag *diag);
+BNT_MUST_USE bnt_status bnt_vq_dev_set_kicks_wanted(struct bnt_vq_dev *vq,
+                                                    const struct bnt_mem *mem, bool wanted,
+                                                    struct bnt_diag *diag);
 
 /**
  * Copies `bytes` from the readable part of a chain to `dst`, from byte `offset` on.
@@ -320,13 +323,13 @@ struct bnt_vq_slot {
 };
 
 struct bnt_vq_drv_config {
-    uint32_t size;             /**< sizeof(struct bnt_vq_drv_config) */
-    uint32_t queue;            /**< index of the queue, for diagnoses only */
-    uint16_t queue_size;       /**< power of two unless packed, at most BNT_VQ_SIZE_MAX */
-    uint16_t indirect_max;     /**< descriptors of one indirect table; 0: no indirect tables */
-    uint64_t features;         /**< negotiated */
-    void *ring;                /**< memory of bnt_vq_drv_ring_bytes_of(), 16-aligned */
-    uint64_t ring_gpa;         /**< address at which the device sees `ring` */
+    uint32_t size;         /**< sizeof(struct bnt_vq_drv_config) */
+    uint32_t queue;        /**< index of the queue, for diagnoses only */
+    uint16_t queue_size;   /**< power of two unless packed, at most BNT_VQ_SIZE_MAX */
+    uint16_t indirect_max; /**< descriptors of one indirect table; 0: no indirect tables */
+    uint64_t features;     /**< negotiated */
+    void *ring;        /**< memory of bnt_vq_drv_compute_ring_bytes_for_features(), 16-aligned */
+    uint64_t ring_gpa; /**< address at which the device sees `ring` */
     struct bnt_vq_slot *slots; /**< queue_size of them, private */
     bool legacy; /**< a split ring in the layout of legacy transports; ring_gpa is 4096-aligned */
     bool big_endian; /**< with `legacy`: the guest's byte order */
@@ -352,18 +355,19 @@ struct bnt_vq_drv {
     bool broken;
 };
 
-/** The bytes of ring memory of a legacy queue, laid out by bnt_vq_layout_legacy. */
-uint32_t bnt_vq_drv_ring_bytes_legacy(uint16_t queue_size, uint16_t indirect_max);
+/** The bytes of ring memory of a legacy queue, laid out by bnt_vq_compute_legacy_layout. */
+uint32_t bnt_vq_drv_compute_legacy_ring_bytes(uint16_t queue_size, uint16_t indirect_max);
 
 /**
  * The bytes of ring memory of a split queue, with an indirect table for each descriptor. 0 if a
  * queue cannot have this size, or if the number has more than 32 bits.
  */
-uint32_t bnt_vq_drv_ring_bytes(uint16_t queue_size, uint16_t indirect_max);
+uint32_t bnt_vq_drv_compute_ring_bytes(uint16_t queue_size, uint16_t indirect_max);
 
 /** The bytes of ring memory of the ring that `features` choose. A packed ring never needs more than
  * a split ring of the same size. */
-uint32_t bnt_vq_drv_ring_bytes_of(uint16_t queue_size, uint16_t indirect_max, uint64_t features);
+uint32_t bnt_vq_drv_compute_ring_bytes_for_features(uint16_t queue_size, uint16_t indirect_max,
+                                                    uint64_t features);
 
 /**
  * Prepares an empty queue and clears its ring memory (VS-16); `config` is copied.
@@ -405,7 +409,7 @@ bool bnt_vq_drv_publish(struct bnt_vq_drv *vq);
  * driver will make available. It is the available index of a split ring, or the offset in a packed
  * ring with the wrap counter in bit 15.
  */
-uint16_t bnt_vq_drv_notify_data(const struct bnt_vq_drv *vq);
+uint16_t bnt_vq_drv_get_notify_data(const struct bnt_vq_drv *vq);
 
 /**
  * Pops a used buffer; `len` bytes of its writable part are valid (VS-15).
@@ -437,10 +441,10 @@ struct bnt_vq_watch {
  * valid until the next pop or init. Returns false if a used buffer can be popped now, or if the
  * queue is broken: pop then.
  */
-bool bnt_vq_drv_watch(const struct bnt_vq_drv *vq, struct bnt_vq_watch *watch);
+bool bnt_vq_drv_begin_watch(const struct bnt_vq_drv *vq, struct bnt_vq_watch *watch);
 
 /** Whether one of the `count` watched words changed, so that bnt_vq_drv_pop may return a buffer. */
-bool bnt_vq_drv_watch_hit(const struct bnt_vq_watch *watches, uint32_t count);
+bool bnt_vq_drv_has_any_watch_changed(const struct bnt_vq_watch *watches, uint32_t count);
 
 /**
  * Requests interrupts from the device, or suppresses them while the driver polls.
@@ -448,7 +452,7 @@ bool bnt_vq_drv_watch_hit(const struct bnt_vq_watch *watches, uint32_t count);
  * The device may interrupt all the same (VS-13). After requesting interrupts again, pop until
  * E_AGAIN before sleeping.
  */
-void bnt_vq_drv_interrupts_set(struct bnt_vq_drv *vq, bool wanted);
+void bnt_vq_drv_set_interrupts_wanted(struct bnt_vq_drv *vq, bool wanted);
 
 #ifdef __cplusplus
 }

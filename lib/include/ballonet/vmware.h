@@ -150,22 +150,22 @@ struct bnt_vmware_entry {
     bnt_le64 value;
 };
 
-static inline struct bnt_vmware_entry bnt_vmware_entry_set(uint64_t pfn, uint32_t status)
+static inline struct bnt_vmware_entry bnt_vmware_make_entry(uint64_t pfn, uint32_t status)
 {
     const uint64_t value =
         pfn << BNT_VMWARE_ENTRY_PFN_SHIFT | (status & BNT_VMWARE_ENTRY_STATUS_MASK);
-    const struct bnt_vmware_entry entry = {bnt_le64_set(value)};
+    const struct bnt_vmware_entry entry = {bnt_cpu_to_le64(value)};
     return entry;
 }
 
-static inline uint64_t bnt_vmware_entry_pfn(struct bnt_vmware_entry entry)
+static inline uint64_t bnt_vmware_get_entry_pfn(struct bnt_vmware_entry entry)
 {
-    return bnt_le64_get(entry.value) >> BNT_VMWARE_ENTRY_PFN_SHIFT;
+    return bnt_le64_to_cpu(entry.value) >> BNT_VMWARE_ENTRY_PFN_SHIFT;
 }
 
-static inline uint32_t bnt_vmware_entry_status(struct bnt_vmware_entry entry)
+static inline uint32_t bnt_vmware_get_entry_status(struct bnt_vmware_entry entry)
 {
-    return (uint32_t)bnt_le64_get(entry.value) & BNT_VMWARE_ENTRY_STATUS_MASK;
+    return (uint32_t)bnt_le64_to_cpu(entry.value) & BNT_VMWARE_ENTRY_STATUS_MASK;
 }
 
 /**
@@ -187,20 +187,20 @@ const char *bnt_vmware_cap_name(uint32_t cap);
 
 /** Whether a host that wants a reset answers this command with RESET: true for every known command
  * except START. */
-bool bnt_vmware_command_checked(uint32_t command);
+bool bnt_vmware_can_command_return_reset(uint32_t command);
 
 /** Whether a SUCCESS of this command returns the target. */
-bool bnt_vmware_command_targets(uint32_t command);
+bool bnt_vmware_does_command_return_target(uint32_t command);
 
 /** The verdict that a status means for a page; BUSY for an unknown status, so that the host never
  * takes the page. */
-bnt_verdict bnt_vmware_verdict_of(int32_t status);
+bnt_verdict bnt_vmware_get_verdict_for_status(int32_t status);
 
 /** Whether `status` means that a call of this command succeeded. */
-bool bnt_vmware_succeeded(uint32_t command, int32_t status);
+bool bnt_vmware_has_call_succeeded(uint32_t command, int32_t status);
 
 /** The status for a verdict; FAILURE for NONE and for a value that is no verdict. */
-bnt_vmware_status bnt_vmware_status_of(bnt_verdict verdict);
+bnt_vmware_status bnt_vmware_get_status_for_verdict(bnt_verdict verdict);
 
 #ifdef __cplusplus
 }

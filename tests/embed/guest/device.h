@@ -113,7 +113,7 @@ static inline void device_queue_enable(void *opaque, uint16_t queue, uint16_t si
     const struct bnt_mem memory = device_memory(opaque);
     if (bnt_vq_dev_init(&the_device.queues[queue], &memory, queue, size, desc_gpa, avail_gpa,
                         used_gpa, the_device.status.accepted, NULL) != BNT_OK) {
-        (void)bnt_dev_needs_reset(&the_device.status);
+        (void)bnt_dev_set_needs_reset(&the_device.status);
     }
 }
 
@@ -155,12 +155,12 @@ static inline int device_runs(struct os *os)
         while (bnt_vq_dev_pop(&the_device.queues[queue], &memory, &chain, NULL) == BNT_OK) {
             if (bnt_vq_dev_push(&the_device.queues[queue], &memory, chain.head, 0, NULL) ==
                 BNT_OK) {
-                bnt_guest_interrupt(os->guest, queue);
+                bnt_guest_handle_interrupt(os->guest, queue);
             }
         }
     }
     if (the_device.turn++ == 0) {
-        the_device.config[0] = bnt_le32_set(16);
+        the_device.config[0] = bnt_cpu_to_le32(16);
         bnt_guest_config_changed(os->guest);
     }
     return the_device.turn < 4;

@@ -10,7 +10,7 @@ int main(void)
     uint64_t now_ns = 0;
     uint64_t deadline_ns = 0;
     size_t bytes = 0;
-    bnt_status status = bnt_host_footprint(&config, &bytes);
+    bnt_status status = bnt_host_compute_footprint(&config, &bytes);
     void *storage = malloc(bytes);
     if (status == BNT_OK) {
         status = bnt_host_init(storage, bytes, &config, &ops, &vmm, &memory, NULL, &vmm.host);

@@ -128,14 +128,14 @@ static inline int guest_start(struct vmm *vmm)
                                                 .features_write = reg_features_write,
                                                 .status_read = reg_status_read,
                                                 .status_write = reg_status_write};
-    bnt_drv_reset(&vmm->status, &registers, vmm);
-    if (bnt_drv_reset_done(&vmm->status, &registers, vmm) != BNT_OK ||
+    bnt_drv_begin_reset(&vmm->status, &registers, vmm);
+    if (bnt_drv_poll_reset(&vmm->status, &registers, vmm) != BNT_OK ||
         bnt_drv_negotiate(&vmm->status, &registers, vmm, 0, 0, NULL, 0, NULL) != BNT_OK) {
         return 0;
     }
     for (uint16_t i = 0; i < 2; i++) {
         const uint64_t gpa = UINT64_C(4096) * i; /* one page for each ring, at the bottom */
-        const struct bnt_vq_parts parts = bnt_vq_layout(8);
+        const struct bnt_vq_parts parts = bnt_vq_compute_layout(8);
         const struct bnt_vq_drv_config config = {.size = sizeof config,
                                                  .queue = i,
                                                  .queue_size = 8,
@@ -149,7 +149,7 @@ static inline int guest_start(struct vmm *vmm)
             return 0;
         }
     }
-    return bnt_drv_ready(&vmm->status, &registers, vmm) == BNT_OK;
+    return bnt_drv_set_driver_ok(&vmm->status, &registers, vmm) == BNT_OK;
 }
 
 /* Reads the target and gives the pages from PFN 64 on, in one request. */
@@ -157,9 +157,9 @@ static inline int guest_inflate(struct vmm *vmm)
 {
     bnt_le32 target;
     bnt_host_config_read(vmm->host, BNT_BALLOON_CONFIG_NUM_PAGES, &target, sizeof target);
-    const uint32_t count = bnt_le32_get(target);
+    const uint32_t count = bnt_le32_to_cpu(target);
     for (uint32_t i = 0; i < count; i++) {
-        const bnt_le32 pfn = bnt_le32_set(64 + i);
+        const bnt_le32 pfn = bnt_cpu_to_le32(64 + i);
         memcpy(vmm->ram + 0x2000 + 4 * i, &pfn, sizeof pfn);
         memset(vmm->ram + (64 + i) * 4096, 0x5A, 4096);
     }
@@ -169,7 +169,7 @@ static inline int guest_inflate(struct vmm *vmm)
         return 0;
     }
     if (bnt_vq_drv_publish(&vmm->queues[BNT_BALLOON_QUEUE_INFLATE])) {
-        bnt_host_kick(vmm->host, BNT_BALLOON_QUEUE_INFLATE);
+        bnt_host_handle_kick(vmm->host, BNT_BALLOON_QUEUE_INFLATE);
     }
     return 1;
 }

@@ -47,7 +47,7 @@ static void status_write(void *opaque, uint8_t status)
 
 static uint32_t config_generation(void *opaque)
 {
-    return bnt_host_config_generation(((struct machine *)opaque)->host);
+    return bnt_host_config_generation_read(((struct machine *)opaque)->host);
 }
 
 static void config_read(void *opaque, uint32_t offset, void *dst, uint32_t bytes)
@@ -63,7 +63,7 @@ static void config_write(void *opaque, uint32_t offset, const void *src, uint32_
 
 static uint16_t queue_size_max(void *opaque, uint16_t queue)
 {
-    return bnt_host_queue_size_max(((struct machine *)opaque)->host, queue);
+    return bnt_host_queue_size_max_get(((struct machine *)opaque)->host, queue);
 }
 
 static void queue_enable(void *opaque, uint16_t queue, uint16_t size, uint64_t desc_gpa,
@@ -77,14 +77,14 @@ static void queue_enable(void *opaque, uint16_t queue, uint16_t size, uint64_t d
 
 static void notify(void *opaque, uint16_t queue)
 {
-    bnt_host_kick(((struct machine *)opaque)->host, queue);
+    bnt_host_handle_kick(((struct machine *)opaque)->host, queue);
 }
 
 /* ---- From the host to the guest ---- */
 
 static void interrupt(void *opaque, uint16_t queue)
 {
-    bnt_guest_interrupt(((struct machine *)opaque)->os.guest, queue);
+    bnt_guest_handle_interrupt(((struct machine *)opaque)->os.guest, queue);
 }
 
 static void config_interrupt(void *opaque)
@@ -131,7 +131,7 @@ static bnt_status host_make(struct machine *machine)
     size_t bytes = 0;
     bnt_status status = bnt_mem_init(&memory, &copies, machine, &ram, 1);
     if (status == BNT_OK) {
-        status = bnt_host_footprint(&config, &bytes);
+        status = bnt_host_compute_footprint(&config, &bytes);
     }
     if (status == BNT_OK) {
         status = bnt_host_init(malloc(bytes), bytes, &config, &ops, machine, &memory, NULL,
@@ -209,8 +209,8 @@ int main(void)
         bnt_host_target_set(machine.host, machine.now_ns, 64, 0, NULL) != BNT_OK ||
         settle(&machine) != BNT_OK || told(&machine, "inflated") != 0 ||
         bnt_host_target_set(machine.host, machine.now_ns, 0, 0, NULL) != BNT_OK ||
-        bnt_host_reset(machine.host, machine.now_ns) != BNT_OK || settle(&machine) != BNT_OK ||
-        told(&machine, "reset") != 0) {
+        bnt_host_reset_balloon(machine.host, machine.now_ns) != BNT_OK ||
+        settle(&machine) != BNT_OK || told(&machine, "reset") != 0) {
         return 1;
     }
     return machine.os.free_count == OS_FREE ? 0 : 1;

@@ -24,7 +24,7 @@ static void setup(void)
     fake_init(&fake, &(struct fake_setup){.pages = 64});
     config = fake_config(&fake);
     ops = fake_ops_of(&fake);
-    ck_assert_int_eq(bnt_guest_footprint(&config, &need), BNT_OK);
+    ck_assert_int_eq(bnt_guest_compute_footprint(&config, &need), BNT_OK);
 }
 
 static void teardown(void)
@@ -70,7 +70,7 @@ static const size_t needed[] = {
 START_TEST(test_each_call_that_the_settings_need_must_be_there)
 {
     config.features.wanted |= BNT_BALLOON_F_PAGE_REPORTING | BNT_BALLOON_F_FREE_PAGE_HINT;
-    ck_assert_int_eq(bnt_guest_footprint(&config, &need), BNT_OK);
+    ck_assert_int_eq(bnt_guest_compute_footprint(&config, &need), BNT_OK);
     struct bnt_guest *guest = NULL;
     void *state = calloc(1, need.state_bytes);
     void *dma = aligned_alloc(4096, (need.dma_bytes + 4095) & ~(size_t)4095);
@@ -135,7 +135,7 @@ START_TEST(test_arguments_of_init_are_checked)
                      BNT_E_ARGUMENT);
     ck_assert_int_eq(bnt_guest_init(state, bytes, dma, gpa, dma_bytes, NULL, &ops, NULL, &guest),
                      BNT_E_ARGUMENT);
-    ck_assert_int_eq(bnt_guest_footprint(&config, NULL), BNT_E_ARGUMENT);
+    ck_assert_int_eq(bnt_guest_compute_footprint(&config, NULL), BNT_E_ARGUMENT);
     config.memory.pfns = 0;
     ck_assert_int_eq(INIT(state, bytes, dma, gpa, dma_bytes), BNT_E_ARGUMENT);
     ck_assert_ptr_null(guest);
@@ -184,14 +184,14 @@ START_TEST(test_calls_without_an_instance_or_a_place_for_the_answer_are_refused)
     uint64_t answer = 0;
     ck_assert_int_eq(bnt_guest_attach(NULL, 0), BNT_E_ARGUMENT);
     ck_assert_int_eq(bnt_guest_detach(NULL, 0), BNT_E_ARGUMENT);
-    ck_assert_int_eq(bnt_guest_unplugged(NULL, 0), BNT_E_ARGUMENT);
+    ck_assert_int_eq(bnt_guest_handle_unplug(NULL, 0), BNT_E_ARGUMENT);
     ck_assert_int_eq(bnt_guest_step(NULL, 0, 1, &answer), BNT_E_ARGUMENT);
     ck_assert_int_eq(bnt_guest_step(fake.guest, 0, 1, NULL), BNT_E_ARGUMENT);
-    ck_assert_int_eq(bnt_guest_oom(NULL, 0, 1, &result), BNT_E_ARGUMENT);
-    ck_assert_int_eq(bnt_guest_oom(fake.guest, 0, 1, NULL), BNT_E_ARGUMENT);
-    ck_assert_int_eq(bnt_guest_shrink(NULL, 0, 1, &answer), BNT_E_ARGUMENT);
-    ck_assert_int_eq(bnt_guest_shrink(fake.guest, 0, 1, NULL), BNT_E_ARGUMENT);
-    ck_assert_uint_eq(bnt_guest_queue_index(fake.guest, (bnt_balloon_queue)99),
+    ck_assert_int_eq(bnt_guest_handle_oom(NULL, 0, 1, &result), BNT_E_ARGUMENT);
+    ck_assert_int_eq(bnt_guest_handle_oom(fake.guest, 0, 1, NULL), BNT_E_ARGUMENT);
+    ck_assert_int_eq(bnt_guest_reclaim_hinted_pages(NULL, 0, 1, &answer), BNT_E_ARGUMENT);
+    ck_assert_int_eq(bnt_guest_reclaim_hinted_pages(fake.guest, 0, 1, NULL), BNT_E_ARGUMENT);
+    ck_assert_uint_eq(bnt_guest_queue_index_get(fake.guest, (bnt_balloon_queue)99),
                       BNT_BALLOON_QUEUE_NONE);
 }
 END_TEST
@@ -202,15 +202,17 @@ START_TEST(test_shrink_takes_nothing_that_the_device_may_still_have)
     fake_up(&fake);
     fake.reset_reads = 3;
     ck_assert_int_eq(bnt_guest_detach(fake.guest, fake.now_ns), BNT_E_AGAIN);
-    ck_assert_int_eq(bnt_guest_shrink(fake.guest, fake.now_ns, 1, &freed), BNT_E_STATE);
+    ck_assert_int_eq(bnt_guest_reclaim_hinted_pages(fake.guest, fake.now_ns, 1, &freed),
+                     BNT_E_STATE);
     ck_assert_uint_eq(freed, 0);
     fake_down(&fake);
     fake.reset_reads = 0;
     fake_up(&fake);
-    (void)bnt_dev_needs_reset(&fake.dev);
+    (void)bnt_dev_set_needs_reset(&fake.dev);
     bnt_guest_config_changed(fake.guest);
     ck_assert_int_eq(fake_step(&fake, 64), BNT_E_BROKEN);
-    ck_assert_int_eq(bnt_guest_shrink(fake.guest, fake.now_ns, 1, &freed), BNT_E_BROKEN);
+    ck_assert_int_eq(bnt_guest_reclaim_hinted_pages(fake.guest, fake.now_ns, 1, &freed),
+                     BNT_E_BROKEN);
     ck_assert_uint_eq(freed, 0);
 }
 END_TEST
@@ -231,7 +233,7 @@ START_TEST(test_driver_works_without_the_calls_that_are_optional)
     ck_assert_uint_eq(f.ledger_pfns, 1000);
     ck_assert_uint_gt(fake_info(&f).hinting.hinted_pfns, 0);
     fake_hint(&f, BNT_BALLOON_HINT_DONE);
-    bnt_guest_pages_freed(f.guest);
+    bnt_guest_handle_freed_pages(f.guest);
     fake_run(&f, 4 * FAKE_S);
     ck_assert_uint_eq(fake_info(&f).hinting.hinted_pfns, 0);
     ck_assert_uint_gt(fake_info(&f).reporting.reported_pfns, 0);
@@ -242,7 +244,7 @@ START_TEST(test_driver_works_without_the_calls_that_are_optional)
     f.owned[page - f.first_pfn] = 0;
     f.stack[f.free_count++] = (uint32_t)(page - f.first_pfn);
     f.serve_on_kick = true;
-    ck_assert_int_eq(bnt_guest_oom(f.guest, f.now_ns, 300, &f.oom_result), BNT_OK);
+    ck_assert_int_eq(bnt_guest_handle_oom(f.guest, f.now_ns, 300, &f.oom_result), BNT_OK);
     ck_assert_uint_eq(f.oom_result.freed_pfns, 300);
     fake_target(&f, 0);
     fake_run(&f, 8 * FAKE_S);

@@ -54,7 +54,7 @@ START_TEST(test_emptying_holds_over_a_reset_by_the_host_and_a_recovery)
     if (_i == 0) {
         fake_host_reset(&f);
     } else {
-        (void)bnt_dev_needs_reset(&f.dev);
+        (void)bnt_dev_set_needs_reset(&f.dev);
         bnt_guest_config_changed(f.guest);
     }
     fake_run(&f, 60 * FAKE_S);
@@ -215,7 +215,7 @@ START_TEST(test_device_that_breaks_is_reset_and_not_recovered)
     balloon_up(&f);
     ck_assert_int_eq(bnt_guest_detach_orderly(f.guest, f.now_ns), BNT_E_AGAIN);
     ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
-    (void)bnt_dev_needs_reset(&f.dev);
+    (void)bnt_dev_set_needs_reset(&f.dev);
     bnt_guest_config_changed(f.guest);
     steps_until_down(&f, FAKE_S);
     ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_DETACH_FORCED], 1);
@@ -234,7 +234,7 @@ START_TEST(test_quick_detach_and_unplug_take_over)
         f.dev.status = 0; /* no device is there that could take a page */
         memset(f.ledger, 0, PAGES);
         f.ledger_pfns = 0;
-        ck_assert_int_eq(bnt_guest_unplugged(f.guest, f.now_ns), BNT_OK);
+        ck_assert_int_eq(bnt_guest_handle_unplug(f.guest, f.now_ns), BNT_OK);
     }
     fake_down(&f);
     ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_DETACH_FORCED], 0);
@@ -258,7 +258,7 @@ static void run_advance(struct fake *f, uint32_t point)
         fake_target(f, 50);
         break;
     case 8:
-        f->oom_status = bnt_guest_oom(f->guest, f->now_ns, 300, &f->oom_result);
+        f->oom_status = bnt_guest_handle_oom(f->guest, f->now_ns, 300, &f->oom_result);
         break;
     case 9:
         fake_serve(f, 1, 1);

@@ -38,7 +38,7 @@ static void run_advance(struct fake *f, uint32_t point)
         fake_serve(f, 1, 1);
         break;
     case 10:
-        f->oom_status = bnt_guest_oom(f->guest, f->now_ns, 300, &f->oom_result);
+        f->oom_status = bnt_guest_handle_oom(f->guest, f->now_ns, 300, &f->oom_result);
         break;
     case 12:
         fake_host_reset(f);
@@ -132,7 +132,7 @@ START_TEST(test_detach_gives_back_in_bounded_portions)
     ck_assert_uint_eq(f.free_count, 17 * 256);
     ck_assert_uint_eq(f.deadline_ns, f.now_ns);
     struct bnt_guest_oom_result result; /* an OOM need not wait for the rest */
-    ck_assert_int_eq(bnt_guest_oom(f.guest, f.now_ns, 1000, &result), BNT_OK);
+    ck_assert_int_eq(bnt_guest_handle_oom(f.guest, f.now_ns, 1000, &result), BNT_OK);
     ck_assert_uint_eq(result.freed_pfns, 1000);
     fake_end(&f);
 }

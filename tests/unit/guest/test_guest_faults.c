@@ -58,9 +58,9 @@ START_TEST(test_interrupt_without_work_is_counted)
     struct fake f;
     with_balloon(&f, 10);
     const uint64_t before = fake_info(&f).wire.spurious;
-    bnt_guest_interrupt(f.guest, 0);
-    bnt_guest_interrupt(f.guest, 1);
-    bnt_guest_interrupt(f.guest, 4711); /* no queue of ours */
+    bnt_guest_handle_interrupt(f.guest, 0);
+    bnt_guest_handle_interrupt(f.guest, 1);
+    bnt_guest_handle_interrupt(f.guest, 4711); /* no queue of ours */
     ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
     ck_assert_uint_eq(fake_info(&f).wire.spurious - before, 2);
     fake_end(&f);
@@ -70,8 +70,8 @@ END_TEST
 /* The used ring of queue q as the device writes it. */
 static void used_forge(struct fake *f, uint32_t q, uint16_t index, uint32_t id, uint32_t len)
 {
-    const struct bnt_vq_used_elem elem = {bnt_le32_set(id), bnt_le32_set(len)};
-    const bnt_le16 next = bnt_le16_set((uint16_t)(index + 1));
+    const struct bnt_vq_used_elem elem = {bnt_cpu_to_le32(id), bnt_cpu_to_le32(len)};
+    const bnt_le16 next = bnt_cpu_to_le16((uint16_t)(index + 1));
     uint8_t *used = (uint8_t *)f->dma + (f->vq[q].used_gpa - FAKE_DMA_GPA);
     memcpy(used + 4 + 8u * (index % f->vq[q].size), &elem, sizeof elem);
     memcpy(used + 2, &next, sizeof next);
@@ -87,15 +87,16 @@ static void broken_is_final(struct fake *f, uint32_t pfns)
     for (uint32_t i = 0; i < 10; i++) {
         f->now_ns += 10 * FAKE_S;
         fake_target(f, i * 50);
-        bnt_guest_interrupt(f->guest, 0);
+        bnt_guest_handle_interrupt(f->guest, 0);
         ck_assert_int_eq(fake_step(f, 64), BNT_E_BROKEN);
         ck_assert_uint_eq(f->deadline_ns, BNT_NEVER);
-        ck_assert_int_eq(bnt_guest_oom(f->guest, f->now_ns, 1, &f->oom_result), BNT_E_BROKEN);
+        ck_assert_int_eq(bnt_guest_handle_oom(f->guest, f->now_ns, 1, &f->oom_result),
+                         BNT_E_BROKEN);
     }
     ck_assert_uint_eq(f->kicks, kicks); /* nothing is sent any more */
     ck_assert_uint_eq(f->config_writes, writes);
     ck_assert_uint_eq(f->events[BNT_GUEST_EVENT_BROKEN], 1);
-    ck_assert_str_eq(bnt_fault_name(bnt_guest_diag(f->guest)->fault),
+    ck_assert_str_eq(bnt_fault_name(bnt_guest_diag_get(f->guest)->fault),
                      bnt_fault_name((bnt_fault)f->last[BNT_GUEST_EVENT_BROKEN].value));
 }
 
@@ -145,7 +146,7 @@ START_TEST(test_used_element_with_nothing_outstanding_breaks)
     struct fake f;
     with_balloon(&f, 100);
     used_forge(&f, 1, f.vq[1].used_next, 0, 0);
-    bnt_guest_interrupt(f.guest, 1);
+    bnt_guest_handle_interrupt(f.guest, 1);
     ck_assert_int_eq(fake_step(&f, 64), BNT_E_BROKEN);
     broken_is_final(&f, 100);
     fake_end(&f);
@@ -172,7 +173,7 @@ START_TEST(test_needs_reset_breaks)
 {
     struct fake f;
     with_balloon(&f, 100);
-    (void)bnt_dev_needs_reset(&f.dev);
+    (void)bnt_dev_set_needs_reset(&f.dev);
     bnt_guest_config_changed(f.guest);
     ck_assert_int_eq(fake_step(&f, 64), BNT_E_BROKEN);
     ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_BROKEN].value, BNT_FAULT_NEEDS_RESET);
@@ -187,7 +188,7 @@ START_TEST(test_needs_reset_is_noticed_without_its_notification)
     with_balloon(&f, 100);
     fake_target(&f, 200);
     ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
-    (void)bnt_dev_needs_reset(&f.dev); /* found when the request is late */
+    (void)bnt_dev_set_needs_reset(&f.dev); /* found when the request is late */
     fake_run(&f, 10 * FAKE_S);
     ck_assert_uint_eq(fake_info(&f).state, BNT_GUEST_BROKEN);
     fake_end(&f);
@@ -227,8 +228,8 @@ START_TEST(test_missing_or_small_queue_fails_the_start)
     f.queue_max[_i / 2] = _i % 2 ? 1 : 0;
     ck_assert_int_eq(bnt_guest_attach(f.guest, 0), BNT_E_UNSUPPORTED);
     ck_assert_uint_eq(fake_info(&f).state, BNT_GUEST_DOWN);
-    ck_assert_uint_eq(bnt_guest_diag(f.guest)->fault, BNT_FAULT_QUEUE_MISSING);
-    ck_assert_uint_eq(bnt_guest_diag(f.guest)->queue, (uint32_t)_i / 2);
+    ck_assert_uint_eq(bnt_guest_diag_get(f.guest)->fault, BNT_FAULT_QUEUE_MISSING);
+    ck_assert_uint_eq(bnt_guest_diag_get(f.guest)->queue, (uint32_t)_i / 2);
     ck_assert_uint_ne(f.dev.status & BNT_DEVICE_STATUS_FAILED, 0);
     f.queue_max[_i / 2] = 128;
     fake_up(&f); /* and can be tried again */
@@ -242,12 +243,12 @@ START_TEST(test_feature_without_its_queue_is_told_and_not_used)
     fake_init(&f, &(struct fake_setup){.pages = 16, .required = _i ? BNT_BALLOON_F_STATS_VQ : 0});
     f.queue_max[BNT_BALLOON_QUEUE_STATS] = 0;
     ck_assert_int_eq(bnt_guest_attach(f.guest, 0), _i ? BNT_E_UNSUPPORTED : BNT_OK);
-    ck_assert_uint_eq(bnt_guest_diag(f.guest)->fault, BNT_FAULT_QUEUE_MISSING);
-    ck_assert_uint_eq(bnt_guest_diag(f.guest)->queue, BNT_BALLOON_QUEUE_STATS);
+    ck_assert_uint_eq(bnt_guest_diag_get(f.guest)->fault, BNT_FAULT_QUEUE_MISSING);
+    ck_assert_uint_eq(bnt_guest_diag_get(f.guest)->queue, BNT_BALLOON_QUEUE_STATS);
     if (_i == 0) {
         ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_DEGRADED].value, BNT_BALLOON_F_STATS_VQ);
         ck_assert_uint_eq(fake_info(&f).features & BNT_BALLOON_F_STATS_VQ, 0);
-        ck_assert_uint_eq(bnt_guest_queue_index(f.guest, BNT_BALLOON_QUEUE_STATS),
+        ck_assert_uint_eq(bnt_guest_queue_index_get(f.guest, BNT_BALLOON_QUEUE_STATS),
                           BNT_BALLOON_QUEUE_NONE);
         fake_target(&f, 8);
         fake_run(&f, FAKE_S);
@@ -283,7 +284,7 @@ START_TEST(test_smallest_queues_suffice_for_all_at_once)
     fake_run(&f, FAKE_S);
     fake_target(&f, 100);
     ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
-    ck_assert_int_eq(bnt_guest_oom(f.guest, f.now_ns, 256, &f.oom_result), BNT_OK);
+    ck_assert_int_eq(bnt_guest_handle_oom(f.guest, f.now_ns, 256, &f.oom_result), BNT_OK);
     ck_assert_uint_eq(fake_info(&f).balloon.inflight_deflate_pfns, 512);
     fake_run(&f, 10 * FAKE_S);
     ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 100);
@@ -323,7 +324,7 @@ START_TEST(test_every_subset_of_features_works)
     fake_target(&f, 1000);
     fake_run(&f, FAKE_S);
     ck_assert_uint_eq(f.ledger_pfns, 1000);
-    f.oom_status = bnt_guest_oom(f.guest, f.now_ns, 300, &f.oom_result);
+    f.oom_status = bnt_guest_handle_oom(f.guest, f.now_ns, 300, &f.oom_result);
     fake_run(&f, FAKE_S);
     ck_assert_uint_eq(f.ledger_pfns, offered & BNT_BALLOON_F_DEFLATE_ON_OOM ? 700 : 1000);
     ck_assert_uint_eq(f.actual, f.ledger_pfns);
@@ -343,13 +344,13 @@ START_TEST(test_statistics_are_with_the_device_always)
         struct bnt_diag diag = {.size = sizeof diag};
         f.stats_held = false;
         ck_assert_int_eq(bnt_vq_dev_push(&f.vq[2], &f.mem, f.stats_head, 0, &diag), BNT_OK);
-        bnt_guest_interrupt(f.guest, 2);
+        bnt_guest_handle_interrupt(f.guest, 2);
         ck_assert_int_eq(fake_step(&f, 1), BNT_OK);
         ck_assert_uint_eq(fake_serve(&f, 2, 9), 1);
         ck_assert_uint_eq(f.stats_bytes, 100);
         bnt_le64 value;
         memcpy(&value, f.stats + 10 * 9 + 2, sizeof value);
-        ck_assert_uint_eq(bnt_le64_get(value), (i == 2 ? f.now_ns - FAKE_S : f.now_ns) + 9);
+        ck_assert_uint_eq(bnt_le64_to_cpu(value), (i == 2 ? f.now_ns - FAKE_S : f.now_ns) + 9);
     }
     fake_end(&f);
 }
@@ -375,7 +376,7 @@ START_TEST(test_feature_that_is_required_and_missing_fails_the_start)
                                        .required = BNT_BALLOON_F_MUST_TELL_HOST});
     ck_assert_int_eq(bnt_guest_attach(f.guest, f.now_ns), BNT_E_FEATURES);
     ck_assert_int_eq(fake_info(&f).state, BNT_GUEST_DOWN);
-    ck_assert_int_eq(bnt_guest_diag(f.guest)->fault, BNT_FAULT_FEATURES_UNOFFERED);
+    ck_assert_int_eq(bnt_guest_diag_get(f.guest)->fault, BNT_FAULT_FEATURES_UNOFFERED);
     ck_assert_uint_ne(f.dev.status & BNT_DEVICE_STATUS_FAILED, 0);
     ck_assert_uint_eq(f.config_writes, 0);
     fake_end(&f);

@@ -138,13 +138,14 @@ START_TEST(test_reclaim_gets_hinted_pages_and_nothing_of_the_balloon)
     fake_hint(&f, 7);
     fake_run(&f, FAKE_S);
     uint64_t freed = 0;
-    ck_assert_int_eq(bnt_guest_shrink(f.guest, f.now_ns, 100U << order, &freed), BNT_OK);
+    ck_assert_int_eq(bnt_guest_reclaim_hinted_pages(f.guest, f.now_ns, 100U << order, &freed),
+                     BNT_OK);
     ck_assert_uint_eq(freed, 100 << order);
     ck_assert_uint_eq(f.hinted_early, 100); /* BD-32 */
     ck_assert_uint_eq(fake_info(&f).hinting.early_pfns, 100 << order);
-    ck_assert_int_eq(bnt_guest_shrink(f.guest, f.now_ns, UINT64_MAX, &freed), BNT_OK);
+    ck_assert_int_eq(bnt_guest_reclaim_hinted_pages(f.guest, f.now_ns, UINT64_MAX, &freed), BNT_OK);
     ck_assert_uint_eq(f.free_count, PAGES - 256);
-    ck_assert_int_eq(bnt_guest_shrink(f.guest, f.now_ns, 1, &freed), BNT_OK);
+    ck_assert_int_eq(bnt_guest_reclaim_hinted_pages(f.guest, f.now_ns, 1, &freed), BNT_OK);
     ck_assert_uint_eq(freed, 0);
     fake_run(&f, FAKE_S);
     ck_assert_uint_eq(f.ledger_pfns, 256 << order); /* the balloon is as it was */
@@ -164,7 +165,7 @@ START_TEST(test_a_run_under_pressure_ends_and_takes_nothing_more)
     }
     const uint64_t blocks = fake_info(&f).hinting.blocks;
     uint64_t freed = 0;
-    ck_assert_int_eq(bnt_guest_shrink(f.guest, f.now_ns, UINT64_MAX, &freed), BNT_OK);
+    ck_assert_int_eq(bnt_guest_reclaim_hinted_pages(f.guest, f.now_ns, UINT64_MAX, &freed), BNT_OK);
     fake_run(&f, FAKE_S);
     ck_assert_uint_eq(fake_info(&f).hinting.blocks, blocks);
     ck_assert_uint_eq(f.hint_commands[f.hint_command_count - 1], BNT_BALLOON_HINT_STOP);
@@ -184,13 +185,13 @@ START_TEST(test_oom_takes_hinted_pages_before_ballooned_ones)
     fake_run(&f, FAKE_S);
     fake_hint(&f, 7);
     fake_run(&f, FAKE_S);
-    ck_assert_int_eq(bnt_guest_oom(f.guest, f.now_ns, 300, &f.oom_result), BNT_OK);
+    ck_assert_int_eq(bnt_guest_handle_oom(f.guest, f.now_ns, 300, &f.oom_result), BNT_OK);
     ck_assert_uint_eq(f.oom_result.freed_pfns, 300);
     ck_assert_uint_eq(f.ledger_pfns, 256);
-    ck_assert_int_eq(bnt_guest_oom(f.guest, f.now_ns, 1000, &f.oom_result), BNT_OK);
+    ck_assert_int_eq(bnt_guest_handle_oom(f.guest, f.now_ns, 1000, &f.oom_result), BNT_OK);
     ck_assert_uint_eq(f.oom_result.freed_pfns + f.oom_result.pending_pfns,
                       PAGES - 256 - 300 + (_i ? 0 : 256));
-    ck_assert_int_eq(bnt_guest_oom(f.guest, f.now_ns, 1000, &f.oom_result),
+    ck_assert_int_eq(bnt_guest_handle_oom(f.guest, f.now_ns, 1000, &f.oom_result),
                      _i ? BNT_E_UNSUPPORTED : BNT_OK);
     fake_end(&f);
 }
@@ -211,7 +212,7 @@ START_TEST(test_pages_whose_buffer_is_with_the_device_wait_if_they_are_to)
     fake_serve(&f, 3, 3); /* the id and two blocks */
     ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
     uint64_t freed = 0;
-    ck_assert_int_eq(bnt_guest_shrink(f.guest, f.now_ns, UINT64_MAX, &freed), BNT_OK);
+    ck_assert_int_eq(bnt_guest_reclaim_hinted_pages(f.guest, f.now_ns, UINT64_MAX, &freed), BNT_OK);
     ck_assert_uint_eq(freed, _i ? 128 : PAGES); /* 2 used, 14 with the device */
     fake_hint(&f, BNT_BALLOON_HINT_DONE);
     ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
@@ -341,20 +342,20 @@ START_TEST(test_settings_out_of_range_are_refused)
                                       .features.binding = BNT_BALLOON_BINDING_DEFAULT};
     static const uint32_t bad[][2] = {
         {1000, 4}, {64, 24}, {64, 128}, {64, 2}, {BNT_GUEST_HINT_BLOCK_PFNS_MAX * 2, 4}};
-    ck_assert_int_eq(bnt_guest_footprint(&config, &need), BNT_OK);
+    ck_assert_int_eq(bnt_guest_compute_footprint(&config, &need), BNT_OK);
     for (uint32_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         config.hinting.block_pfns = bad[i][0];
         config.hinting.block_pfns_min = bad[i][1];
-        ck_assert_int_eq(bnt_guest_footprint(&config, &need), BNT_E_ARGUMENT);
+        ck_assert_int_eq(bnt_guest_compute_footprint(&config, &need), BNT_E_ARGUMENT);
     }
     uint64_t bits[16] = {0};
     config.hinting.block_pfns = 64;
     config.hinting.block_pfns_min = 0;
     config.record.kind = BNT_GUEST_RECORD_BITS;
     config.record.bits = bits;
-    ck_assert_int_eq(bnt_guest_footprint(&config, &need), BNT_E_ARGUMENT);
+    ck_assert_int_eq(bnt_guest_compute_footprint(&config, &need), BNT_E_ARGUMENT);
     config.hinting.bits = bits;
-    ck_assert_int_eq(bnt_guest_footprint(&config, &need), BNT_OK);
+    ck_assert_int_eq(bnt_guest_compute_footprint(&config, &need), BNT_OK);
 }
 END_TEST
 
@@ -380,7 +381,7 @@ START_TEST(test_reclaim_of_nothing_ends_no_run)
     ck_assert_int_eq(fake_step(&f, 2), BNT_OK);
     const uint64_t before = fake_info(&f).hinting.hinted_pfns;
     ck_assert_uint_gt(before, 0);
-    ck_assert_int_eq(bnt_guest_shrink(f.guest, f.now_ns, 0, &freed), BNT_OK);
+    ck_assert_int_eq(bnt_guest_reclaim_hinted_pages(f.guest, f.now_ns, 0, &freed), BNT_OK);
     ck_assert_uint_eq(freed, 0);
     fake_run(&f, FAKE_S);
     ck_assert_uint_gt(fake_info(&f).hinting.hinted_pfns, before);

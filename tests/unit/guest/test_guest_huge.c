@@ -213,7 +213,7 @@ START_TEST(test_oom_takes_a_block_when_nothing_else_is_left)
     struct bnt_guest_oom_result result;
     f->target = 4 * HUGE;
     fvm_up(f);
-    ck_assert_int_eq(bnt_guest_oom(f->guest, f->now_ns, 10, &result), BNT_OK);
+    ck_assert_int_eq(bnt_guest_handle_oom(f->guest, f->now_ns, 10, &result), BNT_OK);
     ck_assert_uint_eq(result.freed_pfns, HUGE);
     ck_assert_uint_eq(f->locked_pages, 3 * HUGE);
     fvm_end(f);

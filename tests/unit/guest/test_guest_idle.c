@@ -95,20 +95,20 @@ static int happen(struct fake *f, uint32_t what, uint32_t value)
         fake_host_reset(f);
         return 0;
     case 3:
-        return (int)bnt_guest_oom(f->guest, f->now_ns, value % 300, &oom);
+        return (int)bnt_guest_handle_oom(f->guest, f->now_ns, value % 300, &oom);
     case 4:
         return (int)fake_stats_return(f);
     case 5:
         fake_hint(f, value % 8);
         return 0;
     case 6:
-        bnt_guest_pages_freed(f->guest);
+        bnt_guest_handle_freed_pages(f->guest);
         return 0;
     case 7:
-        bnt_guest_interrupt(f->guest, (uint16_t)(value % FAKE_QUEUES));
+        bnt_guest_handle_interrupt(f->guest, (uint16_t)(value % FAKE_QUEUES));
         return 0;
     case 8:
-        bnt_guest_interrupt_all(f->guest);
+        bnt_guest_handle_shared_interrupt(f->guest);
         return 0;
     case 9:
         return (int)bnt_guest_limit_set(f->guest, value + 1u);
@@ -133,7 +133,7 @@ static int happen(struct fake *f, uint32_t what, uint32_t value)
     case 20:
         return page_moves(f, value & 1);
     case 21:
-        return (int)bnt_guest_shrink(f->guest, f->now_ns, value % 100, &freed);
+        return (int)bnt_guest_reclaim_hinted_pages(f->guest, f->now_ns, value % 100, &freed);
     case 22:
         f->no_interrupts = value & 1;
         return 0;
@@ -262,7 +262,7 @@ START_TEST(test_broken_guest_rests_and_says_so)
     setup.recover_tries = 0;
     fake_init(&f, &setup);
     fake_up(&f);
-    ck_assert_int_eq(bnt_dev_needs_reset(&f.dev), true);
+    ck_assert_int_eq(bnt_dev_set_needs_reset(&f.dev), true);
     bnt_guest_config_changed(f.guest);
     for (uint32_t i = 0; i < 4; i++) {
         ck_assert_int_eq(fake_step(&f, 64), BNT_E_BROKEN);
@@ -285,7 +285,7 @@ START_TEST(test_vmware_rests_between_polls)
     ck_assert(bnti_guest_is_idle(f->guest, f->now_ns));
     fvm_step(f, 64);
     ck_assert_uint_eq(f->log_count, calls);
-    bnt_guest_interrupt_all(f->guest); /* the doorbell */
+    bnt_guest_handle_shared_interrupt(f->guest); /* the doorbell */
     fvm_step(f, 64);
     ck_assert_uint_gt(f->log_count, calls);
     fvm_end(f);
@@ -299,11 +299,11 @@ START_TEST(test_shared_interrupt_without_work_is_not_spurious)
     struct fake f;
     rested(&f, (uint32_t)_i);
     const uint64_t before = fake_info(&f).wire.spurious;
-    bnt_guest_interrupt_all(f.guest);
+    bnt_guest_handle_shared_interrupt(f.guest);
     ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
     ck_assert_uint_eq(fake_info(&f).wire.spurious, before);
-    bnt_guest_interrupt(f.guest, 0);
-    bnt_guest_interrupt_all(f.guest); /* does not excuse the one that named a queue */
+    bnt_guest_handle_interrupt(f.guest, 0);
+    bnt_guest_handle_shared_interrupt(f.guest); /* does not excuse the one that named a queue */
     ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
     ck_assert_uint_eq(fake_info(&f).wire.spurious, before + 1);
     fake_end(&f);
@@ -318,11 +318,11 @@ START_TEST(test_shared_interrupt_is_of_all_queues_and_the_configuration)
     const uint64_t before = fake_info(&f).wire.spurious;
     f.no_interrupts = true;
     f.num_pages = 400;
-    bnt_guest_interrupt_all(f.guest);
+    bnt_guest_handle_shared_interrupt(f.guest);
     for (uint32_t i = 0; i < 64; i++) {
         ck_assert_int_eq(fake_step(&f, 1), BNT_OK);
         if (fake_serve(&f, BNT_BALLOON_QUEUE_INFLATE, 1) + fake_stats_return(&f) > 0) {
-            bnt_guest_interrupt_all(f.guest);
+            bnt_guest_handle_shared_interrupt(f.guest);
         }
     }
     ck_assert_uint_eq(fake_info(&f).balloon.target_pfns, 400);

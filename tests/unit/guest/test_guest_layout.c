@@ -24,7 +24,7 @@ static void begin(struct fake *f, uint64_t offered, bnt_queue_layout device,
     const struct bnt_balloon_binding binding = BNT_BALLOON_BINDING_DEFAULT;
     const uint64_t features = BNT_F_VERSION_1 | offered;
     const struct bnt_balloon_queues queues =
-        bnt_balloon_queues_number(device, features, features, &binding);
+        bnt_balloon_assign_queue_indices(device, features, features, &binding);
     fake_init(f, &(struct fake_setup){
                      .pages = 64, .offered = features, .wanted = features, .queue_layout = driver});
     for (uint32_t q = 0; q < FAKE_QUEUES; q++) {
@@ -39,7 +39,7 @@ static void begin(struct fake *f, uint64_t offered, bnt_queue_layout device,
 
 static uint16_t index_of(const struct fake *f, bnt_balloon_queue role)
 {
-    return bnt_guest_queue_index(f->guest, role);
+    return bnt_guest_queue_index_get(f->guest, role);
 }
 
 /* The balloon itself never depends on the other queues. */
@@ -64,7 +64,7 @@ START_TEST(test_driver_that_is_told_nothing_finds_the_queues_of_every_device)
     ck_assert_uint_eq(index_of(&f, BNT_BALLOON_QUEUE_REPORT), expected[device]);
     ck_assert_uint_eq(fake_info(&f).features & (STATS | REPORT), STATS | REPORT);
     ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_DEGRADED], 0);
-    ck_assert_uint_eq(bnt_guest_diag(f.guest)->fault, BNT_FAULT_NONE);
+    ck_assert_uint_eq(bnt_guest_diag_get(f.guest)->fault, BNT_FAULT_NONE);
 
     /* What differs from the standard is told, and by how many layouts it is explained. */
     ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_QUEUE_LAYOUT], device == 0 ? 0 : 1);
@@ -101,7 +101,7 @@ START_TEST(test_driver_that_is_told_wrong_says_what_it_does_without)
     ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_QUEUE_LAYOUT].extra & BIT(cases[_i].driver), 0);
     ck_assert_uint_eq(fake_info(&f).features & (STATS | REPORT), STATS);
     ck_assert_uint_eq(index_of(&f, BNT_BALLOON_QUEUE_REPORT), BNT_BALLOON_QUEUE_NONE);
-    ck_assert_uint_eq(bnt_guest_diag(f.guest)->fault, BNT_FAULT_QUEUE_MISSING);
+    ck_assert_uint_eq(bnt_guest_diag_get(f.guest)->fault, BNT_FAULT_QUEUE_MISSING);
     sizes(&f);
     fake_end(&f);
 }
@@ -128,7 +128,7 @@ START_TEST(test_feature_without_its_queue_is_told)
         ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_DEGRADED], 1);
         ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_DEGRADED].value, cases[_i].feature);
         ck_assert_uint_eq(fake_info(&f).features & cases[_i].feature, 0);
-        ck_assert_uint_eq(bnt_guest_diag(f.guest)->fault, BNT_FAULT_QUEUE_MISSING);
+        ck_assert_uint_eq(bnt_guest_diag_get(f.guest)->fault, BNT_FAULT_QUEUE_MISSING);
         ck_assert_uint_eq(index_of(&f, cases[_i].role), BNT_BALLOON_QUEUE_NONE);
         if (cases[_i].feature == FAKE_WS) { /* the other one alone is of no use */
             ck_assert_uint_eq(index_of(&f, BNT_BALLOON_QUEUE_WS_DATA), BNT_BALLOON_QUEUE_NONE);
@@ -148,8 +148,8 @@ START_TEST(test_queue_that_is_too_small_is_told)
     fake_up(&f);
     ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_DEGRADED].value, HINT);
     ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_QUEUE_LAYOUT], 0);
-    ck_assert_uint_eq(bnt_guest_diag(f.guest)->fault, BNT_FAULT_QUEUE_MISSING);
-    ck_assert_uint_eq(bnt_guest_diag(f.guest)->queue, BNT_BALLOON_QUEUE_HINT);
+    ck_assert_uint_eq(bnt_guest_diag_get(f.guest)->fault, BNT_FAULT_QUEUE_MISSING);
+    ck_assert_uint_eq(bnt_guest_diag_get(f.guest)->queue, BNT_BALLOON_QUEUE_HINT);
     fake_end(&f);
 }
 END_TEST
@@ -181,12 +181,12 @@ START_TEST(test_layouts_that_are_none_are_refused)
     struct bnt_guest_need need;
     config.queues.layout = BNT_QUEUE_LAYOUT_PROBE;
     config.queues.layout_preferred = BNT_QUEUE_LAYOUT_DENSE_NEGOTIATED;
-    ck_assert_int_eq(bnt_guest_footprint(&config, &need), BNT_OK);
+    ck_assert_int_eq(bnt_guest_compute_footprint(&config, &need), BNT_OK);
     config.queues.layout = (bnt_queue_layout)(BNT_QUEUE_LAYOUT_PROBE + 1);
-    ck_assert_int_eq(bnt_guest_footprint(&config, &need), BNT_E_ARGUMENT);
+    ck_assert_int_eq(bnt_guest_compute_footprint(&config, &need), BNT_E_ARGUMENT);
     config.queues.layout = BNT_QUEUE_LAYOUT_DEFAULT;
     config.queues.layout_preferred = BNT_QUEUE_LAYOUT_PROBE;
-    ck_assert_int_eq(bnt_guest_footprint(&config, &need), BNT_E_ARGUMENT);
+    ck_assert_int_eq(bnt_guest_compute_footprint(&config, &need), BNT_E_ARGUMENT);
 }
 END_TEST
 

@@ -94,16 +94,16 @@ START_TEST(test_setting_that_is_no_interface_is_refused)
     struct bnt_guest_config bad = good;
     struct bnt_guest_need modern;
     struct bnt_guest_need legacy;
-    ck_assert_int_eq(bnt_guest_footprint(&good, &legacy), BNT_OK);
+    ck_assert_int_eq(bnt_guest_compute_footprint(&good, &legacy), BNT_OK);
     ck_assert_uint_eq(legacy.state_bytes % 8, 0);
     bad.features.interface = BNT_INTERFACE_MODERN;
-    ck_assert_int_eq(bnt_guest_footprint(&bad, &modern), BNT_OK);
+    ck_assert_int_eq(bnt_guest_compute_footprint(&bad, &modern), BNT_OK);
     ck_assert_uint_gt(legacy.dma_bytes, modern.dma_bytes); /* pages for the queues */
     bad.features.interface = (bnt_interface)3;
-    ck_assert_int_eq(bnt_guest_footprint(&bad, &modern), BNT_E_ARGUMENT);
+    ck_assert_int_eq(bnt_guest_compute_footprint(&bad, &modern), BNT_E_ARGUMENT);
     bad = good;
     bad.features.byte_order = (bnt_byte_order)3;
-    ck_assert_int_eq(bnt_guest_footprint(&bad, &modern), BNT_E_ARGUMENT);
+    ck_assert_int_eq(bnt_guest_compute_footprint(&bad, &modern), BNT_E_ARGUMENT);
 }
 END_TEST
 

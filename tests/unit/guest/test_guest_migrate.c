@@ -168,7 +168,7 @@ static void disturb(struct fake *f, uint32_t what)
         fake_host_reset(f);
     } else if (what == OOM) {
         f->oom_status =
-            bnt_guest_oom(f->guest, f->now_ns, 300u << f->setup.page_order, &f->oom_result);
+            bnt_guest_handle_oom(f->guest, f->now_ns, 300u << f->setup.page_order, &f->oom_result);
         ck_assert_int_eq(f->oom_status, BNT_OK);
     }
 }
@@ -212,7 +212,7 @@ START_TEST(test_move_is_disturbed_at_every_point)
                 fake_down(&f);
             } else if (what == UNPLUGGED) {
                 unplug(&f);
-                ck_assert_int_eq(bnt_guest_unplugged(f.guest, f.now_ns), BNT_OK);
+                ck_assert_int_eq(bnt_guest_handle_unplug(f.guest, f.now_ns), BNT_OK);
                 ck_assert_uint_eq(f.free_count, PAGES);
             } else {
                 disturb(&f, what);
@@ -241,7 +241,7 @@ START_TEST(test_unplugged_device_is_not_touched)
     const uint64_t kicks = f.kicks;
     const uint8_t status = f.dev.status;
     unplug(&f);
-    bnt_status down = bnt_guest_unplugged(f.guest, f.now_ns);
+    bnt_status down = bnt_guest_handle_unplug(f.guest, f.now_ns);
     while (down == BNT_E_AGAIN) {
         down = fake_step(&f, 1);
         down = fake_info(&f).state == BNT_GUEST_DOWN ? BNT_OK : BNT_E_AGAIN;
@@ -251,7 +251,7 @@ START_TEST(test_unplugged_device_is_not_touched)
     ck_assert_uint_eq(f.config_writes, writes);
     ck_assert_uint_eq(f.kicks, kicks);
     ck_assert_uint_eq(f.dev.status, status);
-    ck_assert_int_eq(bnt_guest_unplugged(f.guest, f.now_ns), BNT_OK);
+    ck_assert_int_eq(bnt_guest_handle_unplug(f.guest, f.now_ns), BNT_OK);
     fake_end(&f);
 }
 END_TEST

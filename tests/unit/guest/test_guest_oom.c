@@ -20,7 +20,7 @@ static void ballooned(struct fake *f, uint64_t offered, uint32_t pfns)
 
 static bnt_status oom(struct fake *f, uint64_t pfns)
 {
-    const bnt_status status = bnt_guest_oom(f->guest, f->now_ns, pfns, &f->oom_result);
+    const bnt_status status = bnt_guest_handle_oom(f->guest, f->now_ns, pfns, &f->oom_result);
     fake_audit(f);
     return status;
 }

@@ -107,17 +107,18 @@ START_TEST(test_request_has_room_for_one_page_and_no_more_than_it_needs)
                                       .features.binding = BNT_BALLOON_BINDING_DEFAULT};
     struct bnt_guest_need small;
     struct bnt_guest_need large;
-    ck_assert_int_eq(bnt_guest_footprint(&config, &small), BNT_OK);
+    ck_assert_int_eq(bnt_guest_compute_footprint(&config, &small), BNT_OK);
     config.requests.pfns_max = 257; /* pages of 4 KiB: 256 is the most */
-    ck_assert_int_eq(bnt_guest_footprint(&config, &large), BNT_E_ARGUMENT);
+    ck_assert_int_eq(bnt_guest_compute_footprint(&config, &large), BNT_E_ARGUMENT);
     config.memory.page_order = 9;
-    ck_assert_int_eq(bnt_guest_footprint(&config, &large), BNT_E_ARGUMENT); /* half a page */
+    ck_assert_int_eq(bnt_guest_compute_footprint(&config, &large),
+                     BNT_E_ARGUMENT); /* half a page */
     config.requests.pfns_max = 512;
-    ck_assert_int_eq(bnt_guest_footprint(&config, &large), BNT_OK);
+    ck_assert_int_eq(bnt_guest_compute_footprint(&config, &large), BNT_OK);
     ck_assert_uint_gt(large.dma_bytes, small.dma_bytes);
     ck_assert_uint_eq(large.state_bytes, small.state_bytes);
     config.memory.page_order = 10;
-    ck_assert_int_eq(bnt_guest_footprint(&config, &large), BNT_E_ARGUMENT);
+    ck_assert_int_eq(bnt_guest_compute_footprint(&config, &large), BNT_E_ARGUMENT);
 }
 END_TEST
 

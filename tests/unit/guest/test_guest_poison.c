@@ -87,7 +87,7 @@ START_TEST(test_verdicts_are_taken_where_both_are_offered_and_both_required_is_a
         .memory.pfns = 1024,
         .features.binding = BNT_BALLOON_BINDING_DEFAULT,
         .features.required = FAKE_ON_INFLATE | UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS};
-    ck_assert_int_eq(bnt_guest_footprint(&config, &need), BNT_E_EXCLUSIVE);
+    ck_assert_int_eq(bnt_guest_compute_footprint(&config, &need), BNT_E_EXCLUSIVE);
     begin(&f, FAKE_ALL | FAKE_ON_INFLATE, (struct fake_setup){.init_bits = true});
     fake_up(&f);
     ck_assert_uint_eq(f.dev.accepted & FAKE_ON_INFLATE, 0);

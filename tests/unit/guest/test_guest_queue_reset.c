@@ -78,7 +78,7 @@ START_TEST(test_oom_deflate_in_doubt_is_told_again_and_its_pages_freed_once)
 {
     struct fake f;
     with_balloon(&f, offers[_i], 300);
-    ck_assert_int_eq(bnt_guest_oom(f.guest, f.now_ns, 100, &f.oom_result), BNT_OK);
+    ck_assert_int_eq(bnt_guest_handle_oom(f.guest, f.now_ns, 100, &f.oom_result), BNT_OK);
     ck_assert_int_eq(bnt_guest_queue_reset(f.guest, f.now_ns, 1), BNT_OK);
     fake_audit(&f);
     fake_target(&f, 200);
@@ -118,7 +118,7 @@ START_TEST(test_vg44_reset_that_takes_time_is_waited_for_and_nothing_is_sent)
         ck_assert_uint_eq(f.vq[_i].size, 0); /* and no kick of it, which the device checks */
         f.now_ns = f.deadline_ns;
         if (_i == 1) {
-            f.oom_status = bnt_guest_oom(f.guest, f.now_ns, 10, &f.oom_result); /* owed */
+            f.oom_status = bnt_guest_handle_oom(f.guest, f.now_ns, 10, &f.oom_result); /* owed */
         }
         ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
     }
@@ -142,9 +142,9 @@ START_TEST(test_look_at_a_reset_is_progress_whatever_the_step_began_with)
         fake_run(&f, 0); /* until nothing is due */
         f.now_ns = f.deadline_ns;
         if (_i < 3) {
-            bnt_guest_interrupt(f.guest, (uint16_t)((_i + 1) % 3));
+            bnt_guest_handle_interrupt(f.guest, (uint16_t)((_i + 1) % 3));
         } else {
-            bnt_guest_interrupt_all(f.guest);
+            bnt_guest_handle_shared_interrupt(f.guest);
         }
         ck_assert_int_eq(fake_step(&f, 1), BNT_OK);
     }
@@ -165,7 +165,7 @@ START_TEST(test_vg47_queue_comes_back_with_the_size_it_has_then)
     ck_assert_uint_eq(f.ledger_pfns, 300);
     f.queue_max[0] = 0;
     ck_assert_int_eq(bnt_guest_queue_reset(f.guest, f.now_ns, 0), BNT_E_BROKEN);
-    ck_assert_uint_eq(bnt_guest_diag(f.guest)->fault, BNT_FAULT_QUEUE_MISSING);
+    ck_assert_uint_eq(bnt_guest_diag_get(f.guest)->fault, BNT_FAULT_QUEUE_MISSING);
     fake_end(&f);
 }
 END_TEST

@@ -57,7 +57,7 @@ START_TEST(test_detach_gives_each_page_back_once)
     } else { /* out of memory while the device's reset takes its time */
         f.reset_reads = 3;
         ck_assert_int_eq(bnt_guest_detach(f.guest, f.now_ns), BNT_E_AGAIN);
-        ck_assert_int_eq(bnt_guest_oom(f.guest, f.now_ns, PAGES, &f.oom_result), BNT_OK);
+        ck_assert_int_eq(bnt_guest_handle_oom(f.guest, f.now_ns, PAGES, &f.oom_result), BNT_OK);
         ck_assert_uint_eq(f.oom_result.freed_pfns, 0);
         ck_assert_uint_eq(f.oom_result.pending_pfns, 300);
         fake_down(&f);
@@ -113,7 +113,7 @@ START_TEST(test_driver_that_tells_first_waits_without_must_tell_host_too)
     fake_up(&f);
     fake_target(&f, 300);
     fake_run(&f, FAKE_S);
-    ck_assert_int_eq(bnt_guest_oom(f.guest, f.now_ns, 100, &f.oom_result), BNT_OK);
+    ck_assert_int_eq(bnt_guest_handle_oom(f.guest, f.now_ns, 100, &f.oom_result), BNT_OK);
     ck_assert_uint_eq(f.oom_result.freed_pfns, 0);
     ck_assert_uint_eq(f.oom_result.pending_pfns, 100);
     fake_run(&f, FAKE_S);

@@ -94,7 +94,7 @@ START_TEST(test_settings_are_checked)
                                           .record.kind = BNT_GUEST_RECORD_BITS,
                                           .record.bits = bits};
     struct bnt_guest_need need;
-    ck_assert_int_eq(bnt_guest_footprint(&good, &need), BNT_OK);
+    ck_assert_int_eq(bnt_guest_compute_footprint(&good, &need), BNT_OK);
     ck_assert_uint_lt(need.state_bytes, 32768); /* KiBs, whatever the memory */
     struct bnt_guest_config bad[12];
     for (uint32_t i = 0; i < 12; i++) {
@@ -116,14 +116,14 @@ START_TEST(test_settings_are_checked)
     bad[11].sizing.retry_min_ns = 2;
     bad[11].sizing.retry_max_ns = 1;
     for (uint32_t i = 0; i < 12; i++) {
-        ck_assert_int_eq(bnt_guest_footprint(&bad[i], &need), BNT_E_ARGUMENT);
+        ck_assert_int_eq(bnt_guest_compute_footprint(&bad[i], &need), BNT_E_ARGUMENT);
     }
     bad[5].features.wanted = BNT_F_RING_PACKED;
-    ck_assert_int_eq(bnt_guest_footprint(&bad[5], &need), BNT_OK);
+    ck_assert_int_eq(bnt_guest_compute_footprint(&bad[5], &need), BNT_OK);
     bad[0] = good;
     bad[0].size = 4;
-    ck_assert_int_eq(bnt_guest_footprint(&bad[0], &need), BNT_E_SIZE);
-    ck_assert_int_eq(bnt_guest_footprint(NULL, &need), BNT_E_ARGUMENT);
+    ck_assert_int_eq(bnt_guest_compute_footprint(&bad[0], &need), BNT_E_SIZE);
+    ck_assert_int_eq(bnt_guest_compute_footprint(NULL, &need), BNT_E_ARGUMENT);
 }
 END_TEST
 

@@ -17,7 +17,7 @@ static void with_balloon(struct fake *f, uint32_t tries, uint32_t pfns)
 
 static void needs_reset(struct fake *f)
 {
-    (void)bnt_dev_needs_reset(&f->dev);
+    (void)bnt_dev_set_needs_reset(&f->dev);
     bnt_guest_config_changed(f->guest);
     ck_assert_int_eq(fake_step(f, 64), BNT_E_BROKEN);
     ck_assert_uint_eq(fake_info(f).state, BNT_GUEST_BROKEN);
@@ -48,7 +48,7 @@ START_TEST(test_needs_reset_is_recovered_from_and_the_balloon_refilled)
     ck_assert_uint_eq(f.ledger_pfns, 500);
     ck_assert_uint_eq(f.actual, 500);
     ck_assert_uint_eq(fake_info(&f).wire.recoveries, 1);
-    ck_assert_uint_eq(bnt_guest_diag(f.guest)->fault, BNT_FAULT_NONE);
+    ck_assert_uint_eq(bnt_guest_diag_get(f.guest)->fault, BNT_FAULT_NONE);
     fake_end(&f);
 }
 END_TEST
@@ -150,7 +150,7 @@ START_TEST(test_start_that_fails_is_a_try)
     f.queue_max[0] = 0;
     wait_for_it(&f);
     ck_assert_uint_eq(fake_info(&f).state, BNT_GUEST_BROKEN);
-    ck_assert_uint_eq(bnt_guest_diag(f.guest)->fault, BNT_FAULT_QUEUE_MISSING);
+    ck_assert_uint_eq(bnt_guest_diag_get(f.guest)->fault, BNT_FAULT_QUEUE_MISSING);
     ck_assert_uint_eq(f.free_count, 2048); /* the pages are back all the same */
     f.queue_max[0] = 128;
     wait_for_it(&f);
@@ -180,10 +180,10 @@ START_TEST(test_pending_oom_deflate_ends_with_the_recovery)
 {
     struct fake f;
     with_balloon(&f, 3, 500);
-    ck_assert_int_eq(bnt_guest_oom(f.guest, f.now_ns, 100, &f.oom_result), BNT_OK);
+    ck_assert_int_eq(bnt_guest_handle_oom(f.guest, f.now_ns, 100, &f.oom_result), BNT_OK);
     ck_assert_uint_eq(f.oom_result.pending_pfns, 100);
     needs_reset(&f);
-    ck_assert_int_eq(bnt_guest_oom(f.guest, f.now_ns, 1, &f.oom_result), BNT_E_BROKEN);
+    ck_assert_int_eq(bnt_guest_handle_oom(f.guest, f.now_ns, 1, &f.oom_result), BNT_E_BROKEN);
     wait_for_it(&f);
     ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_OOM_DONE], 1);
     ck_assert_uint_ge(f.last[BNT_GUEST_EVENT_OOM_DONE].value, 500);

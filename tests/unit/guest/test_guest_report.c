@@ -65,7 +65,7 @@ START_TEST(test_orders_beyond_the_largest_are_refused)
                                                 .reporting.order_set = true,
                                                 .reporting.order = orders[i]};
         struct bnt_guest_need need;
-        ck_assert_int_eq(bnt_guest_footprint(&config, &need),
+        ck_assert_int_eq(bnt_guest_compute_footprint(&config, &need),
                          orders[i] <= BNT_GUEST_REPORT_PFN_ORDER_MAX ? BNT_OK : BNT_E_ARGUMENT);
     }
 }
@@ -94,7 +94,7 @@ START_TEST(test_without_its_queue_reporting_is_degraded_and_the_balloon_works)
     fake_up(&f);
     ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_DEGRADED].value, BNT_BALLOON_F_PAGE_REPORTING);
     fake_target(&f, 16);
-    bnt_guest_pages_freed(f.guest);
+    bnt_guest_handle_freed_pages(f.guest);
     fake_run(&f, 20 * FAKE_S);
     ck_assert_uint_eq(f.report_takes, 0);
     ck_assert_uint_eq(f.ledger_pfns, 16);
@@ -112,7 +112,7 @@ START_TEST(test_what_becomes_free_is_reported_after_the_delay)
     ck_assert_uint_eq(f.report_pfns, 32);
     fake_target(&f, 0);
     fake_run(&f, FAKE_S);
-    bnt_guest_pages_freed(f.guest);
+    bnt_guest_handle_freed_pages(f.guest);
     fake_run(&f, 1900 * FAKE_MS);
     ck_assert_uint_eq(f.report_pfns, 32);
     fake_run(&f, FAKE_S);
@@ -215,7 +215,7 @@ START_TEST(test_out_of_memory_takes_no_block_from_a_report_and_makes_none)
     (void)fake_step(&f, 8);
     ck_assert_uint_eq(fake_info(&f).reporting.inflight_pfns, 32);
     struct bnt_guest_oom_result result;
-    ck_assert_int_eq(bnt_guest_oom(f.guest, f.now_ns, 4096, &result), BNT_OK);
+    ck_assert_int_eq(bnt_guest_handle_oom(f.guest, f.now_ns, 4096, &result), BNT_OK);
     ck_assert_uint_eq(fake_info(&f).reporting.inflight_pfns, 32);
     fake_serve(&f, BNT_BALLOON_QUEUE_REPORT, 1);
     fake_serve(&f, 1, 1);

@@ -65,7 +65,7 @@ static void backing_off(struct fake *f)
 static void oom_in_flight(struct fake *f)
 {
     idle_full(f);
-    CHECK(bnt_guest_oom(f->guest, f->now_ns, 700, &f->oom_result) == BNT_OK);
+    CHECK(bnt_guest_handle_oom(f->guest, f->now_ns, 700, &f->oom_result) == BNT_OK);
     CHECK(f->oom_result.pending_pfns > 0);
 }
 
@@ -225,7 +225,7 @@ START_TEST(test_oom_during_a_release_gives_pages_back_silently)
     fake_host_reset(&f);
     ck_assert_int_eq(fake_step(&f, 1), BNT_OK);
     const uint64_t messages = f.requests;
-    ck_assert_int_eq(bnt_guest_oom(f.guest, f.now_ns, 600, &f.oom_result), BNT_OK);
+    ck_assert_int_eq(bnt_guest_handle_oom(f.guest, f.now_ns, 600, &f.oom_result), BNT_OK);
     ck_assert_uint_eq(f.oom_result.freed_pfns, 600);
     ck_assert_uint_eq(f.oom_result.pending_pfns, 0);
     ck_assert_uint_eq(f.free_count, 256 + 600);

@@ -26,7 +26,7 @@ static struct bnt_guest_config vmware_valid(void)
 static bnt_status judged(struct bnt_guest_config config)
 {
     struct bnt_guest_need need;
-    return bnt_guest_footprint(&config, &need);
+    return bnt_guest_compute_footprint(&config, &need);
 }
 
 #define REFUSED(wire, ...)                                        \

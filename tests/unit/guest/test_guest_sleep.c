@@ -83,7 +83,7 @@ static void by_detach(struct fake *f)
 static void by_oom(struct fake *f)
 {
     f->serve_on_kick = true;
-    ck_assert_int_eq(bnt_guest_oom(f->guest, f->now_ns, 50, &f->oom_result), BNT_OK);
+    ck_assert_int_eq(bnt_guest_handle_oom(f->guest, f->now_ns, 50, &f->oom_result), BNT_OK);
     ck_assert_uint_eq(f->oom_result.freed_pfns, 50);
 }
 static void by_target(struct fake *f)
@@ -110,7 +110,7 @@ START_TEST(test_pages_that_come_late_go_straight_back)
     const uint64_t requests = f.requests;
     if (f.sleep_cancels) {
         ck_assert_uint_eq(f.sleep_asked, 0);
-        ck_assert_int_eq(bnt_guest_alloc_done(f.guest, f.now_ns, NULL, 0), BNT_E_STATE);
+        ck_assert_int_eq(bnt_guest_handle_alloc_done(f.guest, f.now_ns, NULL, 0), BNT_E_STATE);
     } else {
         ck_assert_uint_eq(f.sleep_asked, 256);
         fake_sleep_done(&f, 256);
@@ -168,12 +168,12 @@ START_TEST(test_end_of_a_wait_is_checked)
     struct fake f;
     asleep(&f, false);
     uint64_t pages[300] = {0};
-    ck_assert_int_eq(bnt_guest_alloc_done(f.guest, f.now_ns, pages, 257), BNT_E_ARGUMENT);
-    ck_assert_int_eq(bnt_guest_alloc_done(f.guest, f.now_ns, NULL, 1), BNT_E_ARGUMENT);
-    ck_assert_int_eq(bnt_guest_alloc_done(NULL, f.now_ns, pages, 0), BNT_E_ARGUMENT);
+    ck_assert_int_eq(bnt_guest_handle_alloc_done(f.guest, f.now_ns, pages, 257), BNT_E_ARGUMENT);
+    ck_assert_int_eq(bnt_guest_handle_alloc_done(f.guest, f.now_ns, NULL, 1), BNT_E_ARGUMENT);
+    ck_assert_int_eq(bnt_guest_handle_alloc_done(NULL, f.now_ns, pages, 0), BNT_E_ARGUMENT);
     ck_assert_uint_eq(f.sleep_asked, 256);
     fake_sleep_done(&f, 0);
-    ck_assert_int_eq(bnt_guest_alloc_done(f.guest, f.now_ns, pages, 0), BNT_E_STATE);
+    ck_assert_int_eq(bnt_guest_handle_alloc_done(f.guest, f.now_ns, pages, 0), BNT_E_STATE);
     fake_end(&f);
 }
 END_TEST

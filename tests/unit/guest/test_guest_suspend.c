@@ -38,11 +38,11 @@ START_TEST(test_vg36_suspended_driver_sends_nothing_whatever_comes)
     for (uint32_t i = 0; i < 10; i++) {
         f.now_ns += 100 * FAKE_S;
         fake_target(&f, 100 * i);
-        bnt_guest_interrupt(f.guest, 0);
-        bnt_guest_interrupt(f.guest, 2);
+        bnt_guest_handle_interrupt(f.guest, 0);
+        bnt_guest_handle_interrupt(f.guest, 2);
         ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
         ck_assert_uint_eq(f.deadline_ns, BNT_NEVER);
-        ck_assert_int_eq(bnt_guest_oom(f.guest, f.now_ns, 8, &f.oom_result), BNT_E_STATE);
+        ck_assert_int_eq(bnt_guest_handle_oom(f.guest, f.now_ns, 8, &f.oom_result), BNT_E_STATE);
         ck_assert_int_eq(bnt_guest_queue_reset(f.guest, f.now_ns, 0), BNT_E_STATE);
         ck_assert_int_eq(bnt_guest_suspend(f.guest, f.now_ns), BNT_E_STATE);
     }
@@ -98,7 +98,7 @@ START_TEST(test_vg40_device_that_fails_instead_is_recovered_from)
     if (_i) {
         ck_assert_int_eq(bnt_guest_suspend(f.guest, f.now_ns), BNT_OK);
     }
-    (void)bnt_dev_needs_reset(&f.dev);
+    (void)bnt_dev_set_needs_reset(&f.dev);
     ck_assert_int_eq(_i ? bnt_guest_resume(f.guest, f.now_ns)
                         : bnt_guest_suspend(f.guest, f.now_ns),
                      BNT_E_BROKEN);

@@ -290,7 +290,7 @@ START_TEST(test_oom_takes_a_unit_when_there_are_no_single_pages)
     fake_target(&f, 4 * UNIT);
     fake_run(&f, FAKE_S);
     f.serve_on_kick = true;
-    ck_assert_int_eq(bnt_guest_oom(f.guest, f.now_ns, 10, &f.oom_result), BNT_OK);
+    ck_assert_int_eq(bnt_guest_handle_oom(f.guest, f.now_ns, 10, &f.oom_result), BNT_OK);
     ck_assert_uint_eq(f.oom_result.freed_pfns, UNIT);
     ck_assert_uint_eq(f.free_count, 5 * UNIT);
     fake_run(&f, FAKE_MS);

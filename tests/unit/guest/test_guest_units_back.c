@@ -15,7 +15,7 @@ static void back_by_deflate(struct fake *f)
 static void back_by_oom(struct fake *f)
 {
     f->serve_on_kick = true;
-    ck_assert_int_eq(bnt_guest_oom(f->guest, f->now_ns, 4 * UNIT, &f->oom_result), BNT_OK);
+    ck_assert_int_eq(bnt_guest_handle_oom(f->guest, f->now_ns, 4 * UNIT, &f->oom_result), BNT_OK);
     f->serve_on_kick = false;
 }
 
@@ -44,7 +44,7 @@ static void back_by_unplug(struct fake *f)
     f->dev.status = 0; /* no device is there that could take a page */
     memset(f->ledger, 0, f->setup.pages);
     f->ledger_pfns = 0;
-    while (bnt_guest_unplugged(f->guest, f->now_ns) == BNT_E_AGAIN) {
+    while (bnt_guest_handle_unplug(f->guest, f->now_ns) == BNT_E_AGAIN) {
     }
 }
 
@@ -89,7 +89,7 @@ static void back_by_oom_in_the_allocator(struct fake *f)
 static void back_by_recovery(struct fake *f)
 {
     f->num_pages = 0;
-    (void)bnt_dev_needs_reset(&f->dev);
+    (void)bnt_dev_set_needs_reset(&f->dev);
     bnt_guest_config_changed(f->guest);
     ck_assert_int_eq(fake_step(f, 64), BNT_E_BROKEN);
     f->now_ns += FAKE_S;

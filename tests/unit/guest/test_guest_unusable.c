@@ -89,7 +89,7 @@ START_TEST(test_pages_set_aside_come_back_when_memory_is_short)
     struct fvm *f = with_one_aside();
     struct bnt_guest_oom_result result;
     if (_i == 0) {
-        ck_assert_int_eq(bnt_guest_oom(f->guest, f->now_ns, 1, &result), BNT_OK);
+        ck_assert_int_eq(bnt_guest_handle_oom(f->guest, f->now_ns, 1, &result), BNT_OK);
         ck_assert_uint_eq(result.freed_pfns, 1);
         ck_assert_uint_eq(f->locked_pages, 256); /* it was enough */
     } else {

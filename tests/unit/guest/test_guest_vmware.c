@@ -232,8 +232,8 @@ START_TEST(test_batch_page_that_no_call_can_name_is_not_used)
     if (_i == 1) {
         ck_assert_uint_eq(f->last[BNT_GUEST_EVENT_DEGRADED].value,
                           BNT_VMWARE_CAP_BATCHED | BNT_VMWARE_CAP_BATCHED_2M);
-        ck_assert_int_eq(bnt_guest_diag(f->guest)->fault, BNT_FAULT_BATCH_PAGE_BEYOND);
-        ck_assert_uint_eq(bnt_guest_diag(f->guest)->gpa, f->dma_gpa);
+        ck_assert_int_eq(bnt_guest_diag_get(f->guest)->fault, BNT_FAULT_BATCH_PAGE_BEYOND);
+        ck_assert_uint_eq(bnt_guest_diag_get(f->guest)->gpa, f->dma_gpa);
     }
     fvm_end(f);
 }
@@ -249,7 +249,7 @@ START_TEST(test_oom_after_a_reset_that_is_followed_late_ends)
     f->target = 64;
     fvm_up(f);
     memset(f->bad_back, BNT_VMWARE_RESET, 64);
-    ck_assert_int_eq(bnt_guest_oom(f->guest, f->now_ns, 10, &result), BNT_OK);
+    ck_assert_int_eq(bnt_guest_handle_oom(f->guest, f->now_ns, 10, &result), BNT_OK);
     ck_assert_uint_eq(result.freed_pfns, 0);
     memset(f->bad_back, 0, 64);
     fvm_tick(f);
@@ -307,13 +307,13 @@ START_TEST(test_settings_are_checked)
     struct fvm *f = fvm_new(64);
     struct bnt_guest_need need;
     struct bnt_guest_config c = f->config;
-    ck_assert_int_eq(bnt_guest_footprint(&c, &need), BNT_OK);
+    ck_assert_int_eq(bnt_guest_compute_footprint(&c, &need), BNT_OK);
     ck_assert_uint_eq(need.dma_bytes, 4096);
-#define BAD(setting)                                                      \
-    do {                                                                  \
-        c = f->config;                                                    \
-        setting;                                                          \
-        ck_assert_int_eq(bnt_guest_footprint(&c, &need), BNT_E_ARGUMENT); \
+#define BAD(setting)                                                              \
+    do {                                                                          \
+        c = f->config;                                                            \
+        setting;                                                                  \
+        ck_assert_int_eq(bnt_guest_compute_footprint(&c, &need), BNT_E_ARGUMENT); \
     } while (0)
     BAD(c.memory.page_order = 1);
     BAD(c.vmware.batch_max = 513);

@@ -208,7 +208,7 @@ START_TEST(test_oom_gives_pages_back_and_bans_inflation_for_5_s)
     f->target = 600;
     fvm_up(f);
     const uint64_t locks = f->lock_pages;
-    ck_assert_int_eq(bnt_guest_oom(f->guest, f->now_ns, 100, &result), BNT_OK);
+    ck_assert_int_eq(bnt_guest_handle_oom(f->guest, f->now_ns, 100, &result), BNT_OK);
     ck_assert_uint_eq(result.freed_pfns, 100);
     ck_assert_uint_eq(result.pending_pfns, 0);
     ck_assert_uint_eq(f->locked_pages, 500);
@@ -220,7 +220,7 @@ START_TEST(test_oom_gives_pages_back_and_bans_inflation_for_5_s)
 
     f = fvm_new_2010(64);
     fvm_up(f);
-    ck_assert_int_eq(bnt_guest_oom(f->guest, f->now_ns, 1, &result), BNT_E_UNSUPPORTED);
+    ck_assert_int_eq(bnt_guest_handle_oom(f->guest, f->now_ns, 1, &result), BNT_E_UNSUPPORTED);
     fvm_end(f);
 }
 END_TEST

@@ -168,7 +168,7 @@ START_TEST(test_memory_that_is_short_waits_too)
     struct bnt_guest_oom_result result;
     answer(f, CMD(START), BNT_VMWARE_FAILURE, 3);
     ck_assert_int_eq(bnt_guest_detach(f->guest, f->now_ns), BNT_E_AGAIN);
-    ck_assert_int_eq(bnt_guest_oom(f->guest, f->now_ns, 100, &result), BNT_OK);
+    ck_assert_int_eq(bnt_guest_handle_oom(f->guest, f->now_ns, 100, &result), BNT_OK);
     ck_assert_uint_eq(result.freed_pfns, 0);
     ck_assert_uint_eq(f->free_count, f->pages - 2000);
     (void)detach(f);
@@ -183,7 +183,7 @@ START_TEST(test_host_that_is_gone_is_not_asked_again)
     ck_assert_int_eq(bnt_guest_detach(f->guest, f->now_ns), BNT_E_AGAIN);
     const uint64_t starts = f->calls[CMD(START)];
     fvm_host_pops(f); /* its list goes with it */
-    ck_assert_int_eq(bnt_guest_unplugged(f->guest, f->now_ns), BNT_OK);
+    ck_assert_int_eq(bnt_guest_handle_unplug(f->guest, f->now_ns), BNT_OK);
     ck_assert_uint_eq(f->calls[CMD(START)], starts);
     fvm_end(f);
 }

@@ -94,7 +94,7 @@ START_TEST(test_oom_while_waiting)
 {
     struct fvm *f = asleep(false);
     struct bnt_guest_oom_result result;
-    ck_assert_int_eq(bnt_guest_oom(f->guest, f->now_ns, 100, &result), BNT_OK);
+    ck_assert_int_eq(bnt_guest_handle_oom(f->guest, f->now_ns, 100, &result), BNT_OK);
     ck_assert_uint_eq(f->sleep_cancelled, 1);
     ck_assert_uint_eq(f->locked_pages, 200);
     ck_assert_int_eq(fvm_sleep_done(f, 512), BNT_OK); /* before the next step */

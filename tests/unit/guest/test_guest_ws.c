@@ -27,7 +27,7 @@ static void push(struct fake *f, uint32_t queue, uint16_t head, uint32_t len)
 {
     struct bnt_diag diag = {.size = sizeof diag};
     CHECK(bnt_vq_dev_push(&f->vq[queue], &f->mem, head, len, &diag) == BNT_OK);
-    bnt_guest_interrupt(f->guest, (uint16_t)queue);
+    bnt_guest_handle_interrupt(f->guest, (uint16_t)queue);
     (void)fake_step(f, 8);
 }
 
@@ -65,9 +65,9 @@ START_TEST(test_a_request_is_answered_by_one_report)
     ck_assert_uint_eq(report(&f, wire, &head), 0); /* none unasked */
     command(&f, request, 2);
     ck_assert_uint_eq(report(&f, wire, &head), 4);
-    ck_assert_uint_eq(bnt_le64_get(wire[3].idle_age_ms), 1003);
-    ck_assert_uint_eq(bnt_le64_get(wire[3].bytes[0]), 4096 * 3);
-    ck_assert_uint_eq(bnt_le64_get(wire[3].bytes[1]), 8192 * 3);
+    ck_assert_uint_eq(bnt_le64_to_cpu(wire[3].idle_age_ms), 1003);
+    ck_assert_uint_eq(bnt_le64_to_cpu(wire[3].bytes[0]), 4096 * 3);
+    ck_assert_uint_eq(bnt_le64_to_cpu(wire[3].bytes[1]), 8192 * 3);
     ck_assert_uint_eq(f.ws_config.interval_count, 0);
     command(&f, request, 2); /* while the first is with the device: it follows */
     uint16_t other = 0;

@@ -54,7 +54,7 @@ static void queue_scattered(bool bitmap)
     } else {
         (void)fake_queue_pfns(&fake, 0, pfns, MANY);
     }
-    bnt_host_kick(fake.host, 0);
+    bnt_host_handle_kick(fake.host, 0);
 }
 
 static const struct bnt_queue_provider *provider;
@@ -119,7 +119,7 @@ static void middle_open(enum middle middle)
     if (middle == COMMANDS) {
         const struct bnt_vq_seg seg = {FAKE_ANSWER_GPA, 128};
         (void)fake_queue_segs(&fake, BNT_BALLOON_QUEUE_WS_CMD, &seg, 0, 1);
-        bnt_host_kick(fake.host, BNT_BALLOON_QUEUE_WS_CMD);
+        bnt_host_handle_kick(fake.host, BNT_BALLOON_QUEUE_WS_CMD);
         ck_assert_int_eq(fake_step(&fake), BNT_OK);
         return;
     }
@@ -130,8 +130,8 @@ static void middle_open(enum middle middle)
     }
     if (middle == REPORT || middle == HINTS) {
         provided_open(accepted[middle]);
-        bnt_host_kick(fake.host,
-                      middle == REPORT ? BNT_BALLOON_QUEUE_REPORT : BNT_BALLOON_QUEUE_HINT);
+        bnt_host_handle_kick(fake.host,
+                             middle == REPORT ? BNT_BALLOON_QUEUE_REPORT : BNT_BALLOON_QUEUE_HINT);
     } else if (middle >= HOST_PAGES && middle <= HOLE) {
         (void)fake_send_run(&fake, 0, FIRST + (middle == HOLE ? 512 : 0), 100, 1, NULL);
         return;
@@ -144,13 +144,13 @@ static void middle_open(enum middle middle)
 /** Goes on with what was loaded, whatever it is. */
 static void survive(struct bnt_host *host)
 {
-    const size_t bytes = bnt_host_state_size(host);
+    const size_t bytes = bnt_host_state_size_get(host);
 
     ck_assert_uint_le(bytes, ROOM);
     ck_assert_int_eq(bnt_host_save(host, fake.now_ns, again, bytes), BNT_OK);
     for (uint32_t i = 0; i < 4; i++) {
         for (uint16_t queue = 0; queue < FAKE_QUEUES && provider == NULL; queue++) {
-            bnt_host_kick(host, queue);
+            bnt_host_handle_kick(host, queue);
         }
         const bnt_status step = bnt_host_step(host, fake.now_ns + i, 8, NULL);
         ck_assert(step == BNT_OK || step == BNT_E_BROKEN);
@@ -169,7 +169,7 @@ START_TEST(test_altered_middle_is_refused_whole_or_survived)
 
     middle_open((enum middle)_i);
     fake.wild = true;
-    const size_t bytes = bnt_host_state_size(fake.host);
+    const size_t bytes = bnt_host_state_size_get(fake.host);
     ck_assert_uint_le(bytes, ROOM);
     ck_assert_int_eq(bnt_host_save(fake.host, fake.now_ns, state, bytes), BNT_OK);
     for (size_t at = 0; at < bytes; at++) {
@@ -204,7 +204,7 @@ END_TEST
 START_TEST(test_middle_cut_short_is_refused_whole)
 {
     middle_open((enum middle)_i);
-    const size_t bytes = bnt_host_state_size(fake.host);
+    const size_t bytes = bnt_host_state_size_get(fake.host);
     ck_assert_uint_le(bytes, ROOM);
     ck_assert_int_eq(bnt_host_save(fake.host, fake.now_ns, state, bytes), BNT_OK);
     void *storage = NULL;
@@ -235,7 +235,7 @@ START_TEST(test_range_without_a_leaf_hides_no_misuse_of_another)
     ck_assert_uint_eq(fake_info(&fake).ledger.leafless_pfns, 1);
     for (uint32_t i = 0; i < 2; i++) {
         (void)fake_queue_segs(&fake, BNT_BALLOON_QUEUE_REPORT, &segs[i], 0, 1);
-        bnt_host_kick(fake.host, BNT_BALLOON_QUEUE_REPORT);
+        bnt_host_handle_kick(fake.host, BNT_BALLOON_QUEUE_REPORT);
         ck_assert_int_eq(fake_step(&fake), BNT_OK);
         ck_assert_uint_eq(fake_info(&fake).wire.misuses,
                           i); /* the second is known to be ballooned */

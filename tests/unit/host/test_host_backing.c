@@ -191,7 +191,7 @@ START_TEST(test_report_is_dropped_by_whole_host_pages)
                                    3 * HOST << BNT_PFN_SHIFT};
     open_as(_i, TOLD, ORDER);
     (void)fake_queue_segs(&fake, 4, &seg, 0, 1);
-    bnt_host_kick(fake.host, 4);
+    bnt_host_handle_kick(fake.host, 4);
     ck_assert_int_eq(fake_step(&fake), BNT_OK);
     only_call(FAKE_DISCARD, FIRST + HOST, 2 * HOST);
     only_call(FAKE_REPORT, FIRST + 3, 3 * HOST);
@@ -246,7 +246,7 @@ START_TEST(test_2_mib_host_pages_and_the_largest_setting)
     struct bnt_host_config config = fake.config;
     size_t bytes = 0;
     config.memory.host_page_order = BNT_HOST_PAGE_ORDER_MAX + 1;
-    ck_assert_int_eq(bnt_host_footprint(&config, &bytes), BNT_E_ARGUMENT);
+    ck_assert_int_eq(bnt_host_compute_footprint(&config, &bytes), BNT_E_ARGUMENT);
     fake_close(&fake);
 }
 END_TEST
@@ -257,7 +257,7 @@ START_TEST(test_saved_device_knows_what_was_dropped)
     open_as(_i, TOLD, ORDER);
     inflate(FIRST, HOST);
     inflate(FIRST + HOST, HOST - 1);
-    const size_t size = bnt_host_state_size(fake.host);
+    const size_t size = bnt_host_state_size_get(fake.host);
     uint8_t *state = malloc(size);
     ck_assert_ptr_nonnull(state);
     ck_assert_int_eq(bnt_host_save(fake.host, fake.now_ns, state, size), BNT_OK);
@@ -284,7 +284,7 @@ START_TEST(test_report_within_one_host_page_drops_nothing)
 
     open_as(_i, TOLD, ORDER);
     (void)fake_queue_segs(&fake, 4, &seg, 0, 1);
-    bnt_host_kick(fake.host, 4);
+    bnt_host_handle_kick(fake.host, 4);
     ck_assert_int_eq(fake_step(&fake), BNT_OK);
     ck_assert_uint_eq(fake_count(&fake, FAKE_DISCARD), 0);
     only_call(FAKE_REPORT, FIRST + 1, 2);

@@ -29,7 +29,7 @@ static void open_with_hole(bnt_host_ledger ledger)
 
 static size_t save(uint8_t **state)
 {
-    const size_t bytes = bnt_host_state_size(fake.host);
+    const size_t bytes = bnt_host_state_size_get(fake.host);
 
     *state = malloc(bytes);
     ck_assert_ptr_nonnull(*state);
@@ -42,7 +42,7 @@ static bnt_status load(const uint8_t *state, size_t bytes)
     size_t needed = 0;
     struct bnt_host *host = NULL;
 
-    ck_assert_int_eq(bnt_host_footprint(&fake.config, &needed), BNT_OK);
+    ck_assert_int_eq(bnt_host_compute_footprint(&fake.config, &needed), BNT_OK);
     void *storage = malloc(needed);
     ck_assert_ptr_nonnull(storage);
     ck_assert_int_eq(
@@ -126,8 +126,10 @@ START_TEST(test_discard_that_fails_after_one_that_filled_the_range_is_recorded)
     (void)fake_send(&fake, 0, pfns, 112, NULL);
     ck_assert_uint_eq(fake_info(&fake).ledger.pfns, BNT_HOST_LEAF_PFNS);
     ck_assert_uint_eq(fake_info(&fake).ledger.retained_pfns, 12);
-    ck_assert_int_eq(bnt_host_page_get(fake.host, FAKE_FIRST_PFN + 505), BNT_HOST_PAGE_RETAINED);
-    ck_assert_int_eq(bnt_host_page_get(fake.host, FAKE_FIRST_PFN + 5), BNT_HOST_PAGE_BALLOONED);
+    ck_assert_int_eq(bnt_host_page_state_get(fake.host, FAKE_FIRST_PFN + 505),
+                     BNT_HOST_PAGE_RETAINED);
+    ck_assert_int_eq(bnt_host_page_state_get(fake.host, FAKE_FIRST_PFN + 5),
+                     BNT_HOST_PAGE_BALLOONED);
     fake_close(&fake);
 }
 END_TEST
@@ -150,7 +152,7 @@ START_TEST(test_driver_that_gives_up_for_want_of_a_queue_is_told_of)
     }
     ck_assert_uint_eq(fake_events(&fake, BNT_HOST_EVENT_MISUSE), _i == 0 ? 1 : 0);
     if (_i == 0) {
-        const struct bnt_diag *diag = bnt_host_diag(fake.host);
+        const struct bnt_diag *diag = bnt_host_diag_get(fake.host);
         ck_assert_uint_eq(diag->fault, BNT_FAULT_QUEUE_LAYOUT);
         ck_assert_uint_eq(diag->queue, BNT_BALLOON_QUEUE_REPORT);
         ck_assert_uint_eq(diag->found, 2);

@@ -50,7 +50,7 @@ static bnt_status judged(struct bnt_host_config config)
 {
     size_t bytes = 0;
 
-    return bnt_host_footprint(&config, &bytes);
+    return bnt_host_compute_footprint(&config, &bytes);
 }
 
 #define REFUSED(wire, ...)                                        \
@@ -271,10 +271,10 @@ START_TEST(test_calls_of_the_other_wire_are_not_supported)
     uint64_t result = 0;
 
     open_with(FAKE_ALL);
-    ck_assert_int_eq(bnt_host_touched(fake.host, 1, 300), BNT_E_UNSUPPORTED);
+    ck_assert_int_eq(bnt_host_handle_page_touch(fake.host, 1, 300), BNT_E_UNSUPPORTED);
     ck_assert_int_eq(bnt_host_call_rule_add(fake.host, &rule), BNT_E_UNSUPPORTED);
     ck_assert_int_eq(
-        bnt_host_vmware_call(fake.host, 1, BNT_VMWARE_CMD_START, 0, 0, &status, &result),
+        bnt_host_serve_vmware_call(fake.host, 1, BNT_VMWARE_CMD_START, 0, 0, &status, &result),
         BNT_E_UNSUPPORTED);
     ck_assert_int_eq(bnt_host_load(fake.host, 1, NULL, 10), BNT_E_ARGUMENT);
     ck_assert_int_eq(bnt_host_rule_add(fake.host, NULL), BNT_E_ARGUMENT);
@@ -312,16 +312,16 @@ START_TEST(test_device_works_without_the_calls_that_are_optional)
     (void)fake_send_run(&fake, 1, 300, 100, 1, NULL);
     ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 100);
     (void)fake_queue_segs(&fake, BNT_BALLOON_QUEUE_REPORT, &seg, 0, 1);
-    bnt_host_kick(fake.host, BNT_BALLOON_QUEUE_REPORT);
+    bnt_host_handle_kick(fake.host, BNT_BALLOON_QUEUE_REPORT);
     ck_assert_int_eq(fake_step(&fake), BNT_OK);
     ck_assert_uint_eq(fake_info(&fake).reporting.reported_pfns, 64);
     ck_assert_int_eq(bnt_host_hint_start(fake.host, fake.now_ns, &id), BNT_OK);
-    const bnt_le32 wire = bnt_le32_set(id);
+    const bnt_le32 wire = bnt_cpu_to_le32(id);
     const struct bnt_vq_seg hint[] = {{FAKE_REQUEST_GPA, 4},
                                       {UINT64_C(1000) << BNT_PFN_SHIFT, 8u << BNT_PFN_SHIFT}};
     memcpy(fake.dma + FAKE_REQUEST_GPA, &wire, sizeof wire);
     (void)fake_queue_segs(&fake, BNT_BALLOON_QUEUE_HINT, hint, 1, 1);
-    bnt_host_kick(fake.host, BNT_BALLOON_QUEUE_HINT);
+    bnt_host_handle_kick(fake.host, BNT_BALLOON_QUEUE_HINT);
     ck_assert_int_eq(fake_step(&fake), BNT_OK);
     ck_assert_uint_eq(fake_info(&fake).hinting.hinted_pfns, 8);
     fake_close(&fake);
@@ -338,17 +338,17 @@ START_TEST(test_vmwares_wire_works_without_the_calls_that_are_optional)
     bare();
     fake_open(&fake);
     ck_assert_int_eq(bnt_host_target_set(fake.host, 1, 10, 0, NULL), BNT_OK);
-    ck_assert_int_eq(bnt_host_vmware_call(fake.host, 1, BNT_VMWARE_CMD_START,
-                                          BNT_VMWARE_PROTOCOL_2010, 0, &status, &result),
+    ck_assert_int_eq(bnt_host_serve_vmware_call(fake.host, 1, BNT_VMWARE_CMD_START,
+                                                BNT_VMWARE_PROTOCOL_2010, 0, &status, &result),
                      BNT_OK);
     for (uint64_t pfn = 300; pfn < 310; pfn++) {
         ck_assert_int_eq(
-            bnt_host_vmware_call(fake.host, 1, BNT_VMWARE_CMD_LOCK, pfn, 0, &status, &result),
+            bnt_host_serve_vmware_call(fake.host, 1, BNT_VMWARE_CMD_LOCK, pfn, 0, &status, &result),
             BNT_OK);
         ck_assert_int_eq(status, BNT_VMWARE_SUCCESS);
     }
     ck_assert_int_eq(
-        bnt_host_vmware_call(fake.host, 1, BNT_VMWARE_CMD_UNLOCK, 300, 0, &status, &result),
+        bnt_host_serve_vmware_call(fake.host, 1, BNT_VMWARE_CMD_UNLOCK, 300, 0, &status, &result),
         BNT_OK);
     ck_assert_int_eq(status, BNT_VMWARE_SUCCESS);
     ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 9);
@@ -370,9 +370,9 @@ START_TEST(test_legacy_driver_may_write_before_it_accepts_and_another_may_not)
         ck_assert_int_eq(bnt_host_status_write(fake.host, 1, 3), BNT_OK);
         bnt_host_config_write(fake.host, 1, BNT_BALLOON_CONFIG_ACTUAL, five, sizeof five);
         ck_assert_uint_eq(fake_info(&fake).target.actual_pfns, legacy ? 5 : 0);
-        ck_assert(!bnt_host_queue_enabled(fake.host, 0));
-        ck_assert(!bnt_host_queue_enabled(fake.host, 77));
-        ck_assert_uint_eq(bnt_host_queue_index(fake.host, (bnt_balloon_queue)77),
+        ck_assert(!bnt_host_is_queue_enabled(fake.host, 0));
+        ck_assert(!bnt_host_is_queue_enabled(fake.host, 77));
+        ck_assert_uint_eq(bnt_host_queue_index_get(fake.host, (bnt_balloon_queue)77),
                           BNT_BALLOON_QUEUE_NONE);
         fake_close(&fake);
     }
@@ -413,7 +413,7 @@ START_TEST(test_queue_at_the_limit_of_its_provider_is_looked_at_again_after_a_pu
     limited = *fake_provider(&fake);
     limited.pop = limited_pop;
     limited.push = limited_push;
-    ck_assert_int_eq(bnt_host_footprint(&fake.config, &bytes), BNT_OK);
+    ck_assert_int_eq(bnt_host_compute_footprint(&fake.config, &bytes), BNT_OK);
     ck_assert_int_eq(bnt_host_init(fake.storage, bytes, &fake.config, &fake.ops, &fake, &fake.mem,
                                    &limited, &fake.host),
                      BNT_OK);
@@ -425,7 +425,7 @@ START_TEST(test_queue_at_the_limit_of_its_provider_is_looked_at_again_after_a_pu
     ck_assert_uint_eq(fake_info(&fake).wire.misuses, 0);
     ck_assert_int_eq(bnt_host_stats_get(fake.host, fake.now_ns, &stats), BNT_OK);
     ck_assert_uint_eq(stats.sequence, 1);
-    ck_assert_int_eq(bnt_host_stats_poll(fake.host, fake.now_ns, NULL), BNT_OK);
+    ck_assert_int_eq(bnt_host_stats_request(fake.host, fake.now_ns, NULL), BNT_OK);
     ck_assert_int_eq(fake_step(&fake), BNT_OK); /* without a kick */
     ck_assert_int_eq(bnt_host_stats_get(fake.host, fake.now_ns, &stats), BNT_OK);
     ck_assert_uint_eq(stats.sequence, 2);
@@ -480,8 +480,8 @@ START_TEST(test_kick_of_a_queue_that_is_off_asks_for_no_step)
     fake_start(&fake, FAKE_PLAIN);
     ck_assert_int_eq(bnt_host_queue_disable(fake.host, fake.now_ns, 2), BNT_OK);
     ck_assert_int_eq(fake_step(&fake), BNT_OK);
-    bnt_host_kick(fake.host, 2);
-    bnt_host_kick_data(fake.host, 2);
+    bnt_host_handle_kick(fake.host, 2);
+    bnt_host_handle_kick_with_data(fake.host, 2);
     ck_assert_int_eq(bnt_host_step(fake.host, fake.now_ns, 8, &deadline_ns), BNT_OK);
     ck_assert_uint_gt(deadline_ns, fake.now_ns);
     fake_close(&fake);
@@ -491,12 +491,12 @@ END_TEST
 START_TEST(test_reset_needs_a_device_that_offers_it_and_a_driver)
 {
     open_with(FAKE_PLAIN);
-    ck_assert_int_eq(bnt_host_reset(fake.host, 1), BNT_E_UNSUPPORTED);
+    ck_assert_int_eq(bnt_host_reset_balloon(fake.host, 1), BNT_E_UNSUPPORTED);
     fake_close(&fake);
     open_with(FAKE_ALL);
-    ck_assert_int_eq(bnt_host_reset(fake.host, 1), BNT_E_STATE);
+    ck_assert_int_eq(bnt_host_reset_balloon(fake.host, 1), BNT_E_STATE);
     fake_start(&fake, FAKE_PLAIN);
-    ck_assert_int_eq(bnt_host_reset(fake.host, 1), BNT_E_UNSUPPORTED);
+    ck_assert_int_eq(bnt_host_reset_balloon(fake.host, 1), BNT_E_UNSUPPORTED);
     fake_close(&fake);
 }
 END_TEST

@@ -24,7 +24,7 @@ static void segment(uint16_t queue, uint32_t bytes, bool writable)
     const struct bnt_vq_seg seg = {FAKE_REQUEST_GPA, bytes};
 
     (void)fake_queue_segs(&fake, queue, &seg, writable ? 0 : 1, writable ? 1 : 0);
-    bnt_host_kick(fake.host, queue);
+    bnt_host_handle_kick(fake.host, queue);
 }
 
 static void request(uint16_t queue)
@@ -35,7 +35,7 @@ static void request(uint16_t queue)
         pfns[i] = FIRST + 2 * i;
     }
     (void)fake_queue_pfns(&fake, queue, pfns, MANY);
-    bnt_host_kick(fake.host, queue);
+    bnt_host_handle_kick(fake.host, queue);
 }
 
 static void plain(void)
@@ -53,11 +53,11 @@ static void bitmap(void)
     const struct bnt_vq_seg segs[] = {{FAKE_REQUEST_GPA, 400}, {FAKE_ANSWER_GPA, 13}};
 
     for (uint32_t i = 0; i < 100; i++) {
-        const bnt_le32 wire = bnt_le32_set(FIRST + i);
+        const bnt_le32 wire = bnt_cpu_to_le32(FIRST + i);
         memcpy(fake.dma + FAKE_REQUEST_GPA + 4 * i, &wire, sizeof wire);
     }
     (void)fake_queue_segs(&fake, 0, segs, 1, 1);
-    bnt_host_kick(fake.host, 0);
+    bnt_host_handle_kick(fake.host, 0);
 }
 
 static void statistics(void)
@@ -87,13 +87,13 @@ static void free_pages(void)
     const struct bnt_vq_seg seg = {(uint64_t)FIRST << BNT_PFN_SHIFT, BNT_PFN_BYTES};
 
     (void)fake_queue_segs(&fake, BNT_BALLOON_QUEUE_REPORT, &seg, 0, 1);
-    bnt_host_kick(fake.host, BNT_BALLOON_QUEUE_REPORT);
+    bnt_host_handle_kick(fake.host, BNT_BALLOON_QUEUE_REPORT);
 }
 
 static void kick_with_data(void)
 {
     request(BNT_BALLOON_QUEUE_INFLATE);
-    bnt_host_kick_data(fake.host, UINT32_C(1) << 16);
+    bnt_host_handle_kick_with_data(fake.host, UINT32_C(1) << 16);
 }
 
 struct serving {
@@ -133,11 +133,11 @@ static void save_and_load(void)
     static uint8_t state[65536];
 
     ck_assert_int_eq(bnt_host_step(fake.host, fake.now_ns, 1, NULL), BNT_OK);
-    const size_t bytes = bnt_host_state_size(fake.host);
+    const size_t bytes = bnt_host_state_size_get(fake.host);
     ck_assert_uint_le(bytes, sizeof state);
     ck_assert_int_eq(bnt_host_save(fake.host, fake.now_ns, state, bytes), BNT_OK);
     size_t needed = 0;
-    ck_assert_int_eq(bnt_host_footprint(&fake.config, &needed), BNT_OK);
+    ck_assert_int_eq(bnt_host_compute_footprint(&fake.config, &needed), BNT_OK);
     bnt_host_fini(fake.host);
     ck_assert_int_eq(bnt_host_init(fake.storage, needed, &fake.config, &fake.ops, &fake, &fake.mem,
                                    NULL, &fake.host),

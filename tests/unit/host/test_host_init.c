@@ -49,12 +49,12 @@ static uint32_t inflate(uint32_t n, uint32_t bytes)
     uint32_t len = 99;
 
     for (uint32_t i = 0; i < n; i++) {
-        const bnt_le32 wire = bnt_le32_set(1000 + i);
+        const bnt_le32 wire = bnt_cpu_to_le32(1000 + i);
         memcpy(fake.dma + FAKE_REQUEST_GPA + 4 * i, &wire, 4);
     }
     memset(fake.dma + BITMAP_GPA, 0, MANY);
     (void)fake_queue_segs(&fake, 0, segs, 1, bytes > 0 ? 1 : 0);
-    bnt_host_kick(fake.host, 0);
+    bnt_host_handle_kick(fake.host, 0);
     ck_assert_int_eq(fake_step(&fake), BNT_OK);
     ck_assert(fake_pop(&fake, 0, &len));
     return len;
@@ -76,7 +76,7 @@ static uint32_t report(uint32_t pfn, uint32_t pfns)
     uint32_t len = 99;
 
     (void)fake_queue_segs(&fake, BNT_BALLOON_QUEUE_REPORT, &seg, 0, 1);
-    bnt_host_kick(fake.host, BNT_BALLOON_QUEUE_REPORT);
+    bnt_host_handle_kick(fake.host, BNT_BALLOON_QUEUE_REPORT);
     ck_assert_int_eq(fake_step(&fake), BNT_OK);
     ck_assert(fake_pop(&fake, BNT_BALLOON_QUEUE_REPORT, &len));
     return len;
@@ -87,10 +87,10 @@ START_TEST(test_a_device_never_offers_verdicts_beside_the_bitmap)
     size_t bytes = 0;
 
     fake.config.features.offered |= FAKE_VERDICTS;
-    ck_assert_int_eq(bnt_host_footprint(&fake.config, &bytes), BNT_E_EXCLUSIVE);
+    ck_assert_int_eq(bnt_host_compute_footprint(&fake.config, &bytes), BNT_E_EXCLUSIVE);
     fake.config.features.offered &= ~FAKE_VERDICTS;
     fake.config.features.offered &= ~BNT_BALLOON_F_PAGE_REPORTING;
-    ck_assert_int_eq(bnt_host_footprint(&fake.config, &bytes), BNT_E_FEATURES);
+    ck_assert_int_eq(bnt_host_compute_footprint(&fake.config, &bytes), BNT_E_FEATURES);
     fake.config.features.offered |= BNT_BALLOON_F_PAGE_REPORTING;
     open_with(INIT);
 }
@@ -165,7 +165,7 @@ START_TEST(test_a_report_says_by_its_used_length_that_all_of_it_is_initialised)
     open_with(INIT);
     ck_assert_uint_eq(report(2000, 4), 4 * 4096);
     (void)fake_queue_segs(&fake, BNT_BALLOON_QUEUE_REPORT, &cut, 0, 1);
-    bnt_host_kick(fake.host, BNT_BALLOON_QUEUE_REPORT);
+    bnt_host_handle_kick(fake.host, BNT_BALLOON_QUEUE_REPORT);
     ck_assert_int_eq(fake_step(&fake), BNT_OK);
     ck_assert(fake_pop(&fake, BNT_BALLOON_QUEUE_REPORT, &len));
     ck_assert_uint_eq(len, 0); /* its ends were left alone */

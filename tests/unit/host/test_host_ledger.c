@@ -98,7 +98,7 @@ static void ledger_compare(void)
     uint32_t page_wrong = 0;
 
     for (uint32_t at = 0; at < PAGES; at++) {
-        const bnt_host_page page = bnt_host_page_get(fake.host, FAKE_FIRST_PFN + at);
+        const bnt_host_page page = bnt_host_page_state_get(fake.host, FAKE_FIRST_PFN + at);
         const bool seen = page != BNT_HOST_PAGE_GUEST;
         dropped_wrong += !reference.held[at] && fake.dropped[at];
         dropped_wrong += page == BNT_HOST_PAGE_BALLOONED && !fake.dropped[at];
@@ -224,7 +224,7 @@ START_TEST(test_leaf_that_cannot_be_had_keeps_the_backing_towards_a_plain_driver
     ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 0);
     (void)fake_send_run(&fake, 0, 310, 1, 1, NULL);
     ck_assert_uint_eq(fake_info(&fake).ledger.leafless_pfns, 0);
-    ck_assert_int_eq(bnt_host_page_get(fake.host, 310), BNT_HOST_PAGE_BALLOONED);
+    ck_assert_int_eq(bnt_host_page_state_get(fake.host, 310), BNT_HOST_PAGE_BALLOONED);
     fake_close(&fake);
 }
 END_TEST
@@ -269,7 +269,8 @@ START_TEST(test_discard_that_fails_on_a_whole_range_is_recorded_page_by_page)
     (void)fake_send_run(&fake, 0, (uint32_t)FAKE_FIRST_PFN, 512, 1, NULL);
     ck_assert_uint_eq(fake_info(&fake).ledger.retained_pfns, 512);
     ck_assert_uint_eq(fake_info(&fake).ledger.leafless_pfns, 0);
-    ck_assert_int_eq(bnt_host_page_get(fake.host, FAKE_FIRST_PFN + 511), BNT_HOST_PAGE_RETAINED);
+    ck_assert_int_eq(bnt_host_page_state_get(fake.host, FAKE_FIRST_PFN + 511),
+                     BNT_HOST_PAGE_RETAINED);
     (void)fake_send_run(&fake, 1, (uint32_t)FAKE_FIRST_PFN + 511, 512, -1, NULL);
     ck_assert_uint_eq(fake_info(&fake).ledger.retained_pfns, 0);
     ck_assert_uint_eq(fake_count(&fake, FAKE_RESTORE), 0);
@@ -286,16 +287,16 @@ START_TEST(test_64_gib_fit_and_the_last_page_is_found)
 
     fake_init(&fake, pages, FAKE_ALL);
     fake.config.memory.ledger = _i == 0 ? BNT_HOST_LEDGER_FIXED : BNT_HOST_LEDGER_LEAVES;
-    ck_assert_int_eq(bnt_host_footprint(&fake.config, &bytes), BNT_OK);
+    ck_assert_int_eq(bnt_host_compute_footprint(&fake.config, &bytes), BNT_OK);
     ck_assert_uint_lt(bytes, (_i == 0 ? pages / 4 : pages / 64) + 200000);
     fake_open(&fake);
     fake_start(&fake, FAKE_TOLD);
     ck_assert_int_eq(bnt_host_target_set(fake.host, 1, pages, 0, NULL), BNT_OK);
     (void)fake_send_run(&fake, 0, last, 256, -1, NULL);
     ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 256);
-    ck_assert_int_eq(bnt_host_page_get(fake.host, last), BNT_HOST_PAGE_BALLOONED);
-    ck_assert_int_eq(bnt_host_page_get(fake.host, last - 256), BNT_HOST_PAGE_GUEST);
-    ck_assert_int_eq(bnt_host_page_get(fake.host, (uint64_t)last + 1), BNT_HOST_PAGE_GUEST);
+    ck_assert_int_eq(bnt_host_page_state_get(fake.host, last), BNT_HOST_PAGE_BALLOONED);
+    ck_assert_int_eq(bnt_host_page_state_get(fake.host, last - 256), BNT_HOST_PAGE_GUEST);
+    ck_assert_int_eq(bnt_host_page_state_get(fake.host, (uint64_t)last + 1), BNT_HOST_PAGE_GUEST);
     fake_close(&fake);
 }
 END_TEST

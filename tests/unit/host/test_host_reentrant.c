@@ -37,14 +37,14 @@ static void policy_refused(struct fake_driver *f)
     ck_assert_int_eq(bnt_host_target_set(f->host, 1, 1, 0, NULL), BNT_E_REENTRANT);
     ck_assert_int_eq(bnt_host_guest_memory_set(f->host, 1, PAGES + 1, 0, NULL), BNT_E_REENTRANT);
     ck_assert_int_eq(bnt_host_rule_add(f->host, &rule), BNT_E_REENTRANT);
-    ck_assert_int_eq(bnt_host_reset(f->host, 1), BNT_E_REENTRANT);
-    ck_assert_int_eq(bnt_host_stats_poll(f->host, 1, NULL), BNT_E_REENTRANT);
+    ck_assert_int_eq(bnt_host_reset_balloon(f->host, 1), BNT_E_REENTRANT);
+    ck_assert_int_eq(bnt_host_stats_request(f->host, 1, NULL), BNT_E_REENTRANT);
     ck_assert_int_eq(bnt_host_hint_start(f->host, 1, NULL), BNT_E_REENTRANT);
     ck_assert_int_eq(bnt_host_hint_stop(f->host, 1), BNT_E_REENTRANT);
-    ck_assert_int_eq(bnt_host_hint_done(f->host, 1), BNT_E_REENTRANT);
-    ck_assert_int_eq(bnt_host_ws_config(f->host, 1, &ws), BNT_E_REENTRANT);
+    ck_assert_int_eq(bnt_host_hint_finish(f->host, 1), BNT_E_REENTRANT);
+    ck_assert_int_eq(bnt_host_ws_config_set(f->host, 1, &ws), BNT_E_REENTRANT);
     ck_assert_int_eq(bnt_host_ws_request(f->host, 1, NULL), BNT_E_REENTRANT);
-    ck_assert_uint_eq(bnt_host_state_size(f->host), 0);
+    ck_assert_uint_eq(bnt_host_state_size_get(f->host), 0);
     ck_assert_int_eq(bnt_host_save(f->host, 1, state, sizeof state), BNT_E_REENTRANT);
     ck_assert_int_eq(bnt_host_load(f->host, 1, state, sizeof state), BNT_E_REENTRANT);
     bnt_host_rules_clear(f->host); /* does nothing, as fini */
@@ -97,10 +97,11 @@ static void on_vmware(struct fake_driver *f, const struct bnt_host_event *event)
 
     (void)event;
     policy_refused(f);
-    ck_assert_int_eq(bnt_host_touched(f->host, 1, 300), BNT_E_REENTRANT);
+    ck_assert_int_eq(bnt_host_handle_page_touch(f->host, 1, 300), BNT_E_REENTRANT);
     ck_assert_int_eq(bnt_host_call_rule_add(f->host, &rule), BNT_E_REENTRANT);
-    ck_assert_int_eq(bnt_host_vmware_call(f->host, 1, BNT_VMWARE_CMD_START, 0, 0, &status, &result),
-                     BNT_E_REENTRANT);
+    ck_assert_int_eq(
+        bnt_host_serve_vmware_call(f->host, 1, BNT_VMWARE_CMD_START, 0, 0, &status, &result),
+        BNT_E_REENTRANT);
 }
 
 START_TEST(test_nothing_can_be_called_from_inside_an_event_on_vmwares_wire)
@@ -112,13 +113,14 @@ START_TEST(test_nothing_can_be_called_from_inside_an_event_on_vmwares_wire)
     fake.config.wire = BNT_HOST_WIRE_VMWARE;
     fake_open(&fake);
     ck_assert_int_eq(bnt_host_target_set(fake.host, 1, 10, 0, NULL), BNT_OK);
-    ck_assert_int_eq(bnt_host_vmware_call(fake.host, 1, BNT_VMWARE_CMD_START,
-                                          BNT_VMWARE_PROTOCOL_2010, 0, &status, &result),
+    ck_assert_int_eq(bnt_host_serve_vmware_call(fake.host, 1, BNT_VMWARE_CMD_START,
+                                                BNT_VMWARE_PROTOCOL_2010, 0, &status, &result),
                      BNT_OK);
     ck_assert_int_eq(
-        bnt_host_vmware_call(fake.host, 1, BNT_VMWARE_CMD_LOCK, 300, 0, &status, &result), BNT_OK);
+        bnt_host_serve_vmware_call(fake.host, 1, BNT_VMWARE_CMD_LOCK, 300, 0, &status, &result),
+        BNT_OK);
     fake.on_event = on_vmware;
-    ck_assert_int_eq(bnt_host_touched(fake.host, 1, 300), BNT_OK);
+    ck_assert_int_eq(bnt_host_handle_page_touch(fake.host, 1, 300), BNT_OK);
     fake.on_event = NULL;
     ck_assert_uint_gt(fake.refuse_calls, 0);
     ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 0);
@@ -136,14 +138,14 @@ static void try_everything(struct fake_driver *f, const struct bnt_host_event *e
     ck_assert_int_eq(bnt_host_step(f->host, 1, 1, &deadline_ns), BNT_E_REENTRANT);
     ck_assert_int_eq(bnt_host_target_set(f->host, 1, 1, 0, NULL), BNT_E_REENTRANT);
     ck_assert_int_eq(bnt_host_guest_memory_set(f->host, 1, 1, 0, NULL), BNT_E_REENTRANT);
-    ck_assert_int_eq(bnt_host_reset(f->host, 1), BNT_E_REENTRANT);
-    ck_assert_int_eq(bnt_host_stats_poll(f->host, 1, NULL), BNT_E_REENTRANT);
+    ck_assert_int_eq(bnt_host_reset_balloon(f->host, 1), BNT_E_REENTRANT);
+    ck_assert_int_eq(bnt_host_stats_request(f->host, 1, NULL), BNT_E_REENTRANT);
     ck_assert_int_eq(bnt_host_rule_add(f->host, &rule), BNT_E_REENTRANT);
     ck_assert_int_eq(bnt_host_status_write(f->host, 1, 0), BNT_E_REENTRANT);
     ck_assert_int_eq(bnt_host_features_write(f->host, 1), BNT_E_REENTRANT);
     ck_assert_uint_eq(bnt_host_status_read(f->host), 15);
     ck_assert_uint_eq(fake_config_get(f, BNT_BALLOON_CONFIG_NUM_PAGES), 0);
-    bnt_host_kick(f->host, 0);
+    bnt_host_handle_kick(f->host, 0);
     f->refuse_calls++;
 }
 
@@ -172,7 +174,7 @@ static void driver_inside(struct fake_driver *f)
         fake_config_put(f, BNT_BALLOON_CONFIG_ACTUAL, f->refuse_calls);
         if (f->refuse_calls < 3) {
             (void)fake_queue_pfns(f, 0, &pfn, 1);
-            bnt_host_kick(f->host, 0);
+            bnt_host_handle_kick(f->host, 0);
         }
     }
 }
@@ -186,7 +188,7 @@ START_TEST(test_driver_may_run_inside_its_interrupt)
     fake_log_clear(&fake);
     fake.on_interrupt = driver_inside;
     (void)fake_queue_pfns(&fake, 0, &pfn, 1);
-    bnt_host_kick(fake.host, 0);
+    bnt_host_handle_kick(fake.host, 0);
     for (uint32_t i = 0; i < 4; i++) {
         ck_assert_int_eq(fake_step(&fake), BNT_OK);
         ck_assert(i >= 2 || fake.deadline_ns == fake.now_ns);
@@ -211,7 +213,7 @@ START_TEST(test_driver_may_reset_the_device_inside_its_interrupt)
     fake_log_clear(&fake);
     fake.on_interrupt = reset_inside;
     (void)fake_queue_pfns(&fake, 0, &pfn, 1);
-    bnt_host_kick(fake.host, 0);
+    bnt_host_handle_kick(fake.host, 0);
     ck_assert_int_eq(fake_step(&fake), BNT_OK);
     ck_assert_uint_eq(bnt_host_status_read(fake.host), 0);
     ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 0);

@@ -88,18 +88,18 @@ START_TEST(test_vp1_only_an_agreed_packed_ring_may_have_a_size_that_is_no_power_
     fake.config.features.offered |= BNT_F_RING_PACKED | BNT_F_IN_ORDER;
     fake.config.queues.size_max = 100;
     fake_open(&fake);
-    ck_assert_uint_eq(bnt_host_queue_size_max(fake.host, 0), 64);
+    ck_assert_uint_eq(bnt_host_queue_size_max_get(fake.host, 0), 64);
     ck_assert_int_eq(bnt_host_status_write(fake.host, 1, 3), BNT_OK);
     ck_assert_int_eq(bnt_host_features_write(fake.host, features), BNT_OK);
     ck_assert_int_eq(bnt_host_status_write(fake.host, 1, 11), BNT_OK);
-    ck_assert_uint_eq(bnt_host_queue_size_max(fake.host, 0), size);
-    const struct bnt_vq_parts parts = bnt_vq_layout_of(size, features);
+    ck_assert_uint_eq(bnt_host_queue_size_max_get(fake.host, 0), size);
+    const struct bnt_vq_parts parts = bnt_vq_compute_layout_for_features(size, features);
     ck_assert_int_eq(bnt_host_queue_enable(fake.host, 0, size, parts.desc, parts.avail, parts.used),
                      BNT_OK);
     fake_close(&fake);
     fake.config.features.offered &= ~BNT_F_RING_PACKED;
     size_t bytes = 0;
-    ck_assert_int_eq(bnt_host_footprint(&fake.config, &bytes), BNT_E_ARGUMENT);
+    ck_assert_int_eq(bnt_host_compute_footprint(&fake.config, &bytes), BNT_E_ARGUMENT);
     fake.config.queues.size_max = 128;
     fake_open(&fake);
 }
@@ -109,10 +109,10 @@ START_TEST(test_queues_exist_by_the_features_offered)
 {
     fake.config.features.offered = BNT_BALLOON_F_PAGE_REPORTING;
     fake_open(&fake);
-    ck_assert_uint_eq(bnt_host_queue_size_max(fake.host, 0), FAKE_QUEUE_SIZE);
-    ck_assert_uint_eq(bnt_host_queue_size_max(fake.host, 2), 0);
-    ck_assert_uint_eq(bnt_host_queue_size_max(fake.host, 4), FAKE_QUEUE_SIZE);
-    ck_assert_uint_eq(bnt_host_queue_size_max(fake.host, 5), 0);
+    ck_assert_uint_eq(bnt_host_queue_size_max_get(fake.host, 0), FAKE_QUEUE_SIZE);
+    ck_assert_uint_eq(bnt_host_queue_size_max_get(fake.host, 2), 0);
+    ck_assert_uint_eq(bnt_host_queue_size_max_get(fake.host, 4), FAKE_QUEUE_SIZE);
+    ck_assert_uint_eq(bnt_host_queue_size_max_get(fake.host, 5), 0);
     ck_assert_uint_eq(bnt_host_features_read(fake.host) & BNT_F_VERSION_1, BNT_F_VERSION_1);
 }
 END_TEST
@@ -122,7 +122,7 @@ START_TEST(test_illegal_status_write_changes_nothing)
     open_with(FAKE_PLAIN);
     ck_assert_int_eq(bnt_host_status_write(fake.host, 1, 3), BNT_E_FEATURES);
     ck_assert_uint_eq(bnt_host_status_read(fake.host), 15);
-    ck_assert_int_eq(bnt_host_diag(fake.host)->fault, BNT_FAULT_STATUS_CLEARED);
+    ck_assert_int_eq(bnt_host_diag_get(fake.host)->fault, BNT_FAULT_STATUS_CLEARED);
 }
 END_TEST
 
@@ -157,7 +157,7 @@ START_TEST(test_actual_that_differs_is_told_only_when_nothing_queued_explains_it
 
     open_with(FAKE_PLAIN);
     (void)fake_queue_pfns(&fake, 0, pfns, 2);
-    bnt_host_kick(fake.host, 0);
+    bnt_host_handle_kick(fake.host, 0);
     fake_config_put(&fake, BNT_BALLOON_CONFIG_ACTUAL, 2); /* ahead of its acknowledgement */
     ck_assert_int_eq(fake_step(&fake), BNT_OK);
     ck_assert_uint_eq(fake_events(&fake, BNT_HOST_EVENT_ACTUAL_DIFFERS), 0);
@@ -175,16 +175,16 @@ END_TEST
 /** Where descriptor and available entries of the inflate queue lie. */
 static void desc_put(uint32_t index, uint64_t gpa, uint32_t bytes, uint16_t flags, uint16_t next)
 {
-    const struct bnt_vq_desc desc = {bnt_le64_set(gpa), bnt_le32_set(bytes), bnt_le16_set(flags),
-                                     bnt_le16_set(next)};
+    const struct bnt_vq_desc desc = {bnt_cpu_to_le64(gpa), bnt_cpu_to_le32(bytes),
+                                     bnt_cpu_to_le16(flags), bnt_cpu_to_le16(next)};
     memcpy(fake.dma + 16 * index, &desc, sizeof(desc));
 }
 
 static void avail_put(uint16_t idx, uint16_t head)
 {
-    const uint32_t at = bnt_vq_layout(FAKE_QUEUE_SIZE).avail;
-    const bnt_le16 wire_idx = bnt_le16_set(idx);
-    const bnt_le16 wire_head = bnt_le16_set(head);
+    const uint32_t at = bnt_vq_compute_layout(FAKE_QUEUE_SIZE).avail;
+    const bnt_le16 wire_idx = bnt_cpu_to_le16(idx);
+    const bnt_le16 wire_head = bnt_cpu_to_le16(head);
 
     memcpy(fake.dma + at + 2, &wire_idx, 2);
     memcpy(fake.dma + at + 4, &wire_head, 2);
@@ -217,14 +217,14 @@ START_TEST(test_malformed_ring_breaks_the_device_once_and_a_reset_heals_it)
     desc_put(0, row->gpa, row->bytes, row->flags, row->next);
     avail_put(row->idx, row->head);
     for (uint32_t i = 0; i < 5; i++) {
-        bnt_host_kick(fake.host, 0);
+        bnt_host_handle_kick(fake.host, 0);
         ck_assert_int_eq(fake_step(&fake), BNT_E_BROKEN);
     }
-    ck_assert_int_eq(bnt_host_diag(fake.host)->fault, row->fault);
+    ck_assert_int_eq(bnt_host_diag_get(fake.host)->fault, row->fault);
     ck_assert_uint_eq(fake_events(&fake, BNT_HOST_EVENT_BROKEN), 1);
     ck_assert_uint_eq(fake_count(&fake, FAKE_CONFIG), 1);
     ck_assert_uint_eq(fake_info(&fake).wire.breaks, 1);
-    ck_assert_int_eq(bnt_host_stats_poll(fake.host, 1, NULL), BNT_E_STATE);
+    ck_assert_int_eq(bnt_host_stats_request(fake.host, 1, NULL), BNT_E_STATE);
     fake_start(&fake, FAKE_PLAIN);
     (void)fake_send_run(&fake, 0, 300, 3, 1, NULL);
     ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 3);
@@ -257,7 +257,7 @@ static bnt_status footprint_with(uint64_t features, uint32_t layout, uint64_t pf
     config.features.offered = features;
     config.queues.layout = (bnt_queue_layout)layout;
     config.memory.pfns = pfns;
-    return bnt_host_footprint(&config, &bytes);
+    return bnt_host_compute_footprint(&config, &bytes);
 }
 
 START_TEST(test_configurations_that_contradict_themselves_are_refused)
@@ -288,9 +288,9 @@ START_TEST(test_piece_of_a_request_holds_a_page_of_the_guest)
     config = fake.config;
     config.memory.page_order = 9;
     config.requests.pfns_max = 256;
-    ck_assert_int_eq(bnt_host_footprint(&config, &bytes), BNT_E_ARGUMENT);
+    ck_assert_int_eq(bnt_host_compute_footprint(&config, &bytes), BNT_E_ARGUMENT);
     config.requests.pfns_max = 512;
-    ck_assert_int_eq(bnt_host_footprint(&config, &bytes), BNT_OK);
+    ck_assert_int_eq(bnt_host_compute_footprint(&config, &bytes), BNT_OK);
 }
 END_TEST
 
@@ -304,7 +304,7 @@ START_TEST(test_init_judges_storage_ops_and_ring_features)
     fake_open(&fake);
     ops = fake.ops;
     config = fake.config;
-    ck_assert_int_eq(bnt_host_footprint(&config, &bytes), BNT_OK);
+    ck_assert_int_eq(bnt_host_compute_footprint(&config, &bytes), BNT_OK);
     uint8_t *storage = malloc(bytes + 8);
     ck_assert_int_eq(bnt_host_init(storage, bytes - 1, &config, &ops, NULL, &fake.mem, NULL, &host),
                      BNT_E_STORAGE);
@@ -409,13 +409,13 @@ START_TEST(test_provider_without_rings_carries_requests)
                                           .push = shelf_push,
                                           .flush = _i != 0 ? shelf_flush : NULL};
     struct bnt_host *own = NULL;
-    const bnt_le32 pfn = bnt_le32_set(300);
+    const bnt_le32 pfn = bnt_cpu_to_le32(300);
     size_t bytes = 0;
 
     fake_open(&fake);
     memset(&shelf, 0, sizeof(shelf));
     shelf.flushed = true;
-    ck_assert_int_eq(bnt_host_footprint(&fake.config, &bytes), BNT_OK);
+    ck_assert_int_eq(bnt_host_compute_footprint(&fake.config, &bytes), BNT_OK);
     void *storage = malloc(bytes);
     ck_assert_int_eq(
         bnt_host_init(storage, bytes, &fake.config, &fake.ops, &fake, &fake.mem, &provider, &own),
@@ -432,13 +432,13 @@ START_TEST(test_provider_without_rings_carries_requests)
     shelf.request_bytes = 12;
     shelf.full = true;
     fake_log_clear(&fake);
-    bnt_host_kick(own, 0);
+    bnt_host_handle_kick(own, 0);
     ck_assert_int_eq(bnt_host_step(own, 1, 10, NULL), BNT_OK);
     ck_assert(shelf.used);
     ck_assert_uint_eq(shelf.used_len, 9);
     ck_assert_uint_eq(shelf.answer[0], 8);
     ck_assert_uint_eq(shelf.answer[8], BNT_VERDICT_ACCEPTED);
-    ck_assert_int_eq(bnt_host_page_get(own, 300), BNT_HOST_PAGE_BALLOONED);
+    ck_assert_int_eq(bnt_host_page_state_get(own, 300), BNT_HOST_PAGE_BALLOONED);
     ck_assert_uint_eq(fake_count(&fake, FAKE_INTERRUPT), (uint32_t)_i);
     bnt_host_fini(own);
     free(storage);

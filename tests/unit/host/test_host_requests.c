@@ -25,7 +25,7 @@ static void open_with(uint64_t features)
 
 static void wire_put(uint32_t at, uint32_t value)
 {
-    const bnt_le32 wire = bnt_le32_set(value);
+    const bnt_le32 wire = bnt_cpu_to_le32(value);
     memcpy(fake.dma + FAKE_REQUEST_GPA + at, &wire, 4);
 }
 
@@ -46,7 +46,7 @@ START_TEST(test_request_may_be_split_over_descriptors_at_any_byte)
             wire_put(12, 500);
             wire_put(16, 9);
             (void)fake_queue_segs(&fake, 0, segs, 2, 2);
-            bnt_host_kick(fake.host, 0);
+            bnt_host_handle_kick(fake.host, 0);
             ck_assert_int_eq(fake_step(&fake), BNT_OK);
             ck_assert(fake_pop(&fake, 0, &len));
             ck_assert_uint_eq(len, 11);
@@ -56,7 +56,7 @@ START_TEST(test_request_may_be_split_over_descriptors_at_any_byte)
             ck_assert_uint_eq(answer[8], BNT_VERDICT_ACCEPTED);
             ck_assert_uint_eq(answer[9], BNT_VERDICT_ACCEPTED);
             ck_assert_uint_eq(answer[10], BNT_VERDICT_INVALID);
-            ck_assert_int_eq(bnt_host_page_get(fake.host, 500), BNT_HOST_PAGE_BALLOONED);
+            ck_assert_int_eq(bnt_host_page_state_get(fake.host, 500), BNT_HOST_PAGE_BALLOONED);
             fake_close(&fake);
         }
     }
@@ -87,10 +87,10 @@ START_TEST(test_malformed_request_with_verdicts_breaks_the_device_and_is_not_act
     (void)fake_queue_segs(&fake, 0, segs, 1, row->writable > 0 ? 1 : 0);
     (void)fake_queue_segs(&fake, 0, segs, 1, row->writable > 0 ? 1 : 0);
     fake_log_clear(&fake);
-    bnt_host_kick(fake.host, 0);
+    bnt_host_handle_kick(fake.host, 0);
     ck_assert_int_eq(fake_step(&fake), BNT_E_BROKEN);
     ck_assert_int_eq(fake_step(&fake), BNT_E_BROKEN);
-    ck_assert_int_eq(bnt_host_diag(fake.host)->fault, row->fault);
+    ck_assert_int_eq(bnt_host_diag_get(fake.host)->fault, row->fault);
     ck_assert(!fake_pop(&fake, 0, NULL));
     ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 0);
     ck_assert_uint_eq(fake_info(&fake).wire.breaks, 1);
@@ -132,9 +132,9 @@ START_TEST(test_plain_request_longer_than_memory_breaks_the_device)
 
     open_with(FAKE_PLAIN);
     (void)fake_queue_segs(&fake, 0, segs, 2, 0);
-    bnt_host_kick(fake.host, 0);
+    bnt_host_handle_kick(fake.host, 0);
     ck_assert_int_eq(fake_step(&fake), BNT_E_BROKEN);
-    ck_assert_int_eq(bnt_host_diag(fake.host)->fault, BNT_FAULT_REQUEST_TOO_LONG);
+    ck_assert_int_eq(bnt_host_diag_get(fake.host)->fault, BNT_FAULT_REQUEST_TOO_LONG);
     ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 0);
     fake_close(&fake);
 }
@@ -147,7 +147,7 @@ static void send_plain_bytes(uint16_t queue, uint32_t bytes)
     uint32_t len = 99;
 
     (void)fake_queue_segs(&fake, queue, &seg, 1, 0);
-    bnt_host_kick(fake.host, queue);
+    bnt_host_handle_kick(fake.host, queue);
     ck_assert_int_eq(fake_step(&fake), BNT_OK);
     ck_assert(fake_pop(&fake, queue, &len));
     ck_assert_uint_eq(len, 0);
@@ -271,8 +271,8 @@ START_TEST(test_discard_that_fails_keeps_those_pages_only)
     (void)fake_send(&fake, 0, pfns, 4, verdicts);
     ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 4);
     ck_assert_uint_eq(fake_info(&fake).ledger.retained_pfns, 2);
-    ck_assert_int_eq(bnt_host_page_get(fake.host, 301), BNT_HOST_PAGE_BALLOONED);
-    ck_assert_int_eq(bnt_host_page_get(fake.host, 400), BNT_HOST_PAGE_RETAINED);
+    ck_assert_int_eq(bnt_host_page_state_get(fake.host, 301), BNT_HOST_PAGE_BALLOONED);
+    ck_assert_int_eq(bnt_host_page_state_get(fake.host, 400), BNT_HOST_PAGE_RETAINED);
     ck_assert_uint_eq(verdicts[3], BNT_VERDICT_ACCEPTED);
     fake_close(&fake);
 }
@@ -299,13 +299,13 @@ START_TEST(test_guest_memory_that_cannot_be_copied_breaks_the_device_at_every_co
         (void)fake_queue_pfns(&fake, 0, pfns, 2);
         fake.copies = 0;
         fake.copy_fail_at = at;
-        bnt_host_kick(fake.host, 0);
+        bnt_host_handle_kick(fake.host, 0);
         const bnt_status status = fake_step(&fake);
         const bool reached = fake.copies >= at;
         ck_assert_int_eq(status, reached ? BNT_E_BROKEN : BNT_OK);
         ck_assert_uint_eq(fake_info(&fake).wire.breaks, reached ? 1 : 0);
         if (reached) {
-            ck_assert_int_ne(bnt_host_diag(fake.host)->status, BNT_OK);
+            ck_assert_int_ne(bnt_host_diag_get(fake.host)->status, BNT_OK);
         }
         ck_assert(fake_info(&fake).ledger.pfns == 0 || fake_info(&fake).ledger.pfns == 2);
         fake_close(&fake);
@@ -327,7 +327,7 @@ START_TEST(test_step_does_no_more_than_its_budget)
     for (uint32_t i = 0; i < 3; i++) {
         (void)fake_queue_pfns(&fake, 0, &pfn, 1);
     }
-    bnt_host_kick(fake.host, 0);
+    bnt_host_handle_kick(fake.host, 0);
     ck_assert_int_eq(bnt_host_step(fake.host, fake.now_ns, 2, &deadline_ns), BNT_OK);
     ck_assert_uint_eq(fake_info(&fake).wire.requests, 2);
     ck_assert_uint_eq(deadline_ns, fake.now_ns);
@@ -348,8 +348,8 @@ START_TEST(test_queue_that_was_not_kicked_is_left_alone)
     (void)fake_queue_pfns(&fake, 0, &pfn, 1);
     ck_assert_int_eq(fake_step(&fake), BNT_OK);
     ck_assert_uint_eq(fake_info(&fake).wire.requests, 0);
-    bnt_host_kick(fake.host, 77);
-    bnt_host_kick(fake.host, 0);
+    bnt_host_handle_kick(fake.host, 77);
+    bnt_host_handle_kick(fake.host, 0);
     ck_assert_int_eq(fake_step(&fake), BNT_OK);
     ck_assert_uint_eq(fake_info(&fake).wire.requests, 1);
     fake_close(&fake);
@@ -368,16 +368,16 @@ START_TEST(test_a_flooded_queue_does_not_starve_the_others)
     bool reported = false;
 
     open_with(FAKE_PLAIN);
-    const uint16_t report = bnt_host_queue_index(fake.host, BNT_BALLOON_QUEUE_REPORT);
+    const uint16_t report = bnt_host_queue_index_get(fake.host, BNT_BALLOON_QUEUE_REPORT);
     (void)fake_queue_pfns(&fake, 1, &pfn, 1);
     (void)fake_queue_segs(&fake, report, &block, 0, 1);
-    bnt_host_kick(fake.host, 1);
-    bnt_host_kick(fake.host, report);
+    bnt_host_handle_kick(fake.host, 1);
+    bnt_host_handle_kick(fake.host, report);
     while (!deflated || !reported) {
         for (uint32_t i = 0; i < 8; i++) {
             (void)fake_queue_pfns(&fake, 0, &pfn, 1);
         }
-        bnt_host_kick(fake.host, 0);
+        bnt_host_handle_kick(fake.host, 0);
         ck_assert_int_eq(bnt_host_step(fake.host, fake.now_ns, (uint32_t)_i + 1, &deadline_ns),
                          BNT_OK);
         for (uint32_t i = 0; i < 8 && fake_pop(&fake, 0, &len); i++) {

@@ -31,7 +31,7 @@ static void look_during_interrupt(struct fake_driver *f)
     if (fake_info(f).epoch == 2) {
         ck_assert_uint_eq(fake_info(f).ledger.pfns, 0);
         ck_assert_uint_eq(fake_config_get(f, BNT_BALLOON_CONFIG_EPOCH), 2);
-        ck_assert_int_eq(bnt_host_page_get(f->host, 300), BNT_HOST_PAGE_GUEST);
+        ck_assert_int_eq(bnt_host_page_state_get(f->host, 300), BNT_HOST_PAGE_GUEST);
     }
 }
 
@@ -40,13 +40,13 @@ START_TEST(test_reset_forgets_pages_then_raises_the_epoch_then_answers)
     static const fake_call order[] = {FAKE_LEAF_FREE, FAKE_EVENT, FAKE_EVENT, FAKE_CONFIG};
 
     open_with(FAKE_TOLD | FAKE_RESET, BNT_HOST_LEDGER_LEAVES);
-    const uint32_t generation = bnt_host_config_generation(fake.host);
+    const uint32_t generation = bnt_host_config_generation_read(fake.host);
     (void)fake_send_run(&fake, 0, 300, 8, 1, NULL);
     const uint32_t pfns[] = {400, 401};
     (void)fake_queue_pfns(&fake, 0, pfns, 2); /* queued, not kicked */
     fake_log_clear(&fake);
     fake.on_interrupt = look_during_interrupt;
-    ck_assert_int_eq(bnt_host_reset(fake.host, fake.now_ns), BNT_OK);
+    ck_assert_int_eq(bnt_host_reset_balloon(fake.host, fake.now_ns), BNT_OK);
     ck_assert_uint_eq(fake.log_count, 4);
     for (uint32_t i = 0; i < 4; i++) {
         ck_assert_int_eq(fake.log[i].call, order[i]);
@@ -55,7 +55,7 @@ START_TEST(test_reset_forgets_pages_then_raises_the_epoch_then_answers)
     ck_assert_int_eq(fake.log[2].kind, BNT_HOST_EVENT_RESET);
     ck_assert_uint_eq(fake.log[2].value, 2);
     ck_assert_uint_eq(fake.log[2].extra, 8);
-    ck_assert_uint_ne(bnt_host_config_generation(fake.host), generation);
+    ck_assert_uint_ne(bnt_host_config_generation_read(fake.host), generation);
     ck_assert(!fake_pop(&fake, 0, NULL));
     ck_assert_int_eq(fake_step(&fake), BNT_OK);
     ck_assert(fake_pop(&fake, 0, NULL));
@@ -73,7 +73,7 @@ END_TEST
 START_TEST(test_requests_are_stale_until_the_epoch_is_acknowledged)
 {
     open_with(FAKE_TOLD | FAKE_RESET, BNT_HOST_LEDGER_FIXED);
-    ck_assert_int_eq(bnt_host_reset(fake.host, fake.now_ns), BNT_OK);
+    ck_assert_int_eq(bnt_host_reset_balloon(fake.host, fake.now_ns), BNT_OK);
     fake.epoch = 2; /* the new epoch, unacknowledged */
     (void)fake_send_run(&fake, 0, 300, 1, 1, verdicts);
     ck_assert_uint_eq(verdicts[0], BNT_VERDICT_RESET);
@@ -114,8 +114,8 @@ END_TEST
 START_TEST(test_two_resets_in_a_row_need_the_last_acknowledgement_only)
 {
     open_with(FAKE_TOLD | FAKE_RESET, BNT_HOST_LEDGER_FIXED);
-    ck_assert_int_eq(bnt_host_reset(fake.host, fake.now_ns), BNT_OK);
-    ck_assert_int_eq(bnt_host_reset(fake.host, fake.now_ns), BNT_OK);
+    ck_assert_int_eq(bnt_host_reset_balloon(fake.host, fake.now_ns), BNT_OK);
+    ck_assert_int_eq(bnt_host_reset_balloon(fake.host, fake.now_ns), BNT_OK);
     fake_config_put(&fake, BNT_BALLOON_CONFIG_EPOCH_ACK, 3);
     fake.epoch = 3;
     (void)fake_send_run(&fake, 0, 300, 1, 1, verdicts);
@@ -128,11 +128,11 @@ START_TEST(test_reset_needs_a_driver_that_agreed_to_it)
 {
     open_with(FAKE_TOLD, BNT_HOST_LEDGER_FIXED);
     (void)fake_send_run(&fake, 0, 300, 8, 1, NULL);
-    ck_assert_int_eq(bnt_host_reset(fake.host, fake.now_ns), BNT_E_UNSUPPORTED);
+    ck_assert_int_eq(bnt_host_reset_balloon(fake.host, fake.now_ns), BNT_E_UNSUPPORTED);
     ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 8);
     ck_assert_uint_eq(fake_info(&fake).epoch, 1);
     ck_assert_int_eq(bnt_host_status_write(fake.host, fake.now_ns, 0), BNT_OK);
-    ck_assert_int_eq(bnt_host_reset(fake.host, fake.now_ns), BNT_E_STATE);
+    ck_assert_int_eq(bnt_host_reset_balloon(fake.host, fake.now_ns), BNT_E_STATE);
     fake_close(&fake);
 }
 END_TEST
@@ -140,7 +140,7 @@ END_TEST
 START_TEST(test_device_reset_makes_every_page_the_guests_and_touches_none)
 {
     open_with(FAKE_TOLD | FAKE_RESET, BNT_HOST_LEDGER_LEAVES);
-    ck_assert_int_eq(bnt_host_reset(fake.host, fake.now_ns), BNT_OK);
+    ck_assert_int_eq(bnt_host_reset_balloon(fake.host, fake.now_ns), BNT_OK);
     fake_config_put(&fake, BNT_BALLOON_CONFIG_EPOCH_ACK, 2);
     fake.epoch = 2;
     (void)fake_send_run(&fake, 0, 300, 8, 1, NULL);
@@ -167,11 +167,11 @@ START_TEST(test_device_that_was_reset_touches_no_queue_and_sends_no_interrupt)
 
     open_with(FAKE_TOLD, BNT_HOST_LEDGER_FIXED);
     (void)fake_queue_pfns(&fake, 0, &pfn, 1);
-    bnt_host_kick(fake.host, 0);
+    bnt_host_handle_kick(fake.host, 0);
     ck_assert_int_eq(bnt_host_status_write(fake.host, fake.now_ns, 0), BNT_OK);
     fake_log_clear(&fake);
     fake.copies = 0;
-    bnt_host_kick(fake.host, 0);
+    bnt_host_handle_kick(fake.host, 0);
     ck_assert_int_eq(fake_step(&fake), BNT_OK);
     ck_assert_uint_eq(fake.copies, 0);
     ck_assert_uint_eq(fake.log_count, 0);
@@ -198,7 +198,7 @@ START_TEST(test_epoch_goes_round_without_0)
 {
     open_with(FAKE_TOLD | FAKE_RESET, BNT_HOST_LEDGER_FIXED);
     fake.host->epoch = UINT32_MAX;
-    ck_assert_int_eq(bnt_host_reset(fake.host, fake.now_ns), BNT_OK);
+    ck_assert_int_eq(bnt_host_reset_balloon(fake.host, fake.now_ns), BNT_OK);
     ck_assert_uint_eq(fake_info(&fake).epoch, 1);
     ck_assert_uint_eq(fake_config_get(&fake, BNT_BALLOON_CONFIG_EPOCH), 1);
     fake_close(&fake);

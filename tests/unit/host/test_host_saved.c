@@ -22,7 +22,7 @@ static uint8_t state[ROOM];
 
 static size_t save(struct bnt_host *host, uint8_t *into)
 {
-    const size_t bytes = bnt_host_state_size(host);
+    const size_t bytes = bnt_host_state_size_get(host);
 
     ck_assert_uint_le(bytes, ROOM);
     ck_assert_int_eq(bnt_host_save(host, fake.now_ns, into, bytes), BNT_OK);
@@ -37,7 +37,7 @@ static struct bnt_host_info moved(void)
     struct bnt_host *host = NULL;
     size_t storage_bytes = 0;
 
-    ck_assert_int_eq(bnt_host_footprint(&fake.config, &storage_bytes), BNT_OK);
+    ck_assert_int_eq(bnt_host_compute_footprint(&fake.config, &storage_bytes), BNT_OK);
     void *storage = malloc(storage_bytes);
     ck_assert_ptr_nonnull(storage);
     ck_assert_int_eq(bnt_host_init(storage, storage_bytes, &fake.config, &fake.ops, &fake,
@@ -64,12 +64,12 @@ static void open_hints(void)
 
 static void send_id(uint32_t id)
 {
-    const bnt_le32 wire = bnt_le32_set(id);
+    const bnt_le32 wire = bnt_cpu_to_le32(id);
     const struct bnt_vq_seg seg = {FAKE_REQUEST_GPA, 4};
 
     memcpy(fake.dma + FAKE_REQUEST_GPA, &wire, sizeof(wire));
     (void)fake_queue_segs(&fake, BNT_BALLOON_QUEUE_HINT, &seg, 1, 0);
-    bnt_host_kick(fake.host, BNT_BALLOON_QUEUE_HINT);
+    bnt_host_handle_kick(fake.host, BNT_BALLOON_QUEUE_HINT);
     ck_assert_int_eq(fake_step(&fake), BNT_OK);
     ck_assert(fake_pop(&fake, BNT_BALLOON_QUEUE_HINT, NULL));
 }
@@ -78,7 +78,7 @@ static void send_id(uint32_t id)
 START_TEST(test_done_without_any_id_is_saved_as_it_is)
 {
     open_hints();
-    ck_assert_int_eq(bnt_host_hint_done(fake.host, fake.now_ns), BNT_OK);
+    ck_assert_int_eq(bnt_host_hint_finish(fake.host, fake.now_ns), BNT_OK);
     ck_assert_uint_eq(moved().hinting.state, BNT_HOST_HINT_DONE);
     ck_assert_uint_eq(fake_config_get(&fake, BNT_BALLOON_CONFIG_HINT_CMD_ID),
                       BNT_BALLOON_HINT_DONE);
@@ -102,7 +102,8 @@ static void call(uint32_t command, uint64_t arg1)
     uint64_t result = 0;
 
     ck_assert_int_eq(
-        bnt_host_vmware_call(fake.host, fake.now_ns, command, arg1, 0, &status, &result), BNT_OK);
+        bnt_host_serve_vmware_call(fake.host, fake.now_ns, command, arg1, 0, &status, &result),
+        BNT_OK);
     ck_assert(status >= 0);
 }
 

@@ -37,7 +37,7 @@ static void open_with(uint64_t offered, bnt_host_ledger ledger)
 
 static size_t save(const struct fake_driver *of, uint8_t *state)
 {
-    const size_t bytes = bnt_host_state_size(of->host);
+    const size_t bytes = bnt_host_state_size_get(of->host);
 
     ck_assert_uint_le(bytes, ROOM);
     ck_assert_int_eq(bnt_host_save(of->host, of->now_ns, state, bytes), BNT_OK);
@@ -50,7 +50,7 @@ static struct bnt_host *another(void **storage)
     struct bnt_host *host = NULL;
     size_t bytes = 0;
 
-    ck_assert_int_eq(bnt_host_footprint(&fake.config, &bytes), BNT_OK);
+    ck_assert_int_eq(bnt_host_compute_footprint(&fake.config, &bytes), BNT_OK);
     *storage = malloc(bytes);
     ck_assert_ptr_nonnull(*storage);
     memset(*storage, 0xA5, bytes);
@@ -118,7 +118,7 @@ static void operate(void)
         fake_stats(&fake, 10);
         break;
     case 2:
-        ck_assert_int_ne(bnt_host_stats_poll(fake.host, fake.now_ns, NULL), BNT_E_UNSUPPORTED);
+        ck_assert_int_ne(bnt_host_stats_request(fake.host, fake.now_ns, NULL), BNT_E_UNSUPPORTED);
         break;
     case 3:
         ck_assert_int_eq(
@@ -140,13 +140,13 @@ static void operate(void)
             (const uint32_t[]){BNT_BALLOON_CONFIG_ACTUAL, BNT_BALLOON_CONFIG_POISON_VAL}[draw(2)]);
         break;
     case 8:
-        if (bnt_host_reset(fake.host, fake.now_ns) == BNT_OK && draw(2) == 0) {
+        if (bnt_host_reset_balloon(fake.host, fake.now_ns) == BNT_OK && draw(2) == 0) {
             fake.epoch = fake_config_get(&fake, BNT_BALLOON_CONFIG_EPOCH);
             fake_config_put(&fake, BNT_BALLOON_CONFIG_EPOCH_ACK, fake.epoch);
         }
         break;
     case 9: /* kicked, and not served yet */
-        bnt_host_kick(fake.host, BNT_BALLOON_QUEUE_INFLATE);
+        bnt_host_handle_kick(fake.host, BNT_BALLOON_QUEUE_INFLATE);
         return;
     case 10: /* the driver runs inside an interrupt, and something comes up there */
         fake.on_interrupt = interrupt_target;
@@ -198,10 +198,10 @@ static uint64_t hash_info(uint64_t hash)
     };
 
     for (uint32_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
-        hash = bnt_hash_add(hash, counters[i]);
+        hash = bnt_add_to_hash(hash, counters[i]);
     }
     for (uint32_t i = 0; i < BNT_VERDICT_COUNT; i++) {
-        hash = bnt_hash_add(hash, info.wire.verdicts[i]);
+        hash = bnt_add_to_hash(hash, info.wire.verdicts[i]);
     }
     return hash;
 }
@@ -211,13 +211,13 @@ static uint64_t hash_stats(uint64_t hash)
     struct bnt_host_stats stats = {.size = sizeof(stats)};
 
     ck_assert_int_eq(bnt_host_stats_get(fake.host, fake.now_ns, &stats), BNT_OK);
-    hash = bnt_hash_add(hash, stats.sequence);
-    hash = bnt_hash_add(hash, stats.age_ns);
-    hash = bnt_hash_add(hash, (uint64_t)stats.stale << 1 | stats.pending);
-    hash = bnt_hash_add(hash, stats.known);
-    hash = bnt_hash_add(hash, stats.unknown_count);
+    hash = bnt_add_to_hash(hash, stats.sequence);
+    hash = bnt_add_to_hash(hash, stats.age_ns);
+    hash = bnt_add_to_hash(hash, (uint64_t)stats.stale << 1 | stats.pending);
+    hash = bnt_add_to_hash(hash, stats.known);
+    hash = bnt_add_to_hash(hash, stats.unknown_count);
     for (uint32_t tag = 0; tag < BNT_STAT_COUNT; tag++) {
-        hash = bnt_hash_add(hash, stats.values[tag]);
+        hash = bnt_add_to_hash(hash, stats.values[tag]);
     }
     return hash;
 }
@@ -232,20 +232,20 @@ static uint64_t fingerprint(void)
 
     bnt_host_config_read(fake.host, 0, space, sizeof(space));
     for (size_t i = 0; i < sizeof(space); i++) {
-        hash = bnt_hash_add(hash, space[i]);
+        hash = bnt_add_to_hash(hash, space[i]);
     }
-    hash = bnt_hash_add(hash, bnt_host_config_generation(fake.host));
+    hash = bnt_add_to_hash(hash, bnt_host_config_generation_read(fake.host));
 
     for (uint32_t i = 0; i < fake.log_count; i++) {
         const struct fake_entry *entry = &fake.log[i];
         if (entry->call != FAKE_LEAF_FREE) {
-            hash = bnt_hash_add(hash, (uint64_t)entry->call << 32 | (uint64_t)entry->kind);
-            hash = bnt_hash_add(hash, entry->value);
-            hash = bnt_hash_add(hash, entry->extra);
+            hash = bnt_add_to_hash(hash, (uint64_t)entry->call << 32 | (uint64_t)entry->kind);
+            hash = bnt_add_to_hash(hash, entry->value);
+            hash = bnt_add_to_hash(hash, entry->extra);
         }
     }
     for (size_t i = 0; i < bytes; i++) {
-        hash = bnt_hash_add(hash, state[i]);
+        hash = bnt_add_to_hash(hash, state[i]);
     }
     return hash;
 }
@@ -265,9 +265,9 @@ static uint64_t run(uint64_t features, bnt_host_ledger from, bnt_host_ledger to,
         if (i == moved) {
             move(to);
         }
-        hash = bnt_hash_add(hash, hash_stats(hash_info(0)));
+        hash = bnt_add_to_hash(hash, hash_stats(hash_info(0)));
     }
-    hash = bnt_hash_add(hash, fingerprint());
+    hash = bnt_add_to_hash(hash, fingerprint());
     fake_close(&fake);
     return hash;
 }
@@ -318,9 +318,9 @@ static void fresh_check(struct bnt_host *host)
     static uint8_t fresh[ROOM];
     void *storage = NULL;
     struct bnt_host *never = another(&storage);
-    const size_t bytes = bnt_host_state_size(host);
+    const size_t bytes = bnt_host_state_size_get(host);
 
-    ck_assert_uint_eq(bytes, bnt_host_state_size(never));
+    ck_assert_uint_eq(bytes, bnt_host_state_size_get(never));
     ck_assert_int_eq(bnt_host_save(host, 0, state, bytes), BNT_OK);
     ck_assert_int_eq(bnt_host_save(never, 0, fresh, bytes), BNT_OK);
     ck_assert_mem_eq(state, fresh, bytes);
@@ -369,7 +369,7 @@ START_TEST(test_altered_state_is_refused_whole_or_survived)
                 ck_assert_int_eq(status, BNT_OK);
                 for (uint32_t i = 0; i < 3; i++) {
                     for (uint16_t queue = 0; queue < FAKE_QUEUES; queue++) {
-                        bnt_host_kick(host, queue);
+                        bnt_host_handle_kick(host, queue);
                     }
                     const bnt_status step = bnt_host_step(host, UINT64_C(1) << (20 + i), 64, NULL);
                     ck_assert(step == BNT_OK || step == BNT_E_BROKEN);
@@ -509,8 +509,8 @@ START_TEST(test_queues_lie_where_the_features_agreed_put_them)
     }
     struct bnt_host *host = another(&storage);
     ck_assert_int_eq(bnt_host_load(host, 0, state, save(&fake, state)), BNT_OK);
-    ck_assert_uint_ne(bnt_host_queue_size_max(host, 2), 0);
-    ck_assert_uint_eq(bnt_host_queue_size_max(host, 3), 0);
+    ck_assert_uint_ne(bnt_host_queue_size_max_get(host, 2), 0);
+    ck_assert_uint_eq(bnt_host_queue_size_max_get(host, 3), 0);
     bnt_host_fini(host);
     free(storage);
     fake_close(&fake);

@@ -56,11 +56,11 @@ START_TEST(test_first_buffer_is_taken_in_and_held_until_the_poll)
     ck_assert_uint_eq(stats_now().values[BNT_STAT_CACHES], 7);
     ck_assert_uint_eq(stats_now().values[BNT_STAT_SWAP_IN], UINT64_C(0x1122334455667788));
     ck_assert(!stats_now().stale);
-    ck_assert_int_eq(bnt_host_stats_poll(fake.host, fake.now_ns, &sequence), BNT_OK);
+    ck_assert_int_eq(bnt_host_stats_request(fake.host, fake.now_ns, &sequence), BNT_OK);
     ck_assert_uint_eq(sequence, 2);
     ck_assert(fake_pop(&fake, 2, NULL));
     ck_assert(stats_now().pending);
-    ck_assert_int_eq(bnt_host_stats_poll(fake.host, fake.now_ns, NULL), BNT_E_AGAIN);
+    ck_assert_int_eq(bnt_host_stats_request(fake.host, fake.now_ns, NULL), BNT_E_AGAIN);
     fake_stats(&fake, 10);
     ck_assert_uint_eq(stats_now().sequence, 2);
     ck_assert(!stats_now().pending);
@@ -75,7 +75,7 @@ START_TEST(test_poll_before_the_first_buffer_asks_as_soon_as_there_is_one)
     uint64_t sequence = 0;
 
     open_with(FAKE_PLAIN);
-    ck_assert_int_eq(bnt_host_stats_poll(fake.host, fake.now_ns, &sequence), BNT_OK);
+    ck_assert_int_eq(bnt_host_stats_request(fake.host, fake.now_ns, &sequence), BNT_OK);
     ck_assert_uint_eq(sequence, 2);
     fake_stats(&fake, 10);
     ck_assert(fake_pop(&fake, 2, NULL));
@@ -121,7 +121,7 @@ START_TEST(test_unknown_tags_odd_and_excessive_lengths_are_survived)
     ck_assert_uint_eq(stats_now().unknown_count, 2);
     ck_assert_uint_eq(stats_now().values[BNT_STAT_MEMFREE], 5);
     ck_assert_uint_eq(fake_event(&fake, BNT_HOST_EVENT_MISUSE, 0)->value, BNT_FAULT_STATS_LENGTH);
-    ck_assert_int_eq(bnt_host_stats_poll(fake.host, fake.now_ns, NULL), BNT_OK);
+    ck_assert_int_eq(bnt_host_stats_request(fake.host, fake.now_ns, NULL), BNT_OK);
     fake_stats(&fake, 10 * BNT_STATS_MAX + 10);
     ck_assert_uint_eq(fake_event(&fake, BNT_HOST_EVENT_STATS, 1)->extra, BNT_STATS_MAX);
     ck_assert_uint_eq(fake_info(&fake).wire.misuses, 2);
@@ -153,7 +153,7 @@ START_TEST(test_all_ones_is_no_value_and_a_buffer_full_of_them_no_data)
     fake_stats(&fake, 20);
     ck_assert_uint_eq(stats_now().known, 1u << BNT_STAT_MEMFREE);
     ck_assert_uint_eq(stats_now().unset_count, 1);
-    ck_assert_int_eq(bnt_host_stats_poll(fake.host, fake.now_ns, NULL), BNT_OK);
+    ck_assert_int_eq(bnt_host_stats_request(fake.host, fake.now_ns, NULL), BNT_OK);
     memset(fake.dma + FAKE_STATS_GPA, 0xFF, 100);
     fake_stats(&fake, 100);
     ck_assert_uint_eq(stats_now().known, 0);
@@ -207,7 +207,7 @@ START_TEST(test_device_reset_forgets_the_held_buffer_and_flags_the_rest_stale)
     ck_assert_uint_eq(fake_info(&fake).wire.misuses, 0);
     ck_assert_uint_eq(stats_now().sequence, 2);
     ck_assert(!stats_now().stale);
-    ck_assert_int_eq(bnt_host_stats_poll(fake.host, fake.now_ns, NULL), BNT_OK);
+    ck_assert_int_eq(bnt_host_stats_request(fake.host, fake.now_ns, NULL), BNT_OK);
     ck_assert(fake_pop(&fake, 2, NULL));
 }
 END_TEST
@@ -215,9 +215,9 @@ END_TEST
 START_TEST(test_poll_without_driver_or_feature)
 {
     open_with(BNT_F_VERSION_1);
-    ck_assert_int_eq(bnt_host_stats_poll(fake.host, 1, NULL), BNT_E_UNSUPPORTED);
+    ck_assert_int_eq(bnt_host_stats_request(fake.host, 1, NULL), BNT_E_UNSUPPORTED);
     ck_assert_int_eq(bnt_host_status_write(fake.host, 1, 0), BNT_OK);
-    ck_assert_int_eq(bnt_host_stats_poll(fake.host, 1, NULL), BNT_E_STATE);
+    ck_assert_int_eq(bnt_host_stats_request(fake.host, 1, NULL), BNT_E_STATE);
 }
 END_TEST
 
@@ -228,7 +228,7 @@ static void report(const struct bnt_vq_seg *segs, uint32_t readable, uint32_t wr
     uint32_t len = 99;
 
     (void)fake_queue_segs(&fake, BNT_BALLOON_QUEUE_REPORT, segs, readable, writable);
-    bnt_host_kick(fake.host, BNT_BALLOON_QUEUE_REPORT);
+    bnt_host_handle_kick(fake.host, BNT_BALLOON_QUEUE_REPORT);
     ck_assert_int_eq(fake_step(&fake), BNT_OK);
     ck_assert(fake_pop(&fake, BNT_BALLOON_QUEUE_REPORT, &len));
     ck_assert_uint_eq(len, 0);
@@ -324,9 +324,9 @@ START_TEST(test_default_layout_of_a_device_is_the_standards)
 {
     fake.config.queues.layout = _i == 0 ? BNT_QUEUE_LAYOUT_DEFAULT : BNT_QUEUE_LAYOUT_FIXED;
     open_with(FAKE_PLAIN);
-    ck_assert_uint_eq(bnt_host_queue_index(fake.host, BNT_BALLOON_QUEUE_REPORT), 4);
-    ck_assert_uint_eq(bnt_host_queue_size_max(fake.host, 3), 0);
-    ck_assert_uint_eq(bnt_host_queue_size_max(fake.host, 4), FAKE_QUEUE_SIZE);
+    ck_assert_uint_eq(bnt_host_queue_index_get(fake.host, BNT_BALLOON_QUEUE_REPORT), 4);
+    ck_assert_uint_eq(bnt_host_queue_size_max_get(fake.host, 3), 0);
+    ck_assert_uint_eq(bnt_host_queue_size_max_get(fake.host, 4), FAKE_QUEUE_SIZE);
 }
 END_TEST
 
@@ -334,11 +334,11 @@ START_TEST(test_reporting_queue_has_the_index_of_the_layout)
 {
     fake.config.queues.layout = BNT_QUEUE_LAYOUT_DENSE_OFFERED;
     open_with(FAKE_PLAIN);
-    ck_assert_uint_eq(bnt_host_queue_size_max(fake.host, 3), FAKE_QUEUE_SIZE);
-    ck_assert_uint_eq(bnt_host_queue_size_max(fake.host, 4), 0);
+    ck_assert_uint_eq(bnt_host_queue_size_max_get(fake.host, 3), FAKE_QUEUE_SIZE);
+    ck_assert_uint_eq(bnt_host_queue_size_max_get(fake.host, 4), 0);
     const struct bnt_vq_seg seg = {PFN(900), 4096};
     (void)fake_queue_segs(&fake, 3, &seg, 0, 1);
-    bnt_host_kick(fake.host, 3);
+    bnt_host_handle_kick(fake.host, 3);
     ck_assert_int_eq(fake_step(&fake), BNT_OK);
     ck_assert_uint_eq(fake_info(&fake).reporting.reported_pfns, 1);
 }
@@ -349,11 +349,11 @@ START_TEST(test_poll_whose_answer_cannot_be_written_breaks_the_device)
     open_with(FAKE_PLAIN);
     fake_stats(&fake, 20);
     fake.copy_fail_at = fake.copies + 1;
-    ck_assert_int_eq(bnt_host_stats_poll(fake.host, fake.now_ns, NULL), BNT_OK);
+    ck_assert_int_eq(bnt_host_stats_request(fake.host, fake.now_ns, NULL), BNT_OK);
     fake.copy_fail_at = 0;
     ck_assert_int_eq(fake_step(&fake), BNT_E_BROKEN);
     ck_assert_uint_eq(fake_events(&fake, BNT_HOST_EVENT_BROKEN), 1);
-    ck_assert_int_eq(bnt_host_stats_poll(fake.host, fake.now_ns, NULL), BNT_E_STATE);
+    ck_assert_int_eq(bnt_host_stats_request(fake.host, fake.now_ns, NULL), BNT_E_STATE);
 }
 END_TEST
 

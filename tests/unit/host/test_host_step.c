@@ -38,7 +38,7 @@ static void queue_scattered(uint16_t queue, uint32_t n)
         pfns[i] = FIRST + 2 * i;
     }
     (void)fake_queue_pfns(&fake, queue, pfns, n);
-    bnt_host_kick(fake.host, queue);
+    bnt_host_handle_kick(fake.host, queue);
 }
 
 static bnt_status step(uint32_t budget)
@@ -106,7 +106,7 @@ START_TEST(test_run_of_neighbours_is_one_piece_of_work)
         pfns[i] = FIRST + i;
     }
     (void)fake_queue_pfns(&fake, 0, pfns, MOST);
-    bnt_host_kick(fake.host, 0);
+    bnt_host_handle_kick(fake.host, 0);
     ck_assert_int_eq(step(1), BNT_OK);
     expect_held(MOST);
     ck_assert_uint_eq(fake_count(&fake, FAKE_DISCARD), 1);
@@ -121,7 +121,7 @@ START_TEST(test_neighbours_without_order_are_discarded_together)
         pfns[i] = FIRST + (i * 37) % RUNS;
     }
     (void)fake_queue_pfns(&fake, 0, pfns, RUNS);
-    bnt_host_kick(fake.host, 0);
+    bnt_host_handle_kick(fake.host, 0);
     ck_assert_int_eq(step(1), BNT_OK);
     expect_held(RUNS);
     ck_assert_uint_eq(fake_count(&fake, FAKE_DISCARD), 1);
@@ -151,7 +151,7 @@ START_TEST(test_reset_of_the_balloon_in_the_middle_answers_all_of_it_reset)
     open_with(drivers[1 + 2 * _i]);
     queue_scattered(0, 3 * RUNS);
     ck_assert_int_eq(step(2), BNT_OK);
-    ck_assert_int_eq(bnt_host_reset(fake.host, fake.now_ns), BNT_OK);
+    ck_assert_int_eq(bnt_host_reset_balloon(fake.host, fake.now_ns), BNT_OK);
     expect_held(0);
     fake_log_clear(&fake);
     ck_assert_int_eq(step(1), BNT_OK);
@@ -257,14 +257,14 @@ END_TEST
 /** Another instance goes on from here, and saves the same before it does. */
 static void move(void)
 {
-    const size_t bytes = bnt_host_state_size(fake.host);
+    const size_t bytes = bnt_host_state_size_get(fake.host);
     uint8_t *state = malloc(2 * bytes);
     struct bnt_host *host = NULL;
     size_t needed = 0;
 
     ck_assert_ptr_nonnull(state);
     ck_assert_int_eq(bnt_host_save(fake.host, fake.now_ns, state, bytes), BNT_OK);
-    ck_assert_int_eq(bnt_host_footprint(&fake.config, &needed), BNT_OK);
+    ck_assert_int_eq(bnt_host_compute_footprint(&fake.config, &needed), BNT_OK);
     void *storage = malloc(needed);
     ck_assert_ptr_nonnull(storage);
     memset(storage, 0xA5, needed);
@@ -272,7 +272,7 @@ static void move(void)
         bnt_host_init(storage, needed, &fake.config, &fake.ops, &fake, &fake.mem, NULL, &host),
         BNT_OK);
     ck_assert_int_eq(bnt_host_load(host, fake.now_ns, state, bytes), BNT_OK);
-    ck_assert_uint_eq(bnt_host_state_size(host), bytes);
+    ck_assert_uint_eq(bnt_host_state_size_get(host), bytes);
     ck_assert_int_eq(bnt_host_save(host, fake.now_ns, state + bytes, bytes), BNT_OK);
     ck_assert_mem_eq(state, state + bytes, bytes);
     bnt_host_fini(fake.host);
@@ -330,11 +330,11 @@ START_TEST(test_report_and_hint_of_many_segments_are_resumed)
     struct bnt_host *host = fake_host_on(&fake, &fake_buffers_provider, &storage);
     fake_host_start(host, features);
     fake_buffers = (struct fake_buffers){.segments = SEGMENTS, .left = 1};
-    bnt_host_kick(host, queue);
+    bnt_host_handle_kick(host, queue);
     ck_assert_int_eq(bnt_host_step(host, 2, 1, NULL), BNT_OK);
     ck_assert_int_eq(bnt_host_info_get(host, &info), BNT_OK);
     ck_assert_uint_eq(info.reporting.reported_pfns + info.hinting.ignored_pfns, RUNS);
-    const size_t bytes = bnt_host_state_size(host);
+    const size_t bytes = bnt_host_state_size_get(host);
     ck_assert_uint_le(bytes, sizeof(state));
     ck_assert_int_eq(bnt_host_save(host, 2, state, bytes), BNT_OK);
     struct bnt_host *moved = fake_host_on(&fake, &fake_buffers_provider, &other);
@@ -368,7 +368,7 @@ START_TEST(test_buffer_that_was_used_before_the_device_broke_is_told_of)
     open_with(features);
     queue_scattered(BNT_BALLOON_QUEUE_INFLATE, 4);
     (void)fake_queue_segs(&fake, bad, segs, 1, 1);
-    bnt_host_kick(fake.host, bad);
+    bnt_host_handle_kick(fake.host, bad);
     ck_assert_int_eq(step(64), BNT_E_BROKEN);
     ck_assert(fake_pop(&fake, BNT_BALLOON_QUEUE_INFLATE, &len));
     ck_assert_uint_eq(fake_count(&fake, FAKE_INTERRUPT), 1);

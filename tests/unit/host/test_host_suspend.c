@@ -56,9 +56,9 @@ START_TEST(test_vg39_suspended_device_serves_nothing_tells_nobody_and_changes_no
     const uint32_t pfn = 300;
     uint32_t len = 0;
     sleep_now();
-    const uint32_t generation = bnt_host_config_generation(fake.host);
+    const uint32_t generation = bnt_host_config_generation_read(fake.host);
     (void)fake_queue_pfns(&fake, 0, &pfn, 1);
-    bnt_host_kick(fake.host, 0);
+    bnt_host_handle_kick(fake.host, 0);
     ck_assert_int_eq(bnt_host_target_set(fake.host, fake.now_ns, 8, 0, NULL), BNT_OK);
     fake_config_put(&fake, BNT_BALLOON_CONFIG_ACTUAL, 77); /* SHOULD be ignored */
     fake.now_ns += 100 * SECOND;
@@ -67,7 +67,7 @@ START_TEST(test_vg39_suspended_device_serves_nothing_tells_nobody_and_changes_no
     ck_assert(!fake_pop(&fake, 0, &len));
     ck_assert_uint_eq(fake_count(&fake, FAKE_INTERRUPT), 0);
     ck_assert_uint_eq(fake_count(&fake, FAKE_CONFIG), 0);
-    ck_assert_uint_eq(bnt_host_config_generation(fake.host), generation);
+    ck_assert_uint_eq(bnt_host_config_generation_read(fake.host), generation);
     ck_assert_uint_eq(fake_config_get(&fake, BNT_BALLOON_CONFIG_NUM_PAGES), 0);
     ck_assert_uint_eq(fake_config_get(&fake, BNT_BALLOON_CONFIG_ACTUAL), 0);
     ck_assert_int_eq(fake_info(&fake).target.outcome,
@@ -114,9 +114,9 @@ START_TEST(test_statistics_asked_for_at_the_edge_are_answered_after_it)
     }
     fake_log_clear(&fake);
     sleep_now();
-    ck_assert_int_eq(bnt_host_stats_poll(fake.host, fake.now_ns, &sequence), BNT_OK);
+    ck_assert_int_eq(bnt_host_stats_request(fake.host, fake.now_ns, &sequence), BNT_OK);
     ck_assert_uint_eq(sequence, 2);
-    ck_assert_int_eq(bnt_host_stats_poll(fake.host, fake.now_ns, &sequence), BNT_E_AGAIN);
+    ck_assert_int_eq(bnt_host_stats_request(fake.host, fake.now_ns, &sequence), BNT_E_AGAIN);
     ck_assert_int_eq(fake_step(&fake), BNT_OK);
     ck_assert(!fake_pop(&fake, 2, NULL));
     wake();
@@ -148,7 +148,7 @@ START_TEST(test_reset_of_a_suspended_device_shows_the_latest_target)
 {
     sleep_now();
     ck_assert_int_eq(bnt_host_target_set(fake.host, fake.now_ns, 9, 0, NULL), BNT_OK);
-    ck_assert_int_eq(bnt_host_reset(fake.host, fake.now_ns), BNT_OK);
+    ck_assert_int_eq(bnt_host_reset_balloon(fake.host, fake.now_ns), BNT_OK);
     write_status(0, BNT_OK);
     ck_assert_uint_eq(fake_config_get(&fake, BNT_BALLOON_CONFIG_NUM_PAGES), 9);
     ck_assert_uint_eq(fake_count(&fake, FAKE_CONFIG), 0);
@@ -161,13 +161,13 @@ START_TEST(test_suspended_state_is_saved_and_loaded)
 {
     sleep_now();
     ck_assert_int_eq(bnt_host_target_set(fake.host, fake.now_ns, 9, 0, NULL), BNT_OK);
-    const size_t bytes = bnt_host_state_size(fake.host);
+    const size_t bytes = bnt_host_state_size_get(fake.host);
     void *state = malloc(bytes);
     ck_assert_ptr_nonnull(state);
     ck_assert_int_eq(bnt_host_save(fake.host, fake.now_ns, state, bytes), BNT_OK);
     struct bnt_host *other = NULL;
     size_t need = 0;
-    ck_assert_int_eq(bnt_host_footprint(&fake.config, &need), BNT_OK);
+    ck_assert_int_eq(bnt_host_compute_footprint(&fake.config, &need), BNT_OK);
     void *storage = aligned_alloc(64, (need + 63) & ~(size_t)63);
     ck_assert_int_eq(
         bnt_host_init(storage, need, &fake.config, &fake.ops, &fake, &fake.mem, NULL, &other),
@@ -179,7 +179,7 @@ START_TEST(test_suspended_state_is_saved_and_loaded)
     ck_assert_uint_eq(fake_count(&fake, FAKE_CONFIG), 1);
     bnt_le32 pages;
     bnt_host_config_read(other, BNT_BALLOON_CONFIG_NUM_PAGES, &pages, 4);
-    ck_assert_uint_eq(bnt_le32_get(pages), 9);
+    ck_assert_uint_eq(bnt_le32_to_cpu(pages), 9);
     bnt_host_fini(other);
     free(storage);
     free(state);
@@ -191,13 +191,13 @@ START_TEST(test_vg42_vg43_queue_that_was_reset_is_as_before_it_was_enabled)
     const uint32_t pfn = 300;
     const uint16_t queue = (uint16_t)_i;
     (void)fake_queue_pfns(&fake, queue, &pfn, 1);
-    bnt_host_kick(fake.host, queue);
+    bnt_host_handle_kick(fake.host, queue);
     ck_assert_int_eq(bnt_host_queue_reset(fake.host, fake.now_ns, queue), BNT_OK);
     ck_assert_int_eq(fake_step(&fake), BNT_OK);
     ck_assert_uint_eq(fake_info(&fake).wire.requests, 0);
     ck_assert_uint_eq(fake_count(&fake, FAKE_INTERRUPT), 0);
     ck_assert_uint_eq(fake_events(&fake, BNT_HOST_EVENT_QUEUE_RESET), 1);
-    bnt_host_kick(fake.host, queue);
+    bnt_host_handle_kick(fake.host, queue);
     ck_assert_int_eq(fake_step(&fake), BNT_OK); /* a kick of a queue that is not there */
     const struct bnt_vq_drv_config config = fake.queues[queue].config;
     ck_assert_int_eq(bnt_vq_drv_init(&fake.queues[queue], &config), BNT_OK);
@@ -224,7 +224,7 @@ END_TEST
 START_TEST(test_statistics_asked_for_survive_the_reset_of_their_queue)
 {
     fake_stats(&fake, 10);
-    ck_assert_int_eq(bnt_host_stats_poll(fake.host, fake.now_ns, NULL), BNT_OK);
+    ck_assert_int_eq(bnt_host_stats_request(fake.host, fake.now_ns, NULL), BNT_OK);
     ck_assert_int_eq(bnt_host_queue_reset(fake.host, fake.now_ns, 2), BNT_OK);
     const struct bnt_vq_drv_config config = fake.queues[2].config;
     ck_assert_int_eq(bnt_vq_drv_init(&fake.queues[2], &config), BNT_OK);
@@ -237,7 +237,7 @@ START_TEST(test_statistics_asked_for_survive_the_reset_of_their_queue)
     ck_assert(fake_pop(&fake, 2, NULL)); /* returned at once: it is the question */
     fake_stats(&fake, 10);
     ck_assert(!fake_pop(&fake, 2, NULL));
-    ck_assert_int_eq(bnt_host_stats_poll(fake.host, fake.now_ns, NULL), BNT_OK);
+    ck_assert_int_eq(bnt_host_stats_request(fake.host, fake.now_ns, NULL), BNT_OK);
 }
 END_TEST
 
@@ -262,7 +262,7 @@ START_TEST(test_device_that_needed_a_reset_serves_again_after_it)
         ck_assert_uint_eq(fake_send_run(&fake, 0, 300, 4, 1, NULL), 12);
         fake_stats(&fake, 10); /* held when it breaks, and when it is reset */
         (void)fake_queue_segs(&fake, 0, segs, 1, 1);
-        bnt_host_kick(fake.host, 0);
+        bnt_host_handle_kick(fake.host, 0);
         ck_assert_int_eq(fake_step(&fake), BNT_E_BROKEN);
         ck_assert_uint_ne(bnt_host_status_read(fake.host) & BNT_DEVICE_STATUS_NEEDS_RESET, 0);
         ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 4); /* nothing is forgotten before it */
@@ -283,7 +283,7 @@ START_TEST(test_reset_of_a_suspended_device_happens_at_resume)
     (void)fake_send(&fake, BNT_BALLOON_QUEUE_INFLATE, &pfn, 1, NULL);
     const uint32_t epoch = fake_info(&fake).epoch;
     sleep_now();
-    ck_assert_int_eq(bnt_host_reset(fake.host, fake.now_ns), BNT_OK);
+    ck_assert_int_eq(bnt_host_reset_balloon(fake.host, fake.now_ns), BNT_OK);
     ck_assert_uint_eq(fake_info(&fake).epoch, epoch);
     ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 1);
     wake();

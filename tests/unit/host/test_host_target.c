@@ -160,15 +160,15 @@ START_TEST(test_target_of_a_device_that_needs_a_reset_is_told_to_the_next_driver
 
     (void)want(8, 0);
     (void)fake_queue_segs(&fake, 0, &seg, 1, 0);
-    bnt_host_kick(fake.host, 0);
+    bnt_host_handle_kick(fake.host, 0);
     ck_assert_int_eq(fake_step(&fake), BNT_E_BROKEN);
     ck_assert_uint_eq(fake_count(&fake, FAKE_CONFIG), 2);
     fake_log_clear(&fake);
-    const uint32_t before = bnt_host_config_generation(fake.host);
+    const uint32_t before = bnt_host_config_generation_read(fake.host);
     const uint64_t id = want(9, 0);
     (void)want(9, 0); /* the same again */
     ck_assert_uint_eq(fake_config_get(&fake, 0), 8);
-    ck_assert_uint_eq(bnt_host_config_generation(fake.host), before);
+    ck_assert_uint_eq(bnt_host_config_generation_read(fake.host), before);
     ck_assert_uint_eq(fake_count(&fake, FAKE_CONFIG), 0);
     expect_outcome(2, id, BNT_OUTCOME_SUPERSEDED);
     fake_start(&fake, FAKE_ALL);
@@ -228,7 +228,7 @@ START_TEST(test_reset_of_balloon_and_of_device_end_the_request)
 {
     uint64_t id = want(8, 0);
 
-    ck_assert_int_eq(bnt_host_reset(fake.host, fake.now_ns), BNT_OK);
+    ck_assert_int_eq(bnt_host_reset_balloon(fake.host, fake.now_ns), BNT_OK);
     expect_outcome(1, id, BNT_OUTCOME_RESET);
     id = want(9, 0);
     ck_assert_int_eq(bnt_host_status_write(fake.host, fake.now_ns, 0), BNT_OK);
@@ -248,7 +248,7 @@ START_TEST(test_request_ends_on_a_broken_device_too)
     const struct bnt_vq_seg seg = {FAKE_REQUEST_GPA, 3};
 
     (void)fake_queue_segs(&fake, 0, &seg, 1, 0);
-    bnt_host_kick(fake.host, 0);
+    bnt_host_handle_kick(fake.host, 0);
     ck_assert_int_eq(fake_step(&fake), BNT_E_BROKEN);
     fake.now_ns += 10 * SECOND;
     ck_assert_int_eq(fake_step(&fake), BNT_E_BROKEN);
@@ -279,10 +279,10 @@ END_TEST
 
 START_TEST(test_new_target_bumps_the_generation_and_interrupts_only_a_running_driver)
 {
-    const uint32_t before = bnt_host_config_generation(fake.host);
+    const uint32_t before = bnt_host_config_generation_read(fake.host);
 
     (void)want(8, 0);
-    ck_assert_uint_ne(bnt_host_config_generation(fake.host), before);
+    ck_assert_uint_ne(bnt_host_config_generation_read(fake.host), before);
     ck_assert_uint_eq(fake_count(&fake, FAKE_CONFIG), 1);
     ck_assert_int_eq(bnt_host_status_write(fake.host, fake.now_ns, 0), BNT_OK);
     (void)want(9, 0);

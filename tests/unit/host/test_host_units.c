@@ -68,9 +68,9 @@ START_TEST(test_flags_without_the_feature_are_ignored_and_unknown_ones_with_it_b
     open_with(WITH_UNITS, 1000);
     fake.flags = 2;
     (void)fake_queue_pfns(&fake, 0, pfns, 1);
-    bnt_host_kick(fake.host, 0);
+    bnt_host_handle_kick(fake.host, 0);
     ck_assert_int_eq(fake_step(&fake), BNT_E_BROKEN);
-    ck_assert_int_eq(bnt_host_diag(fake.host)->fault, BNT_FAULT_REQUEST_FLAGS);
+    ck_assert_int_eq(bnt_host_diag_get(fake.host)->fault, BNT_FAULT_REQUEST_FLAGS);
     ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 0);
     fake_close(&fake);
 }

@@ -260,7 +260,7 @@ START_TEST(test_held_page_is_never_called_not_locked)
     }
     ck_assert_int_eq(bnt_host_target_set(fake.host, fake.now_ns, 0, 0, NULL), BNT_OK);
     ck_assert_int_eq(send_one(1, 300), BNT_VERDICT_BUSY);
-    ck_assert_int_eq(bnt_host_page_get(fake.host, 300), BNT_HOST_PAGE_BALLOONED);
+    ck_assert_int_eq(bnt_host_page_state_get(fake.host, 300), BNT_HOST_PAGE_BALLOONED);
 }
 END_TEST
 
@@ -271,7 +271,7 @@ START_TEST(test_refusal_towards_a_plain_driver_keeps_the_page_and_its_backing)
     (void)fake_send_run(&fake, 0, 300, 4, 1, NULL);
     ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 4);
     ck_assert_uint_eq(fake_info(&fake).ledger.retained_pfns, 2);
-    ck_assert_int_eq(bnt_host_page_get(fake.host, 301), BNT_HOST_PAGE_RETAINED);
+    ck_assert_int_eq(bnt_host_page_state_get(fake.host, 301), BNT_HOST_PAGE_RETAINED);
     ck_assert_uint_eq(fake.dropped[301 - FAKE_FIRST_PFN], 0);
     ck_assert_uint_eq(fake_count(&fake, FAKE_DISCARD), 2);
     ck_assert_int_eq(fake_info(&fake).target.outcome, BNT_OUTCOME_REACHED);

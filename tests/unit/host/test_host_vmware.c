@@ -14,7 +14,7 @@ START_TEST(test_lock_and_unlock_move_one_page_and_bring_the_target)
     ck_assert_uint_eq(result, 10);
     ck_assert_int_eq(call(BNT_VMWARE_CMD_LOCK, 300, 0), BNT_VMWARE_SUCCESS);
     ck_assert_uint_eq(result, 10);
-    ck_assert_uint_eq(bnt_host_page_get(fake.host, 300), BNT_HOST_PAGE_BALLOONED);
+    ck_assert_uint_eq(bnt_host_page_state_get(fake.host, 300), BNT_HOST_PAGE_BALLOONED);
     ck_assert_uint_eq(fake.dropped[300 - FAKE_FIRST_PFN], 1);
     ck_assert_int_eq(call(BNT_VMWARE_CMD_LOCK, 300, 0), BNT_VMWARE_PPN_LOCKED);
     ck_assert_uint_eq(result, 0);
@@ -89,8 +89,8 @@ START_TEST(test_2m_page_is_taken_whole_or_not_at_all)
         ck_assert_int_eq((int32_t)entry_status(3), BNT_VMWARE_PPN_NOTNEEDED);
         ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 1024);
         ck_assert_uint_eq(fake_info(&fake).totals.huge_pfns, 1024);
-        ck_assert_uint_eq(bnt_host_page_get(fake.host, 1100), BNT_HOST_PAGE_GUEST);
-        ck_assert_uint_eq(bnt_host_page_get(fake.host, 1024), BNT_HOST_PAGE_GUEST);
+        ck_assert_uint_eq(bnt_host_page_state_get(fake.host, 1100), BNT_HOST_PAGE_GUEST);
+        ck_assert_uint_eq(bnt_host_page_state_get(fake.host, 1024), BNT_HOST_PAGE_GUEST);
         /* Not aligned; beyond memory; locked already; locked in part. */
         ck_assert_int_eq(batch(BNT_VMWARE_CMD_BATCHED_2M_LOCK, 513, 1, 1), BNT_VMWARE_SUCCESS);
         ck_assert_int_eq((int32_t)entry_status(0), BNT_VMWARE_PPN_INVALID);
@@ -176,7 +176,7 @@ START_TEST(test_reset_is_the_answer_to_all_but_start_until_start_drops_every_loc
     start(ALL_CAPS, 100);
     ck_assert_int_eq(batch(BNT_VMWARE_CMD_BATCHED_LOCK, 300, 50, 1), BNT_VMWARE_SUCCESS);
     fake_log_clear(&fake);
-    ck_assert_int_eq(bnt_host_reset(fake.host, fake.now_ns), BNT_OK);
+    ck_assert_int_eq(bnt_host_reset_balloon(fake.host, fake.now_ns), BNT_OK);
     ck_assert_uint_eq(fake_count(&fake, FAKE_RESTORE), 0); /* none is touched */
     ck_assert_uint_eq(fake_event(&fake, BNT_HOST_EVENT_RESET, 0)->extra, 50);
     ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 0);
@@ -186,7 +186,7 @@ START_TEST(test_reset_is_the_answer_to_all_but_start_until_start_drops_every_loc
                          command == 5 ? BNT_VMWARE_CMD_INVALID : BNT_VMWARE_RESET);
         ck_assert_uint_eq(entry_status(0), 31); /* entries are left alone */
     }
-    ck_assert_int_eq(bnt_host_reset(fake.host, fake.now_ns),
+    ck_assert_int_eq(bnt_host_reset_balloon(fake.host, fake.now_ns),
                      BNT_E_STATE); /* it is wanted already */
     target(7);                     /* set before the guest comes back: it stays */
     ck_assert_int_eq(call(BNT_VMWARE_CMD_START, ALL_CAPS, 0), BNT_VMWARE_SUCCESS_WITH_CAPABILITIES);
@@ -208,13 +208,14 @@ START_TEST(test_touching_a_locked_page_asks_for_a_reset)
     open_with(ALL_CAPS, BNT_HOST_LEDGER_FIXED);
     start(ALL_CAPS, 100);
     ck_assert_int_eq(call(BNT_VMWARE_CMD_LOCK, 300, 0), BNT_VMWARE_SUCCESS);
-    ck_assert_int_eq(bnt_host_touched(fake.host, fake.now_ns, 301), BNT_OK);
+    ck_assert_int_eq(bnt_host_handle_page_touch(fake.host, fake.now_ns, 301), BNT_OK);
     ck_assert_uint_eq(fake_info(&fake).vmware.touches, 0);
-    ck_assert_int_eq(bnt_host_touched(fake.host, fake.now_ns, 300), BNT_OK);
+    ck_assert_int_eq(bnt_host_handle_page_touch(fake.host, fake.now_ns, 300), BNT_OK);
     ck_assert_uint_eq(fake_info(&fake).vmware.touches, 1);
     ck_assert_uint_eq(fake_event(&fake, BNT_HOST_EVENT_TOUCHED, 0)->value, 300);
     ck_assert_int_eq(call(BNT_VMWARE_CMD_UNLOCK, 300, 0), BNT_VMWARE_RESET);
-    ck_assert_int_eq(bnt_host_touched(fake.host, fake.now_ns, 300), BNT_OK); /* its own by now */
+    ck_assert_int_eq(bnt_host_handle_page_touch(fake.host, fake.now_ns, 300),
+                     BNT_OK); /* its own by now */
     ck_assert_uint_eq(fake_info(&fake).vmware.touches, 1);
     fake_close(&fake);
 }
@@ -226,15 +227,15 @@ START_TEST(test_hostile_guest_is_answered_and_counted)
     start(ALL_CAPS, 100);
     ck_assert_int_eq(call(5, 0, 0), BNT_VMWARE_CMD_INVALID);
     ck_assert_int_eq(call(UINT32_MAX, 0, 0), BNT_VMWARE_CMD_INVALID);
-    ck_assert_int_eq(bnt_host_diag(fake.host)->fault, BNT_FAULT_CALL_UNKNOWN);
+    ck_assert_int_eq(bnt_host_diag_get(fake.host)->fault, BNT_FAULT_CALL_UNKNOWN);
     ck_assert_int_eq(call(BNT_VMWARE_CMD_BATCHED_LOCK, BATCH_PFN, 513), BNT_VMWARE_CMD_INVALID);
     ck_assert_int_eq(call(BNT_VMWARE_CMD_BATCHED_LOCK, BATCH_PFN, 0), BNT_VMWARE_CMD_INVALID);
     ck_assert_int_eq(call(BNT_VMWARE_CMD_BATCHED_LOCK, BATCH_PFN, UINT64_MAX),
                      BNT_VMWARE_CMD_INVALID);
-    ck_assert_int_eq(bnt_host_diag(fake.host)->fault, BNT_FAULT_CALL_COUNT);
+    ck_assert_int_eq(bnt_host_diag_get(fake.host)->fault, BNT_FAULT_CALL_COUNT);
     ck_assert_int_eq(call(BNT_VMWARE_CMD_BATCHED_LOCK, PAGES + 256, 1), BNT_VMWARE_FAILURE);
     ck_assert_int_eq(call(BNT_VMWARE_CMD_BATCHED_LOCK, UINT64_MAX, 1), BNT_VMWARE_FAILURE);
-    ck_assert_int_eq(bnt_host_diag(fake.host)->fault, BNT_FAULT_CALL_BATCH_PAGE);
+    ck_assert_int_eq(bnt_host_diag_get(fake.host)->fault, BNT_FAULT_CALL_BATCH_PAGE);
     ck_assert_int_eq(call(BNT_VMWARE_CMD_LOCK, UINT64_MAX, 0), BNT_VMWARE_PPN_INVALID);
     ck_assert_int_eq(call(BNT_VMWARE_CMD_LOCK, UINT64_C(0x100000000) + 300, 0),
                      BNT_VMWARE_PPN_INVALID);

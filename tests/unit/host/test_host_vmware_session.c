@@ -11,8 +11,8 @@ Suite *test_suite(void);
 static void call_from_inside(struct fake_driver *f)
 {
     int32_t status = BNT_VMWARE_FAILURE;
-    ck_assert_int_eq(bnt_host_vmware_call(f->host, f->now_ns, BNT_VMWARE_CMD_GET_TARGET, PAGES, 0,
-                                          &status, &result),
+    ck_assert_int_eq(bnt_host_serve_vmware_call(f->host, f->now_ns, BNT_VMWARE_CMD_GET_TARGET,
+                                                PAGES, 0, &status, &result),
                      BNT_OK);
     ck_assert_int_eq(bnt_host_target_set(f->host, f->now_ns, 1, 0, NULL), BNT_E_REENTRANT);
 }
@@ -32,7 +32,7 @@ START_TEST(test_doorbell_rings_when_the_target_changes_or_a_reset_is_wanted)
     ck_assert_uint_eq(result, 80);
     target(80); /* the same, and the guest is not there: once more */
     ck_assert_uint_eq(fake_count(&fake, FAKE_DOORBELL), 2);
-    ck_assert_int_eq(bnt_host_reset(fake.host, fake.now_ns), BNT_OK);
+    ck_assert_int_eq(bnt_host_reset_balloon(fake.host, fake.now_ns), BNT_OK);
     ck_assert_uint_eq(fake_count(&fake, FAKE_DOORBELL), 3);
     fake.on_interrupt = NULL;
     ck_assert_int_eq(call(BNT_VMWARE_CMD_START, ALL_CAPS, 0), BNT_VMWARE_SUCCESS_WITH_CAPABILITIES);
@@ -148,16 +148,16 @@ START_TEST(test_configuration_is_judged)
 
     fake_init(&fake, PAGES, BNT_F_VERSION_1);
     fake.config.vmware.capabilities = BNT_VMWARE_CAP_BASIC; /* of a virtio device */
-    ck_assert_int_eq(bnt_host_footprint(&fake.config, &bytes), BNT_E_ARGUMENT);
+    ck_assert_int_eq(bnt_host_compute_footprint(&fake.config, &bytes), BNT_E_ARGUMENT);
     fake.config.wire = BNT_HOST_WIRE_VMWARE;
-    ck_assert_int_eq(bnt_host_footprint(&fake.config, &bytes), BNT_OK);
+    ck_assert_int_eq(bnt_host_compute_footprint(&fake.config, &bytes), BNT_OK);
     fake.config.vmware.capabilities = BNT_VMWARE_CAP_BATCHED_2M; /* without batches */
-    ck_assert_int_eq(bnt_host_footprint(&fake.config, &bytes), BNT_E_ARGUMENT);
+    ck_assert_int_eq(bnt_host_compute_footprint(&fake.config, &bytes), BNT_E_ARGUMENT);
     fake.config.vmware.capabilities = 1; /* nobody's bit */
-    ck_assert_int_eq(bnt_host_footprint(&fake.config, &bytes), BNT_E_ARGUMENT);
+    ck_assert_int_eq(bnt_host_compute_footprint(&fake.config, &bytes), BNT_E_ARGUMENT);
     fake.config.vmware.capabilities = 0;
     fake.config.requests.pfns_max = 256; /* less than a batch */
-    ck_assert_int_eq(bnt_host_footprint(&fake.config, &bytes), BNT_E_ARGUMENT);
+    ck_assert_int_eq(bnt_host_compute_footprint(&fake.config, &bytes), BNT_E_ARGUMENT);
     fake.config.requests.pfns_max = 0;
     fake_open(&fake);
     fake_close(&fake);
@@ -165,9 +165,9 @@ START_TEST(test_configuration_is_judged)
     int32_t status = 0;
     fake_init(&fake, PAGES, FAKE_ALL);
     fake_open(&fake);
-    ck_assert_int_eq(bnt_host_vmware_call(fake.host, 0, 0, 0, 0, &status, &result),
+    ck_assert_int_eq(bnt_host_serve_vmware_call(fake.host, 0, 0, 0, 0, &status, &result),
                      BNT_E_UNSUPPORTED);
-    ck_assert_int_eq(bnt_host_touched(fake.host, 0, 300), BNT_E_UNSUPPORTED);
+    ck_assert_int_eq(bnt_host_handle_page_touch(fake.host, 0, 300), BNT_E_UNSUPPORTED);
     fake_close(&fake);
 }
 END_TEST
@@ -198,9 +198,9 @@ START_TEST(test_session_moves_with_the_saved_device)
     ck_assert_int_eq(call(BNT_VMWARE_CMD_GUEST_ID, 1, 0), BNT_VMWARE_SUCCESS);
     ck_assert_int_eq(call(BNT_VMWARE_CMD_LOCK, FAKE_FIRST_PFN, 0), BNT_VMWARE_SUCCESS);
     const struct bnt_host_info before = fake_info(&fake);
-    const size_t bytes = bnt_host_state_size(fake.host);
+    const size_t bytes = bnt_host_state_size_get(fake.host);
     ck_assert_int_eq(bnt_host_save(fake.host, 0, state, bytes), BNT_OK);
-    ck_assert_int_eq(bnt_host_footprint(&fake.config, &need), BNT_OK);
+    ck_assert_int_eq(bnt_host_compute_footprint(&fake.config, &need), BNT_OK);
     void *storage = calloc(1, need);
     ck_assert_int_eq(
         bnt_host_init(storage, need, &fake.config, &fake.ops, &fake, &fake.mem, NULL, &host),

@@ -142,7 +142,7 @@ static struct bnt_host *host_make(void **storage)
 {
     struct bnt_host *host = NULL;
     size_t bytes = 0;
-    ck_assert_int_eq(bnt_host_footprint(&wide.config, &bytes), BNT_OK);
+    ck_assert_int_eq(bnt_host_compute_footprint(&wide.config, &bytes), BNT_OK);
     *storage = calloc(1, bytes);
     ck_assert_int_eq(
         bnt_host_init(*storage, bytes, &wide.config, &wide.ops, NULL, &wide.mem, NULL, &host),
@@ -153,8 +153,9 @@ static struct bnt_host *host_make(void **storage)
 static int32_t call(uint32_t command, uint64_t arg1, uint64_t arg2)
 {
     int32_t status = BNT_VMWARE_FAILURE;
-    ck_assert_int_eq(bnt_host_vmware_call(wide.host, 0, command, arg1, arg2, &status, &wide.result),
-                     BNT_OK);
+    ck_assert_int_eq(
+        bnt_host_serve_vmware_call(wide.host, 0, command, arg1, arg2, &status, &wide.result),
+        BNT_OK);
     return status;
 }
 
@@ -210,17 +211,17 @@ static struct bnt_host_info info(void)
 static void batch(uint32_t command, uint64_t pfn, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
-        wide.entries[i] = bnt_vmware_entry_set(pfn + i, 31);
+        wide.entries[i] = bnt_vmware_make_entry(pfn + i, 31);
     }
     ck_assert_int_eq(call(command, BATCH_PFN, n), BNT_VMWARE_SUCCESS);
     for (uint32_t i = 0; i < n; i++) {
-        ck_assert_uint_eq(bnt_vmware_entry_pfn(wide.entries[i]), pfn + i);
+        ck_assert_uint_eq(bnt_vmware_get_entry_pfn(wide.entries[i]), pfn + i);
     }
 }
 
 static uint32_t status_of(uint32_t i)
 {
-    return bnt_vmware_entry_status(wide.entries[i]);
+    return bnt_vmware_get_entry_status(wide.entries[i]);
 }
 
 START_TEST(test_batch_moves_pages_wherever_they_lie)
@@ -230,12 +231,12 @@ START_TEST(test_batch_moves_pages_wherever_they_lie)
     for (uint32_t i = 0; i < 100; i++) {
         ck_assert_uint_eq(status_of(i), BNT_VMWARE_SUCCESS);
         ck_assert_uint_eq(wide.dropped[500 + i], 1);
-        ck_assert_int_eq(bnt_host_page_get(wide.host, wide.first + 500 + i),
+        ck_assert_int_eq(bnt_host_page_state_get(wide.host, wide.first + 500 + i),
                          BNT_HOST_PAGE_BALLOONED);
     }
     ck_assert_uint_eq(wide.request_first, wide.first + 500);
     ck_assert_uint_eq(wide.asked_pfn, wide.first + 599);
-    ck_assert_int_eq(bnt_host_page_get(wide.host, wide.first + 499), BNT_HOST_PAGE_GUEST);
+    ck_assert_int_eq(bnt_host_page_state_get(wide.host, wide.first + 499), BNT_HOST_PAGE_GUEST);
     ck_assert_uint_eq(info().ledger.pfns, 100);
     batch(BNT_VMWARE_CMD_BATCHED_UNLOCK, wide.first + 500, 100);
     for (uint32_t i = 0; i < 100; i++) {
@@ -328,9 +329,10 @@ START_TEST(test_touched_page_is_told_and_resets)
 {
     open_at(starts[_i], 0);
     batch(BNT_VMWARE_CMD_BATCHED_LOCK, wide.first + 600, 1);
-    ck_assert_int_eq(bnt_host_touched(wide.host, 0, (uint32_t)(wide.first + 600)), BNT_OK);
+    ck_assert_int_eq(bnt_host_handle_page_touch(wide.host, 0, (uint32_t)(wide.first + 600)),
+                     BNT_OK);
     ck_assert_uint_eq(info().ledger.pfns, 1);
-    ck_assert_int_eq(bnt_host_touched(wide.host, 0, wide.first + 600), BNT_OK);
+    ck_assert_int_eq(bnt_host_handle_page_touch(wide.host, 0, wide.first + 600), BNT_OK);
     ck_assert_uint_eq(wide.touched_pfn, wide.first + 600);
     ck_assert_int_eq(call(BNT_VMWARE_CMD_GET_TARGET, 0, 0), BNT_VMWARE_RESET);
     close_wide();
@@ -356,7 +358,7 @@ START_TEST(test_saved_state_moves_to_the_same_memory_only)
     void *storage = NULL;
     open_at(starts[_i], 0);
     batch(BNT_VMWARE_CMD_BATCHED_LOCK, wide.first + 500, 100);
-    const size_t bytes = bnt_host_state_size(wide.host);
+    const size_t bytes = bnt_host_state_size_get(wide.host);
     void *state = calloc(1, bytes);
     ck_assert_int_eq(bnt_host_save(wide.host, 0, state, bytes), BNT_OK);
     struct bnt_host *host = host_make(&storage);
@@ -365,7 +367,7 @@ START_TEST(test_saved_state_moves_to_the_same_memory_only)
     wide.host = host;
     wide.storage = storage;
     ck_assert_uint_eq(info().ledger.pfns, 100);
-    ck_assert_int_eq(bnt_host_page_get(wide.host, wide.first + 599), BNT_HOST_PAGE_BALLOONED);
+    ck_assert_int_eq(bnt_host_page_state_get(wide.host, wide.first + 599), BNT_HOST_PAGE_BALLOONED);
     batch(BNT_VMWARE_CMD_BATCHED_UNLOCK, wide.first + 500, 100);
     ck_assert_uint_eq(info().ledger.pfns, 0);
     ck_assert_ptr_null(memchr(wide.dropped, 1, PFNS));
@@ -384,10 +386,10 @@ START_TEST(test_only_this_wire_takes_such_memory)
     struct bnt_host_config config = wide.config;
     config.wire = BNT_HOST_WIRE_VIRTIO;
     config.vmware.capabilities = 0;
-    ck_assert_int_eq(bnt_host_footprint(&config, &bytes), BNT_E_ARGUMENT);
+    ck_assert_int_eq(bnt_host_compute_footprint(&config, &bytes), BNT_E_ARGUMENT);
     config = wide.config;
     config.memory.first_pfn = BNT_VMWARE_ENTRY_PFN_MAX + 2 - PFNS;
-    ck_assert_int_eq(bnt_host_footprint(&config, &bytes), BNT_E_ARGUMENT);
+    ck_assert_int_eq(bnt_host_compute_footprint(&config, &bytes), BNT_E_ARGUMENT);
     close_wide();
 }
 END_TEST

@@ -42,7 +42,7 @@ static void command_buffer(uint32_t bytes)
 
     memset(fake.dma + FAKE_ANSWER_GPA, 0xEE, ROOM);
     (void)fake_queue_segs(&fake, CMD, &seg, 0, 1);
-    bnt_host_kick(fake.host, CMD);
+    bnt_host_handle_kick(fake.host, CMD);
     ck_assert_int_eq(fake_step(&fake), BNT_OK);
 }
 
@@ -53,13 +53,13 @@ static void report(uint32_t bins, uint32_t more)
 
     memset(wire, 0, sizeof(wire));
     for (uint32_t i = 0; i < bins; i++) {
-        wire[i].idle_age_ms = bnt_le64_set(1000 + i);
-        wire[i].bytes[0] = bnt_le64_set(4096 * i);
-        wire[i].bytes[1] = bnt_le64_set(8192 * i);
+        wire[i].idle_age_ms = bnt_cpu_to_le64(1000 + i);
+        wire[i].bytes[0] = bnt_cpu_to_le64(4096 * i);
+        wire[i].bytes[1] = bnt_cpu_to_le64(8192 * i);
     }
     memcpy(fake.dma + FAKE_STATS_GPA, wire, sizeof(wire));
     (void)fake_queue_segs(&fake, DATA, &seg, 1, 0);
-    bnt_host_kick(fake.host, DATA);
+    bnt_host_handle_kick(fake.host, DATA);
     ck_assert_int_eq(fake_step(&fake), BNT_OK);
     ck_assert(fake_pop(&fake, DATA, NULL));
 }
@@ -79,7 +79,7 @@ START_TEST(test_configuration_waits_for_a_buffer_and_comes_before_a_request)
 
     open_with(SET);
     ck_assert_uint_eq(fake_config_get(&fake, BNT_BALLOON_CONFIG_WS_NUM_BINS), 4);
-    ck_assert_int_eq(bnt_host_ws_config(fake.host, fake.now_ns, &config), BNT_OK);
+    ck_assert_int_eq(bnt_host_ws_config_set(fake.host, fake.now_ns, &config), BNT_OK);
     ck_assert_int_eq(bnt_host_ws_request(fake.host, fake.now_ns, &sequence), BNT_OK);
     ck_assert_uint_eq(sequence, 1);
     ck_assert_int_eq(bnt_host_ws_request(fake.host, fake.now_ns, NULL), BNT_E_AGAIN);
@@ -140,7 +140,7 @@ END_TEST
 START_TEST(test_each_driver_gets_the_configuration_and_none_sees_old_reports)
 {
     open_with(SET);
-    ck_assert_int_eq(bnt_host_ws_config(fake.host, fake.now_ns, &config), BNT_OK);
+    ck_assert_int_eq(bnt_host_ws_config_set(fake.host, fake.now_ns, &config), BNT_OK);
     command_buffer(ROOM);
     ck_assert(fake_pop(&fake, CMD, NULL));
     report(4, 0);
@@ -157,12 +157,12 @@ START_TEST(test_what_makes_no_sense_is_refused)
     struct bnt_ws_config wrong = config;
 
     open_with(SET);
-    ck_assert_int_eq(bnt_host_ws_config(fake.host, 0, NULL), BNT_E_ARGUMENT);
+    ck_assert_int_eq(bnt_host_ws_config_set(fake.host, 0, NULL), BNT_E_ARGUMENT);
     wrong.interval_count = 2;
-    ck_assert_int_eq(bnt_host_ws_config(fake.host, 0, &wrong), BNT_E_ARGUMENT);
+    ck_assert_int_eq(bnt_host_ws_config_set(fake.host, 0, &wrong), BNT_E_ARGUMENT);
     wrong = config;
     wrong.intervals_ms[2] = 2000;
-    ck_assert_int_eq(bnt_host_ws_config(fake.host, 0, &wrong), BNT_E_ARGUMENT);
+    ck_assert_int_eq(bnt_host_ws_config_set(fake.host, 0, &wrong), BNT_E_ARGUMENT);
     fake_start(&fake, BNT_F_VERSION_1);
     ck_assert_int_eq(bnt_host_ws_request(fake.host, 0, NULL), BNT_E_UNSUPPORTED);
     ck_assert_int_eq(bnt_host_status_write(fake.host, 0, 0), BNT_OK);
@@ -180,7 +180,7 @@ START_TEST(test_buffer_of_too_many_segments_is_returned_at_once)
         segs[i] = (struct bnt_vq_seg){FAKE_ANSWER_GPA + 64 * i, 64};
     }
     (void)fake_queue_segs(&fake, CMD, segs, 0, 5);
-    bnt_host_kick(fake.host, CMD);
+    bnt_host_handle_kick(fake.host, CMD);
     ck_assert_int_eq(fake_step(&fake), BNT_OK);
     ck_assert(fake_pop(&fake, CMD, &len));
     ck_assert_uint_eq(len, 0);

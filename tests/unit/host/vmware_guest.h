@@ -34,7 +34,7 @@ static inline int32_t call(uint32_t command, uint64_t arg1, uint64_t arg2)
     int32_t status = BNT_VMWARE_FAILURE;
 
     ck_assert_int_eq(
-        bnt_host_vmware_call(fake.host, fake.now_ns, command, arg1, arg2, &status, &result),
+        bnt_host_serve_vmware_call(fake.host, fake.now_ns, command, arg1, arg2, &status, &result),
         BNT_OK);
     return status;
 }
@@ -53,7 +53,7 @@ static inline void start(uint64_t capabilities, uint64_t pfns)
 
 static inline void entry_put(uint32_t i, uint64_t pfn)
 {
-    const struct bnt_vmware_entry entry = bnt_vmware_entry_set(pfn, 31);
+    const struct bnt_vmware_entry entry = bnt_vmware_make_entry(pfn, 31);
     memcpy(fake.dma + BATCH_GPA + i * sizeof entry, &entry, sizeof entry);
 }
 
@@ -61,14 +61,14 @@ static inline uint32_t entry_status(uint32_t i)
 {
     struct bnt_vmware_entry entry;
     memcpy(&entry, fake.dma + BATCH_GPA + i * sizeof entry, sizeof entry);
-    return bnt_vmware_entry_status(entry);
+    return bnt_vmware_get_entry_status(entry);
 }
 
 static inline uint64_t entry_pfn(uint32_t i)
 {
     struct bnt_vmware_entry entry;
     memcpy(&entry, fake.dma + BATCH_GPA + i * sizeof entry, sizeof entry);
-    return bnt_vmware_entry_pfn(entry);
+    return bnt_vmware_get_entry_pfn(entry);
 }
 
 /** A batch of n entries, `step` PFNs apart. */

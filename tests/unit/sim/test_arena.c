@@ -22,10 +22,10 @@ START_TEST(test_requested_bytes_are_counted)
     void *small = arena_alloc(arena, 3);
     void *large = arena_alloc_zeroed(arena, 5000000);
 
-    ck_assert_uint_eq(arena_count_outstanding(arena), 5000003);
+    ck_assert_uint_eq(arena_count_unfreed_bytes(arena), 5000003);
     arena_free(arena, large, 5000000);
-    ck_assert_uint_eq(arena_count_outstanding(arena), 3);
-    ck_assert_uint_eq(arena_get_peak(arena), 5000003);
+    ck_assert_uint_eq(arena_count_unfreed_bytes(arena), 3);
+    ck_assert_uint_eq(arena_get_peak_bytes(arena), 5000003);
     arena_free(arena, small, 3);
     arena_free(arena, NULL, 7);
     ck_assert_uint_eq(arena_close(arena), 0);
@@ -62,7 +62,7 @@ START_TEST(test_growing_keeps_the_old_and_fills_the_new)
     assert_all(bytes + 10, 3990, 0x3C);
     bytes = arena_realloc(arena, bytes, 4000, 5);
     assert_all(bytes, 5, 7);
-    ck_assert_uint_eq(arena_count_outstanding(arena), 5);
+    ck_assert_uint_eq(arena_count_unfreed_bytes(arena), 5);
     arena_free(arena, bytes, 5);
     ck_assert_uint_eq(arena_close(arena), 0);
 }
@@ -92,8 +92,8 @@ START_TEST(test_what_a_world_leaves_behind_is_reported_and_gone)
     (void)arena_alloc(arena, 0);
     ck_assert_uint_eq(arena_close(arena), 101);
     arena = arena_open(1);
-    ck_assert_uint_eq(arena_count_outstanding(arena), 0);
-    ck_assert_uint_eq(arena_get_peak(arena), 0);
+    ck_assert_uint_eq(arena_count_unfreed_bytes(arena), 0);
+    ck_assert_uint_eq(arena_get_peak_bytes(arena), 0);
     ck_assert_uint_eq(arena_close(arena), 0);
 }
 END_TEST

@@ -15,7 +15,7 @@ Suite *test_suite(void);
 
 static struct explore_text generate(struct arena *arena, uint64_t seed)
 {
-    return explore_generate(arena, seed, NULL, NULL);
+    return explore_generate_scenario(arena, seed, NULL, NULL);
 }
 
 START_TEST(test_every_seed_gives_a_valid_scenario)
@@ -101,7 +101,7 @@ static void want_table(struct cover *cover, const struct key_table *table)
     for (const struct key_row *row = table->rows; row->name != NULL; row++) {
         bool kinds = row->kinds == 0;
         for (const struct choice *c = table->kinds; c != NULL && c->name != NULL; c++) {
-            kinds = kinds || (key_applies(row, (uint32_t)c->value) &&
+            kinds = kinds || (key_applies_to_kind(row, (uint32_t)c->value) &&
                               explore_is_kind_drawn(table, (uint32_t)c->value));
         }
         if (row->draw.reason == NULL && row->type != KEY_SWARM && kinds) {
@@ -170,7 +170,7 @@ START_TEST(test_profile_changes_what_is_drawn)
     struct explore_profile *profile =
         explore_profile_load(arena, "p.yaml", text, sizeof text - 1, stderr);
     ck_assert_ptr_nonnull(profile);
-    struct explore_text made = explore_generate(arena, 7, profile, NULL);
+    struct explore_text made = explore_generate_scenario(arena, 7, profile, NULL);
     struct scenario_errors errors = {.arena = arena};
     struct scenario *scenario =
         scenario_load(arena, "generated", made.text, made.bytes, NULL, 0, &errors);
@@ -268,7 +268,7 @@ START_TEST(test_what_does_not_matter_goes_and_the_failure_stays)
     struct arena *arena = arena_open(0xA5);
     uint32_t asked = 0;
     const struct explore_judge judge = {.opaque = &asked, .fails = has_oom_at_all};
-    struct explore_text small = explore_shrink(arena, text, sizeof text - 1, 1000, &judge);
+    struct explore_text small = explore_shrink_scenario(arena, text, sizeof text - 1, 1000, &judge);
     ck_assert_uint_gt(asked, 0);
     ck_assert_str_eq(small.text, "schema: 1\nscript:\n  - {vm: vm1, do: oom}\n");
     explore_text_free(arena, &small);
@@ -290,7 +290,7 @@ START_TEST(test_nothing_goes_where_all_is_needed_and_tries_are_bounded)
     struct arena *arena = arena_open(0xA5);
     uint32_t asked = 0;
     const struct explore_judge judge = {.opaque = &asked, .fails = always};
-    struct explore_text same = explore_shrink(arena, text, sizeof text - 1, 3, &judge);
+    struct explore_text same = explore_shrink_scenario(arena, text, sizeof text - 1, 3, &judge);
     ck_assert_str_eq(same.text, text);
     ck_assert_uint_eq(asked, 3);
     explore_text_free(arena, &same);

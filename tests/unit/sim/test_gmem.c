@@ -151,10 +151,10 @@ static void random_operation(uint64_t drawn, uint64_t *balloon, uint64_t *balloo
     uint32_t n = 0;
     switch (drawn % 12) {
     case 0:
-        (void)gmem_demand_pages(gmem, group, PAGE_USE_ANON, count);
+        (void)gmem_alloc_group_pages(gmem, group, PAGE_USE_ANON, count);
         break;
     case 1:
-        (void)gmem_demand_pages(gmem, group, PAGE_USE_SLAB, count / 8);
+        (void)gmem_alloc_group_pages(gmem, group, PAGE_USE_SLAB, count / 8);
         break;
     case 2:
         gmem_cache_read_new_pages(gmem, group, count);
@@ -240,12 +240,12 @@ START_TEST(test_links_are_last_in_first_out)
     config.first_pfn = 0x1000;
     create();
     ck_assert_uint_eq(balloon_fill(pages, 600), 600);
-    gmem_push_links(gmem, GMEM_NONE, pages, 256);
-    gmem_push_links(gmem, pages[255], pages + 256, 256);
-    gmem_push_links(gmem, pages[511], pages + 512, 88);
-    uint64_t head = gmem_pop_links(gmem, pages[599], popped, 100);
+    gmem_push_page_links(gmem, GMEM_NONE, pages, 256);
+    gmem_push_page_links(gmem, pages[255], pages + 256, 256);
+    gmem_push_page_links(gmem, pages[511], pages + 512, 88);
+    uint64_t head = gmem_pop_page_links(gmem, pages[599], popped, 100);
     ck_assert_uint_eq(head, pages[499]);
-    head = gmem_pop_links(gmem, head, popped + 100, 500);
+    head = gmem_pop_page_links(gmem, head, popped + 100, 500);
     ck_assert_uint_eq(head, GMEM_NONE);
     for (uint32_t i = 0; i < 600; i++) {
         ck_assert_uint_eq(popped[i], pages[599 - i]);
@@ -260,7 +260,7 @@ START_TEST(test_frees_of_foreign_pages_are_counted_and_change_nothing)
     config.page_order = 1;
     create();
     const uint32_t group = gmem_create_group(gmem);
-    (void)gmem_demand_pages(gmem, group, PAGE_USE_ANON, 1);
+    (void)gmem_alloc_group_pages(gmem, group, PAGE_USE_ANON, 1);
     ck_assert_uint_eq(gmem_balloon_alloc_pages(gmem, pages, 1), 1);
     const uint64_t bad[] = {
         0,
@@ -362,8 +362,8 @@ START_TEST(test_audit_sees_each_kind_of_damage)
     create();
     const uint32_t group = gmem_create_group(gmem);
     (void)gmem_create_group(gmem);
-    (void)gmem_demand_pages(gmem, group, PAGE_USE_SLAB, 10);
-    (void)gmem_demand_pages(gmem, group, PAGE_USE_ANON, in_use(PAGE_USE_FREE) - 256 + 20);
+    (void)gmem_alloc_group_pages(gmem, group, PAGE_USE_SLAB, 10);
+    (void)gmem_alloc_group_pages(gmem, group, PAGE_USE_ANON, in_use(PAGE_USE_FREE) - 256 + 20);
     (void)gmem_balloon_alloc_pages(gmem, pages, 8);
     gmem_balloon_free_pages(gmem, pages, 8);
     ck_assert_msg(gmem_audit(gmem, text, sizeof text), "%s", text);

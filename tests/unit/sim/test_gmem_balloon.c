@@ -32,19 +32,19 @@ START_TEST(test_waiting_reclaims_and_swaps_batch_by_batch_until_nothing_is_left)
     config.swap_bytes = 1 * MIB; /* 256 pages */
     create();
     const uint32_t group = gmem_create_group(gmem);
-    (void)gmem_demand_pages(gmem, group, PAGE_USE_ANON, FREE_PAGES - MIN_PAGES);
+    (void)gmem_alloc_group_pages(gmem, group, PAGE_USE_ANON, FREE_PAGES - MIN_PAGES);
     ck_assert_uint_eq(gmem_balloon_alloc_pages_nowait(gmem, pages, 64), 0);
-    struct gmem_waited step = gmem_balloon_make_room(gmem, 64);
+    struct gmem_waited step = gmem_balloon_reclaim_for_pages(gmem, 64);
     ck_assert_uint_eq(step.ready, 32);
     ck_assert(!step.stuck);
     ck_assert_uint_eq(step.cost_ns, 32 * (GMEM_COST_SCAN_NS + GMEM_COST_SWAP_OUT_NS));
-    step = gmem_balloon_make_room(gmem, 64);
+    step = gmem_balloon_reclaim_for_pages(gmem, 64);
     ck_assert_uint_eq(step.ready, 64);
-    step = gmem_balloon_make_room(gmem, 64); /* it is there */
+    step = gmem_balloon_reclaim_for_pages(gmem, 64); /* it is there */
     ck_assert_uint_eq(step.cost_ns, 0);
     uint64_t got = 0;
     do {
-        step = gmem_balloon_make_room(gmem, 64);
+        step = gmem_balloon_reclaim_for_pages(gmem, 64);
         got += gmem_balloon_alloc_pages_nowait(gmem, pages + got, 64);
     } while (!step.stuck);
     ck_assert_uint_eq(got, 256); /* then the swap is full, and nobody is killed */

@@ -14,7 +14,7 @@ static uint32_t asked;
 static uint32_t take_all(uint32_t order)
 {
     uint32_t got = 0;
-    while (gmem_take_hint_block(gmem, order, &blocks[got % 64])) {
+    while (gmem_alloc_hint_block(gmem, order, &blocks[got % 64])) {
         got++;
     }
     return got;
@@ -44,7 +44,7 @@ START_TEST(test_blocks_leave_the_low_watermark_and_come_back_page_by_page)
     ck_assert_uint_eq(take_all(10), (FREE_PAGES - LOW_PAGES) / 1024);
     ck_assert_uint_eq(in_use(PAGE_USE_HINTED), 13u * 1024u);
     ck_assert_uint_eq(moves[PAGE_USE_FREE][PAGE_USE_HINTED], 13u * 1024u);
-    ck_assert_uint_eq(gmem_get_page_tag(gmem, blocks[0] + 7), GMEM_TAG_UNKNOWN);
+    ck_assert_uint_eq(gmem_get_page_content_tag(gmem, blocks[0] + 7), GMEM_TAG_UNKNOWN);
     ck_assert(!gmem_is_reclaim_wanted(gmem)); /* a hint starts no reclaim */
     ck_assert(gmem_audit(gmem, text, sizeof text));
     const uint64_t pages[] = {blocks[3], blocks[3] + 5, blocks[3]};
@@ -59,7 +59,7 @@ START_TEST(test_pools_that_do_not_merge_give_single_pages)
 {
     config.pages = PAGES_SEQUENTIAL;
     create();
-    ck_assert(!gmem_take_hint_block(gmem, 1, blocks));
+    ck_assert(!gmem_alloc_hint_block(gmem, 1, blocks));
     ck_assert_uint_eq(take_all(0), FREE_PAGES - LOW_PAGES);
     ck_assert(gmem_audit(gmem, text, sizeof text));
 }
@@ -75,7 +75,7 @@ START_TEST(test_reclaim_has_hinted_pages_before_it_drops_cache)
     block_count = take_all(10);
     ck_assert_uint_eq(block_count, 9);
     const uint64_t cache = in_use(PAGE_USE_CACHE_CLEAN);
-    const struct gmem_result result = gmem_demand_pages(gmem, group, PAGE_USE_ANON, 8000);
+    const struct gmem_result result = gmem_alloc_group_pages(gmem, group, PAGE_USE_ANON, 8000);
     ck_assert_int_eq(result.status, GMEM_OK);
     ck_assert_uint_gt(asked, 0);
     ck_assert_uint_eq(in_use(PAGE_USE_CACHE_CLEAN), cache);

@@ -108,7 +108,7 @@ START_TEST(test_a_page_whose_deflate_is_in_flight_may_be_taken_and_given_back)
     lent();
     oracle_observe_pages_allocated(oracle, 0, &page, 1);
     oracle_observe_pages_freed(oracle, 0, &page, 1);
-    oracle_observe_report_pages_taken(oracle, 0, &page, 1);
+    oracle_observe_report_pages_isolated(oracle, 0, &page, 1);
     oracle_observe_queue_reset(oracle, 0, BNT_BALLOON_QUEUE_REPORT);
     oracle_observe_report_pages_returned(oracle, 0, &page, 1);
     oracle_observe_pages_allocated(oracle, 0, &page, 1);
@@ -156,7 +156,7 @@ END_TEST
 START_TEST(test_a_report_goes_back_when_the_device_let_go_of_it)
 {
     start(0);
-    oracle_observe_report_pages_taken(oracle, 0, &page, 1);
+    oracle_observe_report_pages_isolated(oracle, 0, &page, 1);
     oracle_observe_queue_reset(oracle, 0, BNT_BALLOON_QUEUE_DEFLATE);
     oracle_observe_report_pages_returned(oracle, 0, &page, 1);
     blames(INVARIANT_GIVEN_UNUSED);
@@ -209,7 +209,7 @@ static void call(uint32_t command, int32_t status)
 static void calls_start(uint32_t habits)
 {
     start(habits);
-    oracle_use_vmware_wire(oracle, 0, 0);
+    oracle_set_vmware_transport(oracle, 0, 0);
     call(BNT_VMWARE_CMD_START, BNT_VMWARE_SUCCESS);
     oracle_observe_host_event(oracle, 0,
                               &(struct bnt_host_event){.kind = BNT_HOST_EVENT_DRIVER_OK});
@@ -274,7 +274,7 @@ static void above_target(uint32_t command, int32_t status)
     const struct bnt_host_info host = {.ledger.pfns = 1, .target.outcome = BNT_OUTCOME_STALLED};
     calls_start(0);
     call(command, status);
-    oracle_check_converged(oracle, 0, &host, ORACLE_DEVICE_LIVE, UINT64_MAX);
+    oracle_check_convergence(oracle, 0, &host, ORACLE_DEVICE_LIVE, UINT64_MAX);
 }
 
 START_TEST(test_a_balloon_above_its_target_is_the_drivers_unless_the_host_will_not)
@@ -305,7 +305,7 @@ START_TEST(test_an_honest_reset_excuses_no_driver)
     call(BNT_VMWARE_CMD_GET_TARGET, BNT_VMWARE_RESET);
     oracle_observe_guest_event(
         oracle, 0, &(struct bnt_guest_event){.kind = BNT_GUEST_EVENT_RESET, .value = 2});
-    oracle_check_converged(oracle, 0, &host, ORACLE_DEVICE_LIVE, UINT64_MAX);
+    oracle_check_convergence(oracle, 0, &host, ORACLE_DEVICE_LIVE, UINT64_MAX);
     blames(INVARIANT_CONVERGES);
     finish();
 }
@@ -354,7 +354,7 @@ START_TEST(test_what_is_in_flight_at_the_end_needs_a_live_device_and_time)
         oracle_observe_pages_allocated(oracle, 0, &page, 1);
         request(true, false, 0, 0);
         wait_until(ends[i].age_ns);
-        oracle_check_converged(oracle, 0, &host, ends[i].device, UINT64_MAX);
+        oracle_check_convergence(oracle, 0, &host, ends[i].device, UINT64_MAX);
         ck_assert_int_eq(oracle_get_violation(oracle) != NULL, ends[i].blamed);
         finish();
     }
@@ -378,7 +378,7 @@ START_TEST(test_a_target_that_a_late_event_set_has_its_stall_bound)
         oracle_observe_target_set(oracle, 0, 1);
         oracle_check_counters(oracle, 0, NULL, &host);
         wait_until(rows[i].ends_ns);
-        oracle_check_converged(oracle, 0, &host, ORACLE_DEVICE_LIVE, rows[i].quiet_since_ns);
+        oracle_check_convergence(oracle, 0, &host, ORACLE_DEVICE_LIVE, rows[i].quiet_since_ns);
         ck_assert_int_eq(oracle_get_violation(oracle) != NULL, rows[i].blamed);
         finish();
     }
@@ -390,9 +390,9 @@ START_TEST(test_a_target_without_an_outcome_needs_a_device)
     const struct bnt_host_info host = {.target.outcome = BNT_OUTCOME_PENDING};
     start(0);
     oracle_observe_target_set(oracle, 0, 1);
-    oracle_check_converged(oracle, 0, &host, ORACLE_DEVICE_GONE, UINT64_MAX);
+    oracle_check_convergence(oracle, 0, &host, ORACLE_DEVICE_GONE, UINT64_MAX);
     blames_nobody();
-    oracle_check_converged(oracle, 0, &host, ORACLE_DEVICE_LIVE, UINT64_MAX);
+    oracle_check_convergence(oracle, 0, &host, ORACLE_DEVICE_LIVE, UINT64_MAX);
     blames(INVARIANT_CONVERGES);
     finish();
 }

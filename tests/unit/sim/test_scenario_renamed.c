@@ -110,9 +110,10 @@ START_TEST(test_a_name_that_was_never_one_is_guessed)
     ck_assert_ptr_nonnull(strstr(said, "did you mean 'quirks'?"));
     load_name("vms: [{memory: 8MiB, driver: {%s: 1}}]\n", "xyzzy", said, sizeof said);
     ck_assert_ptr_null(strstr(said, "did you mean"));
-    ck_assert_ptr_null(renamed_to(RENAMED_KEY, "vms[]", "habits")); /* of another mapping */
-    ck_assert_str_eq(renamed_from(RENAMED_KEY, "vms[].driver", "vmware_quirks"), "habits");
-    ck_assert_str_eq(renamed_from(RENAMED_KEY, "vms[].driver", "quirks"), "quirks");
+    ck_assert_ptr_null(
+        renamed_find_new_name(RENAMED_KEY, "vms[]", "habits")); /* of another mapping */
+    ck_assert_str_eq(renamed_find_old_name(RENAMED_KEY, "vms[].driver", "vmware_quirks"), "habits");
+    ck_assert_str_eq(renamed_find_old_name(RENAMED_KEY, "vms[].driver", "quirks"), "quirks");
 }
 END_TEST
 

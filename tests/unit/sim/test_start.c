@@ -77,7 +77,7 @@ static void try_row(struct tally *tally, const char *prefix, const struct key_ro
     (void)snprintf(path, sizeof path, "%s%s", prefix, row->name);
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
         char value[VALUE_TEXT_BYTES];
-        try_value(tally, path, value_write_text(value, units_find(row->type), values[i]));
+        try_value(tally, path, value_write_text(value, units_find_for_type(row->type), values[i]));
     }
 }
 
@@ -142,7 +142,7 @@ START_TEST(test_what_cannot_start_is_told_with_its_reason)
 END_TEST
 
 /* A broken expectation prints a value as the scenario would write it. */
-static void check_names(metric which, const struct choice *choices)
+static void check_names_are_unique(metric which, const struct choice *choices)
 {
     for (; choices->name != NULL; choices++) {
         char text[64];
@@ -156,8 +156,8 @@ static void check_names(metric which, const struct choice *choices)
 
 START_TEST(test_each_state_and_outcome_prints_as_its_name)
 {
-    check_names(METRIC_STATE, guest_state_choices);
-    check_names(METRIC_OUTCOME, outcome_choices);
+    check_names_are_unique(METRIC_STATE, guest_state_choices);
+    check_names_are_unique(METRIC_OUTCOME, outcome_choices);
 }
 END_TEST
 

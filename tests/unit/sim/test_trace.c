@@ -78,7 +78,7 @@ static void tear_down(void)
 
 static bool opens(const uint8_t *from, size_t count)
 {
-    const uint64_t before = arena_count_outstanding(arena);
+    const uint64_t before = arena_count_unfreed_bytes(arena);
     struct trace *trace = trace_open(arena, "t", from, count, error, sizeof error);
 
     if (trace != NULL) {
@@ -86,7 +86,7 @@ static bool opens(const uint8_t *from, size_t count)
     } else if (strlen(error) < 30) {
         ck_abort_msg("no sentence: '%s'", error);
     }
-    if (arena_count_outstanding(arena) != before) {
+    if (arena_count_unfreed_bytes(arena) != before) {
         ck_abort_msg("an opening left something behind");
     }
     return trace != NULL;
@@ -124,7 +124,7 @@ START_TEST(test_what_was_written_is_read)
     ck_assert_uint_eq(trailer->events, EVENTS);
     ck_assert_uint_eq(trailer->choices, EVENTS);
     ck_assert_uint_eq(trailer->verdict, 3);
-    ck_assert_uint_eq(trailer->hash_word, engine_mix_hash(&trailer->hash));
+    ck_assert_uint_eq(trailer->hash_word, engine_combine_hash_words(&trailer->hash));
     ck_assert_uint_eq(trace_get_event(trace, 4).number, 5);
     ck_assert_str_eq(trace_get_stream_name(trace, trace_get_choice(trace, 1).stream), "page");
     trace_close(trace);

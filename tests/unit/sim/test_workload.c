@@ -94,13 +94,14 @@ static struct workload_info info_of(const struct workload *workload)
 
 START_TEST(test_scaling_is_exact_beyond_64_bits)
 {
-    ck_assert_uint_eq(workload_mul_div(7, 3, 2), 10);
-    ck_assert_uint_eq(workload_mul_div(0, UINT64_MAX, 5), 0);
-    ck_assert_uint_eq(workload_mul_div(UINT64_MAX, 1, 1), UINT64_MAX);
-    ck_assert_uint_eq(workload_mul_div(UINT64_MAX, INT64_MAX, INT64_MAX), UINT64_MAX);
-    ck_assert_uint_eq(workload_mul_div(UINT64_C(1) << 44, UINT64_C(1) << 40, UINT64_C(1) << 41),
-                      UINT64_C(1) << 43);
-    ck_assert_uint_eq(workload_mul_div(1000000007, 998244353, 1000000006), 998244353);
+    ck_assert_uint_eq(workload_multiply_divide(7, 3, 2), 10);
+    ck_assert_uint_eq(workload_multiply_divide(0, UINT64_MAX, 5), 0);
+    ck_assert_uint_eq(workload_multiply_divide(UINT64_MAX, 1, 1), UINT64_MAX);
+    ck_assert_uint_eq(workload_multiply_divide(UINT64_MAX, INT64_MAX, INT64_MAX), UINT64_MAX);
+    ck_assert_uint_eq(
+        workload_multiply_divide(UINT64_C(1) << 44, UINT64_C(1) << 40, UINT64_C(1) << 41),
+        UINT64_C(1) << 43);
+    ck_assert_uint_eq(workload_multiply_divide(1000000007, 998244353, 1000000006), 998244353);
 }
 END_TEST
 
@@ -127,7 +128,7 @@ START_TEST(test_each_shape_wants_what_its_figures_say)
         struct scenario_workload spec = spec_of(rows[i].kind, USE_ANON);
         spec.stop_ns = 9 * S;
         struct workload *workload = make(&spec, NULL);
-        workload_compute_want(workload, rows[i].at_ms * MS, &want);
+        workload_compute_wanted_sizes(workload, rows[i].at_ms * MS, &want);
         ck_assert_msg(want.anon_bytes / 1024 == rows[i].kib, "row %zu: %llu KiB", i,
                       (unsigned long long)want.anon_bytes / 1024);
         ck_assert_uint_eq(want.slab_bytes + want.cache_bytes + want.dirty_bytes, 0);
@@ -145,7 +146,7 @@ START_TEST(test_a_ramp_may_go_down)
     spec.to_bytes = 4 * MIB;
     create(64 * MIB, 0, 1);
     struct workload *workload = make(&spec, NULL);
-    workload_compute_want(workload, 3 * S, &want);
+    workload_compute_wanted_sizes(workload, 3 * S, &want);
     ck_assert_uint_eq(want.slab_bytes, 8 * MIB);
     workload_destroy(workload);
     destroy();
@@ -209,7 +210,7 @@ START_TEST(test_a_tick_has_what_is_wanted_and_gives_back_what_is_not)
         const uint64_t now_ns = tick.next_ns;
         workload_run_tick(workload, now_ns, &tick);
         ck_assert_uint_gt(tick.next_ns, now_ns);
-        workload_compute_want(workload, now_ns, &want);
+        workload_compute_wanted_sizes(workload, now_ns, &want);
         const uint64_t pages = gmem_count_pages_in_use(gmem, PAGE_USE_ANON);
         ck_assert_uint_eq(pages, (want.anon_bytes + PAGE - 1) / PAGE);
         ck_assert(!tick.out_of_memory);
@@ -255,7 +256,7 @@ START_TEST(test_cache_gives_way_and_pays_to_come_back)
     ck_assert_uint_eq(info_of(cache).stalled_ns, tick.next_ns - 1200 * MS);
     ck_assert_uint_eq(info_of(cache).demand_bytes, 0);
     ck_assert_uint_eq(info_of(cache).cache_bytes / PAGE +
-                          gmem_cache_count_dropped(gmem, info_of(cache).group),
+                          gmem_cache_count_dropped_pages(gmem, info_of(cache).group),
                       10240);
     workload_run_tick(anon, 3 * S, &tick);
     for (uint32_t i = 0; i < 200; i++) {
@@ -278,11 +279,11 @@ START_TEST(test_cache_that_is_not_wanted_any_more_does_not_come_back)
     const uint32_t hog = gmem_create_group(gmem);
     struct workload *cache = make(&files, NULL);
     workload_run_tick(cache, 1 * S, &tick);
-    (void)gmem_demand_pages(gmem, hog, PAGE_USE_ANON, 40 * MIB / PAGE);
-    ck_assert_uint_gt(gmem_cache_count_dropped(gmem, info_of(cache).group), 0);
+    (void)gmem_alloc_group_pages(gmem, hog, PAGE_USE_ANON, 40 * MIB / PAGE);
+    ck_assert_uint_gt(gmem_cache_count_dropped_pages(gmem, info_of(cache).group), 0);
     workload_run_tick(cache, 5 * S, &tick);
     ck_assert_uint_eq(info_of(cache).cache_bytes, 4 * MIB);
-    ck_assert_uint_eq(gmem_cache_count_dropped(gmem, info_of(cache).group), 0);
+    ck_assert_uint_eq(gmem_cache_count_dropped_pages(gmem, info_of(cache).group), 0);
     workload_destroy(cache);
     destroy();
 }
@@ -316,7 +317,7 @@ START_TEST(test_swapped_memory_counts_as_present_and_is_paid_for)
     const struct workload_info first = info_of(workload);
     ck_assert_uint_eq(first.unmet_bytes, 0);
     ck_assert_uint_eq(first.present_bytes, 80 * MIB);
-    ck_assert_uint_gt(gmem_count_group_swapped(gmem, first.group), 17 * MIB / PAGE - 1);
+    ck_assert_uint_gt(gmem_count_group_swapped_pages(gmem, first.group), 17 * MIB / PAGE - 1);
     workload_run_tick(workload, tick.next_ns, &tick);
     struct gmem_counters counters;
     gmem_get_counters(gmem, &counters);
@@ -444,7 +445,7 @@ START_TEST(test_scale_and_speed_are_ratios)
     spec.speed = (struct ratio){10, 1};
     create(64 * MIB, 0, 1);
     struct workload *workload = make(&spec, recording);
-    workload_compute_want(workload, 1 * S + 5 * S, &want);
+    workload_compute_wanted_sizes(workload, 1 * S + 5 * S, &want);
     const struct recording_row *row = recording_find_row(recording, 50000);
     ck_assert_uint_eq(row->time_ms, 50000);
     ck_assert_uint_eq(want.anon_bytes, row->anon_kib * 1024 * 3 / 8);

@@ -118,7 +118,7 @@ START_TEST(test_a_world_of_which_a_part_fails_leaves_nothing)
         for (uint32_t vm = 0; vm < VMS; vm++) {
             struct arena *arena = arena_open(0xA5);
             struct scenario *scenario = load(arena, three);
-            const uint64_t before = arena_count_outstanding(arena);
+            const uint64_t before = arena_count_unfreed_bytes(arena);
             broken[_i].break_it(scenario, vm);
             char error[512] = "";
             const struct world_config config = {.arena = arena,
@@ -130,7 +130,7 @@ START_TEST(test_a_world_of_which_a_part_fails_leaves_nothing)
             ck_assert_msg(world_create(&config, error, sizeof error) == NULL,
                           "%s of VM %u: the world was made", broken[_i].part, vm);
             ck_assert_msg(error[0] != '\0', "%s of VM %u: no sentence", broken[_i].part, vm);
-            ck_assert_msg(arena_count_outstanding(arena) == before, "%s of VM %u: memory is left",
+            ck_assert_msg(arena_count_unfreed_bytes(arena) == before, "%s of VM %u: memory is left",
                           broken[_i].part, vm);
             scenario_free(arena, scenario);
             ck_assert_uint_eq(arena_close(arena), 0);
@@ -176,9 +176,9 @@ static void rings_fill(struct vm *vm, uint8_t fill)
 {
     memset(guarded, GUARD_FILL, sizeof guarded);
     memset(vm->dma, fill, DMA_BYTES);
-    const struct bnt_vq_desc desc = {bnt_le64_set(vm->dma_gpa + DMA_BYTES - 8), bnt_le32_set(64),
-                                     bnt_le16_set(fill == 0 ? 0 : BNT_VQ_DESC_F_WRITE),
-                                     bnt_le16_set(0)};
+    const struct bnt_vq_desc desc = {
+        bnt_cpu_to_le64(vm->dma_gpa + DMA_BYTES - 8), bnt_cpu_to_le32(64),
+        bnt_cpu_to_le16(fill == 0 ? 0 : BNT_VQ_DESC_F_WRITE), bnt_cpu_to_le16(0)};
     for (uint32_t i = 0; i < WORLD_QUEUES && vm->queues[i].size > 0 && fill != 0xFF; i++) {
         memcpy(vm->dma + (vm->queues[i].desc_gpa - vm->dma_gpa), &desc, sizeof desc);
     }

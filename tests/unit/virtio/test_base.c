@@ -47,23 +47,23 @@ END_TEST
 
 START_TEST(test_wire_types_are_little_endian_bytes)
 {
-    const bnt_le16 a = bnt_le16_set(0x0102);
-    const bnt_le32 b = bnt_le32_set(0x01020304);
-    const bnt_le64 c = bnt_le64_set(UINT64_C(0x0102030405060708));
+    const bnt_le16 a = bnt_cpu_to_le16(0x0102);
+    const bnt_le32 b = bnt_cpu_to_le32(0x01020304);
+    const bnt_le64 c = bnt_cpu_to_le64(UINT64_C(0x0102030405060708));
 
     ck_assert_mem_eq(a.b, "\x02\x01", 2);
     ck_assert_mem_eq(b.b, "\x04\x03\x02\x01", 4);
     ck_assert_mem_eq(c.b, "\x08\x07\x06\x05\x04\x03\x02\x01", 8);
-    ck_assert_uint_eq(bnt_le16_get(a), 0x0102);
-    ck_assert_uint_eq(bnt_le32_get(b), 0x01020304);
-    ck_assert(bnt_le64_get(c) == UINT64_C(0x0102030405060708));
+    ck_assert_uint_eq(bnt_le16_to_cpu(a), 0x0102);
+    ck_assert_uint_eq(bnt_le32_to_cpu(b), 0x01020304);
+    ck_assert(bnt_le64_to_cpu(c) == UINT64_C(0x0102030405060708));
 }
 END_TEST
 
 START_TEST(test_hash_depends_on_order)
 {
-    const uint64_t ab = bnt_hash_add(bnt_hash_add(0, 1), 2);
-    const uint64_t ba = bnt_hash_add(bnt_hash_add(0, 2), 1);
+    const uint64_t ab = bnt_add_to_hash(bnt_add_to_hash(0, 1), 2);
+    const uint64_t ba = bnt_add_to_hash(bnt_add_to_hash(0, 2), 1);
 
     ck_assert(ab != ba);
     ck_assert(bnt_mix64(1) != bnt_mix64(2));

@@ -31,7 +31,8 @@ static void device_open(bnt_interface interface, uint64_t offered)
     diag.size = sizeof(diag);
     memset(&loop, 0, sizeof(loop));
     loop.wrong = true;
-    ck_assert_int_eq(bnt_dev_status_init_as(&loop.dev, interface, offered, rules, 1), BNT_OK);
+    ck_assert_int_eq(bnt_dev_status_init_with_interface(&loop.dev, interface, offered, rules, 1),
+                     BNT_OK);
 }
 
 static bnt_status negotiate(bnt_interface interface, uint64_t wanted, uint64_t required)
@@ -41,10 +42,10 @@ static bnt_status negotiate(bnt_interface interface, uint64_t wanted, uint64_t r
     const bool narrow =
         interface == BNT_INTERFACE_LEGACY && loop.dev.interface != BNT_INTERFACE_MODERN;
     loop.offered_seen = narrow ? loop.dev.offered & BNT_F_LEGACY_MASK : loop.dev.offered;
-    bnt_drv_reset(&drv, &loopback, &loop);
-    ck_assert_int_eq(bnt_drv_reset_done(&drv, &loopback, &loop), BNT_OK);
-    return bnt_drv_negotiate_as(&drv, &loopback, &loop, interface, wanted, required, F_HINT, rules,
-                                1, &diag);
+    bnt_drv_begin_reset(&drv, &loopback, &loop);
+    ck_assert_int_eq(bnt_drv_poll_reset(&drv, &loopback, &loop), BNT_OK);
+    return bnt_drv_negotiate_with_interface(&drv, &loopback, &loop, interface, wanted, required,
+                                            F_HINT, rules, 1, &diag);
 }
 
 static bnt_status write(unsigned status)
@@ -83,8 +84,8 @@ START_TEST(test_vg32_interface_follows_version_1)
     ck_assert_uint_eq(drv.accepted, cases[_i].legacy ? F_LOW | BNT_F_ANY_LAYOUT
                                                      : F_LOW | F_HINT | F_HIGH | BNT_F_VERSION_1);
     ck_assert_uint_eq(loop.features_ok_writes, cases[_i].legacy ? 0 : 1);
-    ck_assert_int_eq(bnt_drv_ready(&drv, &loopback, &loop), BNT_OK);
-    ck_assert(bnt_dev_live(&loop.dev) && bnt_dev_negotiated(&loop.dev));
+    ck_assert_int_eq(bnt_drv_set_driver_ok(&drv, &loopback, &loop), BNT_OK);
+    ck_assert(bnt_dev_is_live(&loop.dev) && bnt_dev_negotiated(&loop.dev));
     ck_assert(loop.dev.legacy == cases[_i].legacy);
     ck_assert_uint_eq(loop.dev.accepted, drv.accepted);
     ck_assert_int_eq(write(0), BNT_OK);
@@ -95,12 +96,12 @@ END_TEST
 START_TEST(test_vg32_legacy_driver_may_use_its_queues_before_driver_ok)
 {
     device_open(BNT_INTERFACE_TRANSITIONAL, TRANSIT);
-    ck_assert(!bnt_dev_legacy_begin(&loop.dev)); /* DRIVER is not set */
+    ck_assert(!bnt_dev_switch_to_legacy(&loop.dev)); /* DRIVER is not set */
     ck_assert_int_eq(write(ACK | DRIVER), BNT_OK);
-    ck_assert(!bnt_dev_live(&loop.dev));
+    ck_assert(!bnt_dev_is_live(&loop.dev));
     ck_assert_int_eq(bnt_dev_features_write(&loop.dev, F_LOW), BNT_OK);
-    ck_assert(bnt_dev_legacy_begin(&loop.dev));
-    ck_assert(bnt_dev_live(&loop.dev));
+    ck_assert(bnt_dev_switch_to_legacy(&loop.dev));
+    ck_assert(bnt_dev_is_live(&loop.dev));
     ck_assert_int_eq(bnt_dev_features_write(&loop.dev, F_HINT), BNT_E_STATE);
     ck_assert_int_eq(write(ACK | DRIVER | READY), BNT_OK);
 }
@@ -111,15 +112,15 @@ START_TEST(test_vg32_modern_driver_is_never_taken_for_a_legacy_one)
     device_open(BNT_INTERFACE_TRANSITIONAL, TRANSIT);
     ck_assert_int_eq(write(ACK | DRIVER), BNT_OK);
     ck_assert_int_eq(bnt_dev_features_write(&loop.dev, BNT_F_VERSION_1), BNT_OK);
-    ck_assert(!bnt_dev_legacy_begin(&loop.dev)); /* it accepted VERSION_1 */
+    ck_assert(!bnt_dev_switch_to_legacy(&loop.dev)); /* it accepted VERSION_1 */
     ck_assert_int_eq(write(ACK | DRIVER | READY), BNT_E_FEATURES);
     ck_assert_int_eq(diag.fault, BNT_FAULT_STATUS_ORDER);
     ck_assert_int_eq(write(ACK | DRIVER | AGREED), BNT_OK);
-    ck_assert(!bnt_dev_legacy_begin(&loop.dev));
+    ck_assert(!bnt_dev_switch_to_legacy(&loop.dev));
 
     device_open(BNT_INTERFACE_MODERN, BNT_F_VERSION_1);
     ck_assert_int_eq(write(ACK | DRIVER), BNT_OK);
-    ck_assert(!bnt_dev_legacy_begin(&loop.dev)); /* the device has no legacy interface */
+    ck_assert(!bnt_dev_switch_to_legacy(&loop.dev)); /* the device has no legacy interface */
     ck_assert_int_eq(write(ACK | DRIVER | READY), BNT_E_FEATURES);
 }
 END_TEST
@@ -129,7 +130,7 @@ START_TEST(test_features_of_a_legacy_driver_are_cut_to_what_can_be_served)
     device_open(BNT_INTERFACE_TRANSITIONAL, TRANSIT);
     ck_assert_int_eq(write(ACK | DRIVER), BNT_OK);
     ck_assert_int_eq(bnt_dev_features_write(&loop.dev, F_LOW | F_HIGH | UINT64_C(1) << 9), BNT_OK);
-    ck_assert(bnt_dev_legacy_begin(&loop.dev));
+    ck_assert(bnt_dev_switch_to_legacy(&loop.dev));
     ck_assert_uint_eq(loop.dev.accepted, F_LOW);
 }
 END_TEST
@@ -159,9 +160,9 @@ START_TEST(test_vg33_offers_of_each_interface)
         {BNT_INTERFACE_LEGACY, BNT_F_VERSION_1, BNT_E_FEATURES},
         {BNT_INTERFACE_LEGACY, BNT_F_UNUSED, BNT_E_FEATURES},
     };
-    ck_assert_int_eq(
-        bnt_dev_status_init_as(&loop.dev, cases[_i].interface, cases[_i].offered, NULL, 0),
-        cases[_i].status);
+    ck_assert_int_eq(bnt_dev_status_init_with_interface(&loop.dev, cases[_i].interface,
+                                                        cases[_i].offered, NULL, 0),
+                     cases[_i].status);
 }
 END_TEST
 
@@ -258,7 +259,7 @@ START_TEST(test_vg33_notify_on_empty_overrides_suppression)
 {
     const bool wanted = _i != 0;
     ring_open(wanted ? BNT_F_NOTIFY_ON_EMPTY : 0, false);
-    bnt_vq_drv_interrupts_set(&ring_drv, false);
+    bnt_vq_drv_set_interrupts_wanted(&ring_drv, false);
     const struct bnt_vq_seg seg = {VQ_MEMORY_GPA + 0x8000, 64};
     struct bnt_vq_seg taken[4];
     struct bnt_vq_chain chain = {.segs = taken, .seg_max = 4};
@@ -271,7 +272,8 @@ START_TEST(test_vg33_notify_on_empty_overrides_suppression)
         bool due = false;
         ck_assert_int_eq(bnt_vq_dev_pop(&ring_dev, &memory.mem, &chain, &diag), BNT_OK);
         ck_assert_int_eq(bnt_vq_dev_push(&ring_dev, &memory.mem, chain.head, 0, &diag), BNT_OK);
-        ck_assert_int_eq(bnt_vq_dev_interrupt_due(&ring_dev, &memory.mem, &due, &diag), BNT_OK);
+        ck_assert_int_eq(bnt_vq_dev_check_interrupt_due(&ring_dev, &memory.mem, &due, &diag),
+                         BNT_OK);
         ck_assert(due == (wanted && i == 1));
     }
     vq_memory_close(&memory);

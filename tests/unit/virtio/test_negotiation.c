@@ -35,8 +35,8 @@ static void setup(void)
 
 static bnt_status negotiate(uint64_t wanted, uint64_t required)
 {
-    bnt_drv_reset(&drv, &loopback, &reg);
-    ck_assert_int_eq(bnt_drv_reset_done(&drv, &loopback, &reg), BNT_OK);
+    bnt_drv_begin_reset(&drv, &loopback, &reg);
+    ck_assert_int_eq(bnt_drv_poll_reset(&drv, &loopback, &reg), BNT_OK);
     return bnt_drv_negotiate(&drv, &loopback, &reg, wanted, required, rules, 2, &diag);
 }
 
@@ -73,9 +73,9 @@ START_TEST(test_vg8_vg9_vg11_choice_ignores_unknown_bits_and_drops_what_lacks_it
     /* Dropping F_OVER pulls F_TOP down with it, whatever the order of the rules. */
     ck_assert(bnt_features_choose(F_OVER | F_TOP, OFFERED, rules, 2) == 0);
     ck_assert(bnt_features_choose(OFFERED, F_BASE | F_TOP, rules, 2) == F_BASE);
-    ck_assert(bnt_features_broken(F_TOP | F_OVER, rules, 2) == F_OVER);
-    ck_assert(bnt_features_broken(OFFERED, rules, 2) == 0);
-    ck_assert(bnt_features_broken(OFFERED, NULL, 0) == 0);
+    ck_assert(bnt_features_find_invalid(F_TOP | F_OVER, rules, 2) == F_OVER);
+    ck_assert(bnt_features_find_invalid(OFFERED, rules, 2) == 0);
+    ck_assert(bnt_features_find_invalid(OFFERED, NULL, 0) == 0);
 }
 END_TEST
 
@@ -137,14 +137,14 @@ END_TEST
 START_TEST(test_vg1_legal_status_writes_lead_to_a_live_device)
 {
     dev_bring_up(FEATURES_OK);
-    ck_assert(!bnt_dev_live(&reg.dev)); /* VG-5 */
+    ck_assert(!bnt_dev_is_live(&reg.dev)); /* VG-5 */
     ck_assert_int_eq(dev_write(ACK | DRIVER | FEATURES_OK, BNT_DEV_ACTION_NONE), BNT_OK);
     ck_assert_int_eq(dev_write(ACK | DRIVER | FEATURES_OK | DRIVER_OK, BNT_DEV_ACTION_DRIVER_OK),
                      BNT_OK);
-    ck_assert(bnt_dev_live(&reg.dev));
+    ck_assert(bnt_dev_is_live(&reg.dev));
     ck_assert_int_eq(
         dev_write(ACK | DRIVER | FEATURES_OK | DRIVER_OK | FAILED, BNT_DEV_ACTION_FAILED), BNT_OK);
-    ck_assert(!bnt_dev_live(&reg.dev));
+    ck_assert(!bnt_dev_is_live(&reg.dev));
 }
 END_TEST
 
@@ -220,11 +220,11 @@ START_TEST(test_vg15_reset_clears_status_and_features_in_every_state)
     static const unsigned to[] = {0, FEATURES_OK, FEATURES_OK | DRIVER_OK};
 
     dev_bring_up(to[_i]);
-    (void)bnt_dev_needs_reset(&reg.dev);
+    (void)bnt_dev_set_needs_reset(&reg.dev);
     ck_assert_int_eq(dev_write(0, BNT_DEV_ACTION_RESET), BNT_OK);
     ck_assert_uint_eq(reg.dev.status, 0);
     ck_assert(reg.dev.accepted == 0);
-    ck_assert(!bnt_dev_live(&reg.dev));
+    ck_assert(!bnt_dev_is_live(&reg.dev));
 }
 END_TEST
 
@@ -240,16 +240,16 @@ END_TEST
 START_TEST(test_vg6_vg7_needs_reset_is_told_once_and_only_to_a_running_driver)
 {
     dev_bring_up(FEATURES_OK);
-    ck_assert(!bnt_dev_needs_reset(&reg.dev));
+    ck_assert(!bnt_dev_set_needs_reset(&reg.dev));
     ck_assert_int_eq(dev_write(ACK | DRIVER | FEATURES_OK | DRIVER_OK, BNT_DEV_ACTION_NONE),
                      BNT_OK);
-    ck_assert(!bnt_dev_live(&reg.dev));
+    ck_assert(!bnt_dev_is_live(&reg.dev));
 
     ck_assert_int_eq(dev_write(0, BNT_DEV_ACTION_RESET), BNT_OK);
     dev_bring_up(FEATURES_OK | DRIVER_OK);
-    ck_assert(bnt_dev_needs_reset(&reg.dev));
-    ck_assert(!bnt_dev_needs_reset(&reg.dev));
-    ck_assert(!bnt_dev_live(&reg.dev));
+    ck_assert(bnt_dev_set_needs_reset(&reg.dev));
+    ck_assert(!bnt_dev_set_needs_reset(&reg.dev));
+    ck_assert(!bnt_dev_is_live(&reg.dev));
     ck_assert_uint_eq(reg.dev.status, ACK | DRIVER | FEATURES_OK | DRIVER_OK | NEEDS_RESET);
 }
 END_TEST
@@ -263,7 +263,7 @@ START_TEST(test_vg1_vg22_driver_takes_the_steps_in_order)
 
     ck_assert_int_eq(negotiate(OFFERED, 0), BNT_OK);
     ck_assert_int_eq(drv.state, BNT_DRV_NEGOTIATED);
-    ck_assert_int_eq(bnt_drv_ready(&drv, &loopback, &reg), BNT_OK);
+    ck_assert_int_eq(bnt_drv_set_driver_ok(&drv, &loopback, &reg), BNT_OK);
     ck_assert_int_eq(drv.state, BNT_DRV_RUNNING);
     ck_assert_uint_eq(reg.write_count, sizeof(steps));
     ck_assert_mem_eq(reg.writes, steps, sizeof(steps));
@@ -276,11 +276,11 @@ END_TEST
 
 START_TEST(test_vg3_failed_driver_goes_on_only_by_a_reset)
 {
-    bnt_drv_reset(&drv, &loopback, &reg);
-    bnt_drv_fail(&drv, &loopback, &reg);
+    bnt_drv_begin_reset(&drv, &loopback, &reg);
+    bnt_drv_set_failed(&drv, &loopback, &reg);
     ck_assert_int_eq(drv.state, BNT_DRV_FAILED);
-    ck_assert_int_eq(bnt_drv_reset_done(&drv, &loopback, &reg), BNT_E_STATE);
-    ck_assert_int_eq(bnt_drv_ready(&drv, &loopback, &reg), BNT_E_STATE);
+    ck_assert_int_eq(bnt_drv_poll_reset(&drv, &loopback, &reg), BNT_E_STATE);
+    ck_assert_int_eq(bnt_drv_set_driver_ok(&drv, &loopback, &reg), BNT_E_STATE);
     ck_assert_int_eq(bnt_drv_negotiate(&drv, &loopback, &reg, OFFERED, 0, rules, 2, &diag),
                      BNT_E_STATE);
     ck_assert_int_eq(negotiate(OFFERED, 0), BNT_OK);
@@ -311,12 +311,12 @@ END_TEST
 START_TEST(test_vg16_reset_is_complete_when_the_status_reads_0)
 {
     reg.resets_slow = 2;
-    bnt_drv_reset(&drv, &loopback, &reg);
-    ck_assert_int_eq(bnt_drv_reset_done(&drv, &loopback, &reg), BNT_E_AGAIN);
+    bnt_drv_begin_reset(&drv, &loopback, &reg);
+    ck_assert_int_eq(bnt_drv_poll_reset(&drv, &loopback, &reg), BNT_E_AGAIN);
     ck_assert_int_eq(bnt_drv_negotiate(&drv, &loopback, &reg, OFFERED, 0, rules, 2, &diag),
                      BNT_E_STATE);
-    ck_assert_int_eq(bnt_drv_reset_done(&drv, &loopback, &reg), BNT_E_AGAIN);
-    ck_assert_int_eq(bnt_drv_reset_done(&drv, &loopback, &reg), BNT_OK);
+    ck_assert_int_eq(bnt_drv_poll_reset(&drv, &loopback, &reg), BNT_E_AGAIN);
+    ck_assert_int_eq(bnt_drv_poll_reset(&drv, &loopback, &reg), BNT_OK);
     ck_assert_int_eq(drv.state, BNT_DRV_DOWN);
 }
 END_TEST
@@ -333,14 +333,14 @@ END_TEST
 START_TEST(test_vg22_features_ok_that_does_not_stick_is_a_refusal)
 {
     reg.refuse = true;
-    bnt_drv_reset(&drv, &loopback, &reg);
-    ck_assert_int_eq(bnt_drv_reset_done(&drv, &loopback, &reg), BNT_OK);
+    bnt_drv_begin_reset(&drv, &loopback, &reg);
+    ck_assert_int_eq(bnt_drv_poll_reset(&drv, &loopback, &reg), BNT_OK);
     ck_assert_int_eq(bnt_drv_negotiate(&drv, &loopback, &reg, OFFERED, 0, rules, 2, &diag),
                      BNT_E_FEATURES);
     ck_assert_uint_eq(diag.fault, BNT_FAULT_FEATURES_REFUSED);
     ck_assert_int_eq(drv.state, BNT_DRV_FAILED);
     ck_assert_uint_eq(reg.dev.status, ACK | DRIVER | FAILED);
-    ck_assert_int_eq(bnt_drv_ready(&drv, &loopback, &reg), BNT_E_STATE);
+    ck_assert_int_eq(bnt_drv_set_driver_ok(&drv, &loopback, &reg), BNT_E_STATE);
 }
 END_TEST
 
@@ -407,23 +407,23 @@ START_TEST(test_vg35_vg37_suspending_needs_the_feature_and_resuming_a_suspended_
 {
     ck_assert_int_eq(bnt_dev_status_init(&reg.dev, F_ALL, rules, 2), BNT_OK);
     reg.offered_seen = F_ALL;
-    ck_assert_int_eq(bnt_drv_suspend(&drv, &loopback, &reg), BNT_E_STATE);
+    ck_assert_int_eq(bnt_drv_begin_suspend(&drv, &loopback, &reg), BNT_E_STATE);
     ck_assert_int_eq(negotiate(0, 0), BNT_OK);
-    ck_assert_int_eq(bnt_drv_ready(&drv, &loopback, &reg), BNT_OK);
-    ck_assert_int_eq(bnt_drv_suspend(&drv, &loopback, &reg), BNT_E_UNSUPPORTED);
+    ck_assert_int_eq(bnt_drv_set_driver_ok(&drv, &loopback, &reg), BNT_OK);
+    ck_assert_int_eq(bnt_drv_begin_suspend(&drv, &loopback, &reg), BNT_E_UNSUPPORTED);
     ck_assert_int_eq(negotiate(BNT_F_SUSPEND, 0), BNT_OK);
-    ck_assert_int_eq(bnt_drv_suspend_done(&drv, &loopback, &reg), BNT_E_STATE);
-    ck_assert_int_eq(bnt_drv_ready(&drv, &loopback, &reg), BNT_OK);
-    ck_assert_int_eq(bnt_drv_resume(&drv, &loopback, &reg), BNT_E_STATE);
-    ck_assert_int_eq(bnt_drv_suspend_done(&drv, &loopback, &reg), BNT_E_STATE);
-    ck_assert_int_eq(bnt_drv_suspend(&drv, &loopback, &reg), BNT_OK);
-    ck_assert_int_eq(bnt_drv_resume(&drv, &loopback, &reg), BNT_E_STATE); /* not yet */
-    ck_assert_int_eq(bnt_drv_suspend_done(&drv, &loopback, &reg), BNT_OK);
-    ck_assert_int_eq(bnt_drv_suspend(&drv, &loopback, &reg), BNT_E_STATE);
-    ck_assert(bnt_dev_suspended(&reg.dev) && !bnt_dev_live(&reg.dev));
-    ck_assert_int_eq(bnt_drv_resume(&drv, &loopback, &reg), BNT_OK);
-    ck_assert_int_eq(bnt_drv_suspend_done(&drv, &loopback, &reg), BNT_OK);
-    ck_assert(!bnt_dev_suspended(&reg.dev) && bnt_dev_live(&reg.dev));
+    ck_assert_int_eq(bnt_drv_poll_suspend_or_resume(&drv, &loopback, &reg), BNT_E_STATE);
+    ck_assert_int_eq(bnt_drv_set_driver_ok(&drv, &loopback, &reg), BNT_OK);
+    ck_assert_int_eq(bnt_drv_begin_resume(&drv, &loopback, &reg), BNT_E_STATE);
+    ck_assert_int_eq(bnt_drv_poll_suspend_or_resume(&drv, &loopback, &reg), BNT_E_STATE);
+    ck_assert_int_eq(bnt_drv_begin_suspend(&drv, &loopback, &reg), BNT_OK);
+    ck_assert_int_eq(bnt_drv_begin_resume(&drv, &loopback, &reg), BNT_E_STATE); /* not yet */
+    ck_assert_int_eq(bnt_drv_poll_suspend_or_resume(&drv, &loopback, &reg), BNT_OK);
+    ck_assert_int_eq(bnt_drv_begin_suspend(&drv, &loopback, &reg), BNT_E_STATE);
+    ck_assert(bnt_dev_is_suspended(&reg.dev) && !bnt_dev_is_live(&reg.dev));
+    ck_assert_int_eq(bnt_drv_begin_resume(&drv, &loopback, &reg), BNT_OK);
+    ck_assert_int_eq(bnt_drv_poll_suspend_or_resume(&drv, &loopback, &reg), BNT_OK);
+    ck_assert(!bnt_dev_is_suspended(&reg.dev) && bnt_dev_is_live(&reg.dev));
 }
 END_TEST
 
@@ -434,7 +434,7 @@ START_TEST(test_vg38_suspend_written_again_changes_nothing)
     ck_assert_int_eq(bnt_dev_status_init(&reg.dev, F_ALL, rules, 2), BNT_OK);
     reg.offered_seen = F_ALL;
     ck_assert_int_eq(negotiate(BNT_F_SUSPEND, 0), BNT_OK);
-    ck_assert_int_eq(bnt_drv_ready(&drv, &loopback, &reg), BNT_OK);
+    ck_assert_int_eq(bnt_drv_set_driver_ok(&drv, &loopback, &reg), BNT_OK);
     ck_assert_int_eq(dev_write(suspended | DRIVER_OK, BNT_DEV_ACTION_SUSPEND), BNT_OK);
     ck_assert_uint_eq(reg.dev.status, suspended);
     ck_assert_int_eq(dev_write(suspended, BNT_DEV_ACTION_NONE), BNT_OK);
@@ -447,17 +447,20 @@ START_TEST(test_vg32_legacy_device_that_does_not_take_driver_ok_is_given_up)
     const uint64_t offered = 0x3;
 
     for (uint32_t idle = 0; idle < 2; idle++) {
-        ck_assert_int_eq(bnt_dev_status_init_as(&reg.dev, BNT_INTERFACE_LEGACY, offered, NULL, 0),
-                         BNT_OK);
+        ck_assert_int_eq(
+            bnt_dev_status_init_with_interface(&reg.dev, BNT_INTERFACE_LEGACY, offered, NULL, 0),
+            BNT_OK);
         reg.offered_seen = offered;
         reg.idle = idle != 0;
-        bnt_drv_reset(&drv, &loopback, &reg);
-        ck_assert_int_eq(bnt_drv_reset_done(&drv, &loopback, &reg), BNT_OK);
-        ck_assert_int_eq(bnt_drv_negotiate_as(&drv, &loopback, &reg, BNT_INTERFACE_TRANSITIONAL,
-                                              offered, 0, 0, NULL, 0, &diag),
+        bnt_drv_begin_reset(&drv, &loopback, &reg);
+        ck_assert_int_eq(bnt_drv_poll_reset(&drv, &loopback, &reg), BNT_OK);
+        ck_assert_int_eq(bnt_drv_negotiate_with_interface(&drv, &loopback, &reg,
+                                                          BNT_INTERFACE_TRANSITIONAL, offered, 0, 0,
+                                                          NULL, 0, &diag),
                          BNT_OK);
         ck_assert(drv.legacy);
-        ck_assert_int_eq(bnt_drv_ready(&drv, &loopback, &reg), idle ? BNT_E_FEATURES : BNT_OK);
+        ck_assert_int_eq(bnt_drv_set_driver_ok(&drv, &loopback, &reg),
+                         idle ? BNT_E_FEATURES : BNT_OK);
         ck_assert_int_eq(drv.state, idle ? BNT_DRV_FAILED : BNT_DRV_RUNNING);
         ck_assert_uint_eq(reg.dev.status & FAILED, idle ? FAILED : 0);
     }
@@ -468,7 +471,8 @@ START_TEST(test_device_speaks_one_of_the_three_interfaces)
 {
     const bnt_interface none = (bnt_interface)(BNT_INTERFACE_LEGACY + 1);
 
-    ck_assert_int_eq(bnt_dev_status_init_as(&reg.dev, none, OFFERED, NULL, 0), BNT_E_FEATURES);
+    ck_assert_int_eq(bnt_dev_status_init_with_interface(&reg.dev, none, OFFERED, NULL, 0),
+                     BNT_E_FEATURES);
     ck_assert_int_eq(bnt_dev_status_init(NULL, OFFERED, NULL, 0), BNT_E_ARGUMENT);
     ck_assert_int_eq(bnt_dev_status_init(&reg.dev, OFFERED, NULL, 1), BNT_E_ARGUMENT);
     ck_assert_str_eq(bnt_interface_name(BNT_INTERFACE_MODERN), "modern");

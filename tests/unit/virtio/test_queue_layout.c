@@ -33,7 +33,7 @@ START_TEST(test_each_layout_numbers_by_its_rule)
         {BNT_QUEUE_LAYOUT_DENSE_NEGOTIATED, REPORT, REPORT, {NONE, NONE, 2}},
         {BNT_QUEUE_LAYOUT_DENSE_NEGOTIATED, STATS | HINT | REPORT, 0, {NONE, NONE, NONE}},
     };
-    const struct bnt_balloon_queues queues = bnt_balloon_queues_number(
+    const struct bnt_balloon_queues queues = bnt_balloon_assign_queue_indices(
         cases[_i].layout, cases[_i].offered, cases[_i].negotiated, &binding);
     ck_assert_uint_eq(queues.index[BNT_BALLOON_QUEUE_INFLATE], 0);
     ck_assert_uint_eq(queues.index[BNT_BALLOON_QUEUE_DEFLATE], 1);
@@ -45,10 +45,10 @@ END_TEST
 
 START_TEST(test_queue_comes_with_its_feature)
 {
-    ck_assert(bnt_balloon_queue_present(BNT_BALLOON_QUEUE_DEFLATE, 0, &binding));
-    ck_assert(!bnt_balloon_queue_present(BNT_BALLOON_QUEUE_HINT, STATS | REPORT, &binding));
-    ck_assert(bnt_balloon_queue_present(BNT_BALLOON_QUEUE_HINT, HINT, &binding));
-    ck_assert(!bnt_balloon_queue_present(BNT_BALLOON_QUEUE_COUNT, UINT64_MAX >> 1, &binding));
+    ck_assert(bnt_balloon_has_queue(BNT_BALLOON_QUEUE_DEFLATE, 0, &binding));
+    ck_assert(!bnt_balloon_has_queue(BNT_BALLOON_QUEUE_HINT, STATS | REPORT, &binding));
+    ck_assert(bnt_balloon_has_queue(BNT_BALLOON_QUEUE_HINT, HINT, &binding));
+    ck_assert(!bnt_balloon_has_queue(BNT_BALLOON_QUEUE_COUNT, UINT64_MAX >> 1, &binding));
 }
 END_TEST
 

@@ -49,10 +49,10 @@ static bool is_taken(const struct bnt_vq_dev *vq)
     struct bnt_vq_dev loaded = {0};
     struct bnti_pack out = {.out = state, .bytes = sizeof(state)};
 
-    bnti_vq_dev_pack(&out, &saved, &mem, 0, vq->features);
+    bnti_vq_dev_save_or_load(&out, &saved, &mem, 0, vq->features);
     ck_assert(!out.failed);
     struct bnti_pack in = {.in = state, .bytes = out.at};
-    bnti_vq_dev_pack(&in, &loaded, &mem, 0, vq->features);
+    bnti_vq_dev_save_or_load(&in, &loaded, &mem, 0, vq->features);
     if (!in.failed) {
         ck_assert_uint_eq(in.at, out.at);
         ck_assert_uint_eq(loaded.avail_next, vq->avail_next);

@@ -38,36 +38,37 @@ END_TEST
 START_TEST(test_only_success_takes_a_page)
 {
     for (int32_t status = -2; status < 32; status++) {
-        ck_assert_int_eq(bnt_vmware_verdict_of(status) == BNT_VERDICT_ACCEPTED,
+        ck_assert_int_eq(bnt_vmware_get_verdict_for_status(status) == BNT_VERDICT_ACCEPTED,
                          status == BNT_VMWARE_SUCCESS);
-        ck_assert_int_ne(bnt_vmware_verdict_of(status), BNT_VERDICT_NONE);
+        ck_assert_int_ne(bnt_vmware_get_verdict_for_status(status), BNT_VERDICT_NONE);
     }
-    ck_assert_int_eq(bnt_vmware_verdict_of(BNT_VMWARE_SUCCESS_WITH_CAPABILITIES), BNT_VERDICT_BUSY);
+    ck_assert_int_eq(bnt_vmware_get_verdict_for_status(BNT_VMWARE_SUCCESS_WITH_CAPABILITIES),
+                     BNT_VERDICT_BUSY);
     for (uint32_t v = BNT_VERDICT_ACCEPTED; v < BNT_VERDICT_COUNT; v++) {
-        const bnt_vmware_status status = bnt_vmware_status_of((bnt_verdict)v);
-        ck_assert_int_eq(bnt_vmware_verdict_of((int32_t)status), (int)v);
+        const bnt_vmware_status status = bnt_vmware_get_status_for_verdict((bnt_verdict)v);
+        ck_assert_int_eq(bnt_vmware_get_verdict_for_status((int32_t)status), (int)v);
     }
-    ck_assert_int_eq(bnt_vmware_status_of(BNT_VERDICT_COUNT), BNT_VMWARE_FAILURE);
+    ck_assert_int_eq(bnt_vmware_get_status_for_verdict(BNT_VERDICT_COUNT), BNT_VMWARE_FAILURE);
 }
 END_TEST
 
 START_TEST(test_capabilities_are_a_success_of_start_alone)
 {
     const int32_t with = BNT_VMWARE_SUCCESS_WITH_CAPABILITIES;
-    ck_assert(bnt_vmware_succeeded(BNT_VMWARE_CMD_START, with));
-    ck_assert(!bnt_vmware_succeeded(BNT_VMWARE_CMD_BATCHED_LOCK, with));
-    ck_assert(bnt_vmware_succeeded(BNT_VMWARE_CMD_BATCHED_LOCK, BNT_VMWARE_SUCCESS));
-    ck_assert(!bnt_vmware_succeeded(BNT_VMWARE_CMD_START, BNT_VMWARE_BUSY));
+    ck_assert(bnt_vmware_has_call_succeeded(BNT_VMWARE_CMD_START, with));
+    ck_assert(!bnt_vmware_has_call_succeeded(BNT_VMWARE_CMD_BATCHED_LOCK, with));
+    ck_assert(bnt_vmware_has_call_succeeded(BNT_VMWARE_CMD_BATCHED_LOCK, BNT_VMWARE_SUCCESS));
+    ck_assert(!bnt_vmware_has_call_succeeded(BNT_VMWARE_CMD_START, BNT_VMWARE_BUSY));
 }
 END_TEST
 
 START_TEST(test_commands_know_what_they_bring)
 {
-    ck_assert(!bnt_vmware_command_checked(BNT_VMWARE_CMD_START));
-    ck_assert(bnt_vmware_command_checked(BNT_VMWARE_CMD_GUEST_ID));
-    ck_assert(!bnt_vmware_command_checked(5));
-    ck_assert(bnt_vmware_command_targets(BNT_VMWARE_CMD_UNLOCK));
-    ck_assert(!bnt_vmware_command_targets(BNT_VMWARE_CMD_GUEST_ID));
+    ck_assert(!bnt_vmware_can_command_return_reset(BNT_VMWARE_CMD_START));
+    ck_assert(bnt_vmware_can_command_return_reset(BNT_VMWARE_CMD_GUEST_ID));
+    ck_assert(!bnt_vmware_can_command_return_reset(5));
+    ck_assert(bnt_vmware_does_command_return_target(BNT_VMWARE_CMD_UNLOCK));
+    ck_assert(!bnt_vmware_does_command_return_target(BNT_VMWARE_CMD_GUEST_ID));
 }
 END_TEST
 
@@ -75,11 +76,11 @@ START_TEST(test_entry_holds_a_large_pfn_beside_its_status)
 {
     const uint64_t pfns[] = {0, 1, UINT64_C(1) << 20, UINT64_C(1) << 32, BNT_VMWARE_ENTRY_PFN_MAX};
     for (size_t i = 0; i < sizeof pfns / sizeof pfns[0]; i++) {
-        const struct bnt_vmware_entry entry = bnt_vmware_entry_set(pfns[i], 31);
-        ck_assert_uint_eq(bnt_vmware_entry_pfn(entry), pfns[i]);
-        ck_assert_uint_eq(bnt_vmware_entry_status(entry), 31);
+        const struct bnt_vmware_entry entry = bnt_vmware_make_entry(pfns[i], 31);
+        ck_assert_uint_eq(bnt_vmware_get_entry_pfn(entry), pfns[i]);
+        ck_assert_uint_eq(bnt_vmware_get_entry_status(entry), 31);
     }
-    const struct bnt_vmware_entry entry = bnt_vmware_entry_set(0x12345, 5);
+    const struct bnt_vmware_entry entry = bnt_vmware_make_entry(0x12345, 5);
     const uint8_t bytes[8] = {0x05, 0x50, 0x34, 0x12, 0, 0, 0, 0};
     ck_assert_int_eq(memcmp(&entry, bytes, sizeof bytes), 0);
 }

@@ -37,7 +37,8 @@ START_TEST(test_vs1_size_alignment_and_place_of_a_ring_are_checked)
         ck_assert_int_eq(pop(), BNT_E_STATE);
         ck_assert_int_eq(push(0, 0), BNT_E_STATE);
         due = true;
-        ck_assert_int_eq(bnt_vq_dev_interrupt_due(&vq, &memory.mem, &due, &diag), BNT_E_STATE);
+        ck_assert_int_eq(bnt_vq_dev_check_interrupt_due(&vq, &memory.mem, &due, &diag),
+                         BNT_E_STATE);
         ck_assert(!due);
     }
     ck_assert_int_eq(
@@ -49,15 +50,15 @@ END_TEST
 START_TEST(test_vs1_layout_is_aligned_and_without_overlap)
 {
     for (uint32_t size = 1; size <= BNT_VQ_SIZE_MAX; size *= 2) {
-        const struct bnt_vq_parts layout = bnt_vq_layout((uint16_t)size);
+        const struct bnt_vq_parts layout = bnt_vq_compute_layout((uint16_t)size);
         ck_assert_uint_eq(layout.desc, 0);
         ck_assert_uint_eq(layout.avail, 16 * size);
         ck_assert_uint_ge(layout.used, layout.avail + 6 + 2 * size);
         ck_assert_uint_eq(layout.used % 4, 0);
         ck_assert_uint_eq(layout.bytes, layout.used + 6 + 8 * size);
     }
-    ck_assert_uint_eq(bnt_vq_layout(0).bytes, 0);
-    ck_assert_uint_eq(bnt_vq_layout(3).bytes, 0);
+    ck_assert_uint_eq(bnt_vq_compute_layout(0).bytes, 0);
+    ck_assert_uint_eq(bnt_vq_compute_layout(3).bytes, 0);
 }
 END_TEST
 
@@ -173,9 +174,9 @@ END_TEST
 
 START_TEST(test_vs11_kicks_are_asked_for_by_the_flag_without_event_idx)
 {
-    ck_assert_int_eq(bnt_vq_dev_kicks_set(&vq, &memory.mem, false, &diag), BNT_OK);
+    ck_assert_int_eq(bnt_vq_dev_set_kicks_wanted(&vq, &memory.mem, false, &diag), BNT_OK);
     ck_assert_uint_eq(vq_memory_get16(&memory, USED), BNT_VQ_USED_F_NO_NOTIFY);
-    ck_assert_int_eq(bnt_vq_dev_kicks_set(&vq, &memory.mem, true, &diag), BNT_OK);
+    ck_assert_int_eq(bnt_vq_dev_set_kicks_wanted(&vq, &memory.mem, true, &diag), BNT_OK);
     ck_assert_uint_eq(vq_memory_get16(&memory, USED), 0);
 }
 END_TEST
@@ -186,10 +187,10 @@ START_TEST(test_vs12_kicks_are_asked_for_by_the_event_and_flags_stay_0)
 
     open_with(ALL);
     use_one();
-    ck_assert_int_eq(bnt_vq_dev_kicks_set(&vq, &memory.mem, false, &diag), BNT_OK);
+    ck_assert_int_eq(bnt_vq_dev_set_kicks_wanted(&vq, &memory.mem, false, &diag), BNT_OK);
     ck_assert_int_eq(pop(), BNT_E_AGAIN);
     ck_assert_uint_eq(vq_memory_get16(&memory, event), 0);
-    ck_assert_int_eq(bnt_vq_dev_kicks_set(&vq, &memory.mem, true, &diag), BNT_OK);
+    ck_assert_int_eq(bnt_vq_dev_set_kicks_wanted(&vq, &memory.mem, true, &diag), BNT_OK);
     ck_assert_uint_eq(vq_memory_get16(&memory, event), 1);
     use_one();
     ck_assert_int_eq(pop(), BNT_E_AGAIN);
@@ -271,7 +272,7 @@ START_TEST(test_failing_copy_breaks_the_queue_wherever_it_happens)
             status = push(0, 0);
         }
         if (status == BNT_OK) {
-            status = bnt_vq_dev_interrupt_due(&vq, &memory.mem, &due, &diag);
+            status = bnt_vq_dev_check_interrupt_due(&vq, &memory.mem, &due, &diag);
         }
         if (status == BNT_OK) {
             status = pop();

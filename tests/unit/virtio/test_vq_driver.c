@@ -54,7 +54,7 @@ static void teardown(void)
 
 static void set16(uint32_t offset, unsigned value)
 {
-    const bnt_le16 wire = bnt_le16_set((uint16_t)value);
+    const bnt_le16 wire = bnt_cpu_to_le16((uint16_t)value);
     memcpy(ring + offset, &wire, sizeof(wire));
 }
 
@@ -62,13 +62,13 @@ static unsigned get16(uint32_t offset)
 {
     bnt_le16 wire;
     memcpy(&wire, ring + offset, sizeof(wire));
-    return bnt_le16_get(wire);
+    return bnt_le16_to_cpu(wire);
 }
 
 static void use(uint32_t id, uint32_t len)
 {
     const unsigned index = get16(vq.layout.used + 2);
-    const struct bnt_vq_used_elem elem = {bnt_le32_set(id), bnt_le32_set(len)};
+    const struct bnt_vq_used_elem elem = {bnt_cpu_to_le32(id), bnt_cpu_to_le32(len)};
     memcpy(ring + vq.layout.used + 4 + 8 * (index % QUEUE_SIZE), &elem, sizeof(elem));
     set16(vq.layout.used + 2, index + 1);
 }
@@ -103,12 +103,12 @@ static void check_broken(bnt_fault fault)
                   bnt_fault_name(fault));
     ck_assert_uint_eq(diag.queue, 2);
     ck_assert(vq.broken);
-    memcpy(before, ring, bnt_vq_drv_ring_bytes(QUEUE_SIZE, INDIRECT));
+    memcpy(before, ring, bnt_vq_drv_compute_ring_bytes(QUEUE_SIZE, INDIRECT));
     ck_assert_int_eq(pop(&head, &len), BNT_E_BROKEN);
     ck_assert_int_eq(bnt_vq_drv_add(&vq, segs, 1, 0, &head), BNT_E_BROKEN);
     ck_assert(!bnt_vq_drv_publish(&vq));
-    bnt_vq_drv_interrupts_set(&vq, false);
-    ck_assert_mem_eq(before, ring, bnt_vq_drv_ring_bytes(QUEUE_SIZE, INDIRECT));
+    bnt_vq_drv_set_interrupts_wanted(&vq, false);
+    ck_assert_mem_eq(before, ring, bnt_vq_drv_compute_ring_bytes(QUEUE_SIZE, INDIRECT));
     ck_assert_uint_eq(head, 77);
     ck_assert_uint_eq(len, 77);
     ck_assert_uint_eq(diag.fault, fault);
@@ -118,14 +118,14 @@ static void desc_check(uint32_t offset, uint64_t gpa, uint32_t bytes, unsigned f
 {
     struct bnt_vq_desc desc;
     memcpy(&desc, ring + offset, sizeof(desc));
-    ck_assert(bnt_le64_get(desc.gpa) == gpa);
-    ck_assert_uint_eq(bnt_le32_get(desc.bytes), bytes);
-    ck_assert_uint_eq(bnt_le16_get(desc.flags), flags);
+    ck_assert(bnt_le64_to_cpu(desc.gpa) == gpa);
+    ck_assert_uint_eq(bnt_le32_to_cpu(desc.bytes), bytes);
+    ck_assert_uint_eq(bnt_le16_to_cpu(desc.flags), flags);
 }
 
 START_TEST(test_vs16_init_clears_the_ring)
 {
-    const uint32_t bytes = bnt_vq_drv_ring_bytes(QUEUE_SIZE, INDIRECT);
+    const uint32_t bytes = bnt_vq_drv_compute_ring_bytes(QUEUE_SIZE, INDIRECT);
 
     ck_assert_uint_eq(bytes, ((vq.layout.bytes + 15) & ~15u) + QUEUE_SIZE * INDIRECT * 16);
     for (uint32_t i = 0; i < bytes; i++) {
@@ -139,10 +139,10 @@ START_TEST(test_vs1_ring_bytes_and_config_are_checked)
 {
     struct bnt_vq_drv_config config = vq.config;
 
-    ck_assert_uint_eq(bnt_vq_drv_ring_bytes(8, 0), bnt_vq_layout(8).bytes);
-    ck_assert_uint_eq(bnt_vq_drv_ring_bytes(7, 0), 0);
-    ck_assert_uint_eq(bnt_vq_drv_ring_bytes(0, 0), 0);
-    ck_assert_uint_eq(bnt_vq_drv_ring_bytes(32768, 65535), 0);
+    ck_assert_uint_eq(bnt_vq_drv_compute_ring_bytes(8, 0), bnt_vq_compute_layout(8).bytes);
+    ck_assert_uint_eq(bnt_vq_drv_compute_ring_bytes(7, 0), 0);
+    ck_assert_uint_eq(bnt_vq_drv_compute_ring_bytes(0, 0), 0);
+    ck_assert_uint_eq(bnt_vq_drv_compute_ring_bytes(32768, 65535), 0);
     config.queue_size = 6;
     ck_assert_int_eq(bnt_vq_drv_init(&vq, &config), BNT_E_ARGUMENT);
     ck_assert(vq.broken);
@@ -407,9 +407,9 @@ END_TEST
 
 START_TEST(test_vs11_interrupts_are_asked_for_by_the_flag_without_event_idx)
 {
-    bnt_vq_drv_interrupts_set(&vq, false);
+    bnt_vq_drv_set_interrupts_wanted(&vq, false);
     ck_assert_uint_eq(get16(vq.layout.avail), BNT_VQ_AVAIL_F_NO_INTERRUPT);
-    bnt_vq_drv_interrupts_set(&vq, true);
+    bnt_vq_drv_set_interrupts_wanted(&vq, true);
     ck_assert_uint_eq(get16(vq.layout.avail), 0);
 }
 END_TEST
@@ -421,12 +421,12 @@ START_TEST(test_vs12_interrupts_are_asked_for_by_the_event_and_flags_stay_0)
     uint32_t len = 0;
 
     open_with(ALL);
-    bnt_vq_drv_interrupts_set(&vq, false);
+    bnt_vq_drv_set_interrupts_wanted(&vq, false);
     use(expose(1, 0), 0);
     ck_assert_int_eq(pop(&head, &len), BNT_OK);
     ck_assert_int_eq(pop(&head, &len), BNT_E_AGAIN);
     ck_assert_uint_eq(get16(event), 0);
-    bnt_vq_drv_interrupts_set(&vq, true);
+    bnt_vq_drv_set_interrupts_wanted(&vq, true);
     ck_assert_uint_eq(get16(event), 1);
     use(expose(1, 0), 0);
     ck_assert_int_eq(pop(&head, &len), BNT_OK);

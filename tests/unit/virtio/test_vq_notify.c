@@ -16,7 +16,7 @@ static struct bnt_vq_slot slots[SIZE];
 
 static void open_both(uint64_t features)
 {
-    const struct bnt_vq_parts layout = bnt_vq_layout_of(SIZE, features);
+    const struct bnt_vq_parts layout = bnt_vq_compute_layout_for_features(SIZE, features);
     struct bnt_vq_drv_config config = {.size = sizeof(config),
                                        .queue_size = SIZE,
                                        .features = features,
@@ -54,7 +54,8 @@ static void round_trip(uint32_t count)
 static bnt_status judge(uint32_t next, bnt_fault *fault)
 {
     struct bnt_diag diag = {.size = sizeof(diag)};
-    const bnt_status status = bnt_vq_dev_notified(&dev, &memory.mem, (uint16_t)next, &diag);
+    const bnt_status status =
+        bnt_vq_dev_check_notify_data(&dev, &memory.mem, (uint16_t)next, &diag);
 
     *fault = diag.fault;
     return status;
@@ -71,7 +72,7 @@ START_TEST(test_vg31_notification_names_the_next_place)
     for (uint32_t i = 0; i < 70000; i++) {
         const uint32_t wrap = place / SIZE % 2 == 0 ? 0x8000u : 0;
         const uint16_t expected = (uint16_t)(packed ? place % SIZE | wrap : place);
-        ck_assert_uint_eq(bnt_vq_drv_notify_data(&drv), expected);
+        ck_assert_uint_eq(bnt_vq_drv_get_notify_data(&drv), expected);
         round_trip(1 + i % 3);
         place += packed ? 1 + i % 3 : 1;
         if (i == 300 && packed) {
@@ -79,11 +80,11 @@ START_TEST(test_vg31_notification_names_the_next_place)
         }
     }
     /* What was added and not published is not available yet. */
-    const uint16_t before = bnt_vq_drv_notify_data(&drv);
+    const uint16_t before = bnt_vq_drv_get_notify_data(&drv);
     ck_assert_int_eq(bnt_vq_drv_add(&drv, &seg, 1, 0, &head), BNT_OK);
-    ck_assert_uint_eq(bnt_vq_drv_notify_data(&drv), before);
+    ck_assert_uint_eq(bnt_vq_drv_get_notify_data(&drv), before);
     (void)bnt_vq_drv_publish(&drv);
-    ck_assert_uint_ne(bnt_vq_drv_notify_data(&drv), before);
+    ck_assert_uint_ne(bnt_vq_drv_get_notify_data(&drv), before);
     vq_memory_close(&memory);
 }
 END_TEST
@@ -96,7 +97,7 @@ START_TEST(test_old_data_are_right_and_a_place_ahead_of_the_ring_is_a_lie)
     for (uint32_t i = 0; i < 65530; i++) {
         round_trip(1);
     }
-    const uint16_t now = bnt_vq_drv_notify_data(&drv);
+    const uint16_t now = bnt_vq_drv_get_notify_data(&drv);
     for (uint32_t back = 0; back < 1000; back++) {
         ck_assert_int_eq(judge(now - back, &fault), BNT_OK);
     }

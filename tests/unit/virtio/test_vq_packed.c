@@ -19,9 +19,9 @@ static void check_pop_fault(bnt_fault fault)
     copies = memory.copies;
     ck_assert_int_eq(pop(), BNT_E_BROKEN);
     ck_assert_int_eq(push(0, 0), BNT_E_BROKEN);
-    ck_assert_int_eq(bnt_vq_dev_interrupt_due(&dev, &memory.mem, &due, &diag), BNT_E_BROKEN);
+    ck_assert_int_eq(bnt_vq_dev_check_interrupt_due(&dev, &memory.mem, &due, &diag), BNT_E_BROKEN);
     ck_assert(!due);
-    ck_assert_int_eq(bnt_vq_dev_kicks_set(&dev, &memory.mem, true, &diag), BNT_E_BROKEN);
+    ck_assert_int_eq(bnt_vq_dev_set_kicks_wanted(&dev, &memory.mem, true, &diag), BNT_E_BROKEN);
     ck_assert_uint_eq(memory.copies, copies);
 }
 
@@ -52,19 +52,20 @@ END_TEST
 
 START_TEST(test_vp1_layout_of_a_packed_ring_has_any_size)
 {
-    const struct bnt_vq_parts parts = bnt_vq_layout_of(7, PACKED);
+    const struct bnt_vq_parts parts = bnt_vq_compute_layout_for_features(7, PACKED);
 
     ck_assert_uint_eq(parts.avail, 7 * 16);
     ck_assert_uint_eq(parts.used, parts.avail + 4);
     ck_assert_uint_eq(parts.bytes, parts.used + 4);
-    ck_assert_uint_eq(bnt_vq_layout_of(32768, PACKED).bytes, 32768 * 16 + 8);
-    ck_assert_uint_eq(bnt_vq_layout_of(0, PACKED).bytes, 0);
-    ck_assert_uint_eq(bnt_vq_layout_of(32769, PACKED).bytes, 0);
-    ck_assert_uint_eq(bnt_vq_layout_of(7, 0).bytes, 0);
-    ck_assert_uint_eq(bnt_vq_layout_of(8, 0).bytes, bnt_vq_layout(8).bytes);
+    ck_assert_uint_eq(bnt_vq_compute_layout_for_features(32768, PACKED).bytes, 32768 * 16 + 8);
+    ck_assert_uint_eq(bnt_vq_compute_layout_for_features(0, PACKED).bytes, 0);
+    ck_assert_uint_eq(bnt_vq_compute_layout_for_features(32769, PACKED).bytes, 0);
+    ck_assert_uint_eq(bnt_vq_compute_layout_for_features(7, 0).bytes, 0);
+    ck_assert_uint_eq(bnt_vq_compute_layout_for_features(8, 0).bytes,
+                      bnt_vq_compute_layout(8).bytes);
     for (unsigned size = 1; size <= 32768; size *= 2) {
-        ck_assert_uint_le(bnt_vq_drv_ring_bytes_of((uint16_t)size, 2, PACKED),
-                          bnt_vq_drv_ring_bytes((uint16_t)size, 2));
+        ck_assert_uint_le(bnt_vq_drv_compute_ring_bytes_for_features((uint16_t)size, 2, PACKED),
+                          bnt_vq_drv_compute_ring_bytes((uint16_t)size, 2));
     }
 }
 END_TEST
@@ -310,9 +311,9 @@ END_TEST
 
 START_TEST(test_vp9_device_asks_for_kicks_in_its_event_structure)
 {
-    ck_assert_int_eq(bnt_vq_dev_kicks_set(&dev, &memory.mem, false, &diag), BNT_OK);
+    ck_assert_int_eq(bnt_vq_dev_set_kicks_wanted(&dev, &memory.mem, false, &diag), BNT_OK);
     ck_assert_uint_eq(vq_memory_get16(&memory, DEVICE_EVENT + 2), 1);
-    ck_assert_int_eq(bnt_vq_dev_kicks_set(&dev, &memory.mem, true, &diag), BNT_OK);
+    ck_assert_int_eq(bnt_vq_dev_set_kicks_wanted(&dev, &memory.mem, true, &diag), BNT_OK);
     ck_assert_uint_eq(vq_memory_get16(&memory, DEVICE_EVENT + 2), 0);
     device_open(EVENTS);
     use_one(0);
@@ -380,7 +381,7 @@ START_TEST(test_failing_copy_breaks_the_queue_wherever_it_happens)
         status = pop();
         status = status == BNT_OK ? push(0, 0) : status;
         if (status == BNT_OK) {
-            status = bnt_vq_dev_interrupt_due(&dev, &memory.mem, &due, &diag);
+            status = bnt_vq_dev_check_interrupt_due(&dev, &memory.mem, &due, &diag);
         }
         status = status == BNT_OK ? pop() : status;
         finished = status == BNT_E_AGAIN;

@@ -126,9 +126,9 @@ START_TEST(test_vp7_driver_writes_tables_with_write_flags_only)
     (void)add(1, 2);
     (void)bnt_vq_drv_publish(&drv);
     reference = desc_get(desc_gpa(0));
-    table = bnt_le64_get(reference.gpa);
+    table = bnt_le64_to_cpu(reference.gpa);
     ck_assert_uint_eq(flags_get(0), AVAIL | INDIRECT);
-    ck_assert_uint_eq(bnt_le32_get(reference.bytes), 48);
+    ck_assert_uint_eq(bnt_le32_to_cpu(reference.bytes), 48);
     ck_assert_uint_eq(table % 16, 0);
     ck_assert_uint_eq(vq_memory_get16(&memory, table + 14), 0);
     ck_assert_uint_eq(vq_memory_get16(&memory, table + 30), WRITE);
@@ -215,9 +215,9 @@ START_TEST(test_vp9_driver_asks_for_interrupts_in_its_event_structure)
     uint32_t len = 0;
 
     driver_open(PACKED);
-    bnt_vq_drv_interrupts_set(&drv, false);
+    bnt_vq_drv_set_interrupts_wanted(&drv, false);
     ck_assert_uint_eq(vq_memory_get16(&memory, event + 2), 1);
-    bnt_vq_drv_interrupts_set(&drv, true);
+    bnt_vq_drv_set_interrupts_wanted(&drv, true);
     ck_assert_uint_eq(vq_memory_get16(&memory, event + 2), 0);
     driver_open(EVENTS);
     head = add(1, 0);

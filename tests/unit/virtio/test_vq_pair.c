@@ -70,13 +70,14 @@ static void pair_open(uint16_t size, uint64_t features, uint64_t seed, uint32_t 
                                        .indirect_max = SEGS_MAX - 2,
                                        .features = features,
                                        .ring_gpa = VQ_MEMORY_GPA};
-    const struct bnt_vq_parts layout = bnt_vq_layout_of(size, features);
+    const struct bnt_vq_parts layout = bnt_vq_compute_layout_for_features(size, features);
 
     memset(&pair, 0, sizeof(pair));
     MUST(vq_memory_open(&pair.memory) == BNT_OK);
     pair.slots = calloc(size, sizeof(*pair.slots));
     MUST(pair.slots != NULL);
-    MUST(bnt_vq_drv_ring_bytes_of(size, config.indirect_max, features) <= 0x80000);
+    MUST(bnt_vq_drv_compute_ring_bytes_for_features(size, config.indirect_max, features) <=
+         0x80000);
     config.ring = pair.memory.bytes;
     config.slots = pair.slots;
     MUST(bnt_vq_drv_init(&pair.drv, &config) == BNT_OK);
@@ -135,9 +136,9 @@ static void driver_run(void)
     uint32_t len = 0;
     struct bnt_vq_watch watch;
     bnt_status status;
-    bool empty = bnt_vq_drv_watch(&pair.drv, &watch);
+    bool empty = bnt_vq_drv_begin_watch(&pair.drv, &watch);
 
-    MUST(!pair.watching || bnt_vq_drv_watch_hit(&pair.watch, 1) == !empty);
+    MUST(!pair.watching || bnt_vq_drv_has_any_watch_changed(&pair.watch, 1) == !empty);
     while ((status = bnt_vq_drv_pop(&pair.drv, &head, &len, &diag)) == BNT_OK) {
         MUST(!empty);
         MUST(diag.fault == BNT_FAULT_NONE);
@@ -151,7 +152,7 @@ static void driver_run(void)
         if (pair.exposed < pair.limit && draw(4) == 0) {
             (void)driver_add();
         }
-        empty = bnt_vq_drv_watch(&pair.drv, &watch);
+        empty = bnt_vq_drv_begin_watch(&pair.drv, &watch);
     }
     MUST(status == BNT_E_AGAIN && empty);
     for (uint32_t i = draw(16) + 1; i > 0 && pair.exposed < pair.limit; i--) {
@@ -160,11 +161,11 @@ static void driver_run(void)
         }
     }
     pair.dev_awake |= bnt_vq_drv_publish(&pair.drv);
-    MUST(bnt_vq_dev_notified(&pair.dev, &pair.memory.mem, bnt_vq_drv_notify_data(&pair.drv),
-                             NULL) == BNT_OK);
+    MUST(bnt_vq_dev_check_notify_data(&pair.dev, &pair.memory.mem,
+                                      bnt_vq_drv_get_notify_data(&pair.drv), NULL) == BNT_OK);
     pair.drv_awake = false;
     pair.watching = pair.drv.outstanding > 0;
-    MUST(!pair.watching || bnt_vq_drv_watch(&pair.drv, &pair.watch));
+    MUST(!pair.watching || bnt_vq_drv_begin_watch(&pair.drv, &pair.watch));
 }
 
 static void device_take(const struct bnt_vq_chain *chain)
@@ -174,7 +175,7 @@ static void device_take(const struct bnt_vq_chain *chain)
 
     MUST(buffer->out);
     MUST(bnt_vq_chain_read(chain, &pair.memory.mem, 0, &tag, sizeof(tag)) == BNT_OK);
-    MUST(bnt_le32_get(tag) == buffer->tag);
+    MUST(bnt_le32_to_cpu(tag) == buffer->tag);
     MUST(chain->readable_bytes == buffer->readable_bytes);
     MUST(chain->writable_bytes == buffer->writable_bytes);
     pair.held[pair.held_count++] = chain->head;
@@ -202,7 +203,7 @@ static void device_run(void)
     bnt_status status;
 
     if (polls) {
-        MUST(bnt_vq_dev_kicks_set(&pair.dev, &pair.memory.mem, false, NULL) == BNT_OK);
+        MUST(bnt_vq_dev_set_kicks_wanted(&pair.dev, &pair.memory.mem, false, NULL) == BNT_OK);
     }
     while ((status = bnt_vq_dev_pop(&pair.dev, &pair.memory.mem, &chain, NULL)) == BNT_OK ||
            status == BNT_E_LIMIT || polls) {
@@ -213,7 +214,7 @@ static void device_run(void)
             device_return();
         } else {
             MUST(status == BNT_E_AGAIN);
-            MUST(bnt_vq_dev_kicks_set(&pair.dev, &pair.memory.mem, true, NULL) == BNT_OK);
+            MUST(bnt_vq_dev_set_kicks_wanted(&pair.dev, &pair.memory.mem, true, NULL) == BNT_OK);
             polls = false;
         }
     }
@@ -221,7 +222,7 @@ static void device_run(void)
     for (uint32_t i = draw(pair.held_count + 1) + 1; i > 0 && pair.held_count > 0; i--) {
         device_return();
     }
-    MUST(bnt_vq_dev_interrupt_due(&pair.dev, &pair.memory.mem, &due, NULL) == BNT_OK);
+    MUST(bnt_vq_dev_check_interrupt_due(&pair.dev, &pair.memory.mem, &due, NULL) == BNT_OK);
     pair.drv_awake |= due;
     /* What it still holds it returns by its own timer. */
     pair.dev_awake = pair.held_count > 0;
