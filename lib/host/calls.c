@@ -218,21 +218,28 @@ static int32_t serve_batch_call(struct bnt_host *host, const struct vmware_comma
 /* ---- Calls ---- */
 
 static const struct vmware_command commands[BNT_VMWARE_CMD_COUNT] = {
-    [BNT_VMWARE_CMD_START] = {serve_start_call, 0, false, 0},
-    [BNT_VMWARE_CMD_GET_TARGET] = {serve_get_target_call, 0, false, 0},
-    [BNT_VMWARE_CMD_LOCK] = {serve_single_page_call, 0, true, 1},
-    [BNT_VMWARE_CMD_UNLOCK] = {serve_single_page_call, 0, false, 1},
-    [BNT_VMWARE_CMD_GUEST_ID] = {serve_guest_id_call, 0, false, 0},
-    [BNT_VMWARE_CMD_BATCHED_LOCK] = {serve_batch_call, BNT_VMWARE_CAP_BATCHED, true, 1},
-    [BNT_VMWARE_CMD_BATCHED_UNLOCK] = {serve_batch_call, BNT_VMWARE_CAP_BATCHED, false, 1},
-    [BNT_VMWARE_CMD_BATCHED_2M_LOCK] = {serve_batch_call,
-                                        BNT_VMWARE_CAP_BATCHED | BNT_VMWARE_CAP_BATCHED_2M, true,
-                                        BNT_HOST_HUGE_PFNS},
-    [BNT_VMWARE_CMD_BATCHED_2M_UNLOCK] = {serve_batch_call,
-                                          BNT_VMWARE_CAP_BATCHED | BNT_VMWARE_CAP_BATCHED_2M, false,
-                                          BNT_HOST_HUGE_PFNS},
-    [BNT_VMWARE_CMD_VMCI_DOORBELL_SET] = {serve_doorbell_call, BNT_VMWARE_CAP_SIGNALLED_WAKEUP,
-                                          false, 0},
+    [BNT_VMWARE_CMD_START] = {.serve = serve_start_call},
+    [BNT_VMWARE_CMD_GET_TARGET] = {.serve = serve_get_target_call},
+    [BNT_VMWARE_CMD_LOCK] = {.serve = serve_single_page_call, .inflate = true, .unit_pfns = 1},
+    [BNT_VMWARE_CMD_UNLOCK] = {.serve = serve_single_page_call, .unit_pfns = 1},
+    [BNT_VMWARE_CMD_GUEST_ID] = {.serve = serve_guest_id_call},
+    [BNT_VMWARE_CMD_BATCHED_LOCK] = {.serve = serve_batch_call,
+                                     .needs = BNT_VMWARE_CAP_BATCHED,
+                                     .inflate = true,
+                                     .unit_pfns = 1},
+    [BNT_VMWARE_CMD_BATCHED_UNLOCK] = {.serve = serve_batch_call,
+                                       .needs = BNT_VMWARE_CAP_BATCHED,
+                                       .unit_pfns = 1},
+    [BNT_VMWARE_CMD_BATCHED_2M_LOCK] = {.serve = serve_batch_call,
+                                        .needs = BNT_VMWARE_CAP_BATCHED | BNT_VMWARE_CAP_BATCHED_2M,
+                                        .inflate = true,
+                                        .unit_pfns = BNT_HOST_HUGE_PFNS},
+    [BNT_VMWARE_CMD_BATCHED_2M_UNLOCK] = {.serve = serve_batch_call,
+                                          .needs =
+                                              BNT_VMWARE_CAP_BATCHED | BNT_VMWARE_CAP_BATCHED_2M,
+                                          .unit_pfns = BNT_HOST_HUGE_PFNS},
+    [BNT_VMWARE_CMD_VMCI_DOORBELL_SET] = {.serve = serve_doorbell_call,
+                                          .needs = BNT_VMWARE_CAP_SIGNALLED_WAKEUP},
 };
 
 static int32_t serve_call(struct bnt_host *host, uint32_t number, uint64_t arg1, uint64_t arg2)

@@ -159,19 +159,19 @@ static const struct {
     void (*pack)(struct bnti_pack *pack, struct bnt_host *host);
     bnti_host_saved features; /**< features with sections after this one */
 } sections[] = {
-    {pack_identity, BNTI_HOST_SAVED_NOT},
-    {pack_status, BNTI_HOST_SAVED_NOT},
-    {pack_registers, BNTI_HOST_SAVED_NOT},
-    {bnti_host_save_or_load_queues, BNTI_HOST_SAVED_NOT},
-    {bnti_host_save_or_load_ledger, BNTI_HOST_SAVED_NOT},
-    {bnti_host_save_or_load_backing, BNTI_HOST_SAVED_NOT},
-    {bnti_host_save_or_load_target, BNTI_HOST_SAVED_NOT},
-    {bnti_host_save_or_load_actual, BNTI_HOST_SAVED_AFTER_ACTUAL},
-    {pack_counters, BNTI_HOST_SAVED_NOT},
-    {bnti_host_save_or_load_rules, BNTI_HOST_SAVED_AFTER_RULES},
-    {bnti_host_save_or_load_vmware, BNTI_HOST_SAVED_AFTER_VMWARE},
-    {bnti_host_save_or_load_job, BNTI_HOST_SAVED_NOT},
-    {pack_held_buffers, BNTI_HOST_SAVED_NOT},
+    {.pack = pack_identity},
+    {.pack = pack_status},
+    {.pack = pack_registers},
+    {.pack = bnti_host_save_or_load_queues},
+    {.pack = bnti_host_save_or_load_ledger},
+    {.pack = bnti_host_save_or_load_backing},
+    {.pack = bnti_host_save_or_load_target},
+    {.pack = bnti_host_save_or_load_actual, .features = BNTI_HOST_SAVED_AFTER_ACTUAL},
+    {.pack = pack_counters},
+    {.pack = bnti_host_save_or_load_rules, .features = BNTI_HOST_SAVED_AFTER_RULES},
+    {.pack = bnti_host_save_or_load_vmware, .features = BNTI_HOST_SAVED_AFTER_VMWARE},
+    {.pack = bnti_host_save_or_load_job},
+    {.pack = pack_held_buffers},
 };
 
 static void pack_state(struct bnti_pack *pack, struct bnt_host *host)

@@ -63,7 +63,7 @@ class Generated(unittest.TestCase):
             self.assertIn(done.returncode, (1, 3, 5, 7))
             self.assertIn(f"again: ballonet-mutant run --mutate {MUTATION} --generated {one}",
                           done.stdout)
-            self.assertIn("cut down, in ", done.stdout)
+            self.assertIn("the smallest failing scenario after ", done.stdout)
             self.assertEqual(list(kinds(done)), [kind])
             with open(os.path.join(folder, "failures.tsv"), encoding="utf-8") as file:
                 self.assertEqual(file.read(), f"{seed}\t{kind}\n")

@@ -2,8 +2,8 @@
 """The stack that the public calls of a library reach stays below its documented bound: stack.py ROOT CC
 
 Compiles the libraries with GCC's call graph (-fcallgraph-info=su) and adds the frames up along the deepest chain of calls
-from each public function. A call through a pointer leads to the functions listed for its caller below, or to the embedder's
-callbacks, whose stack is the embedder's. Exits 77 where the compiler has no call graph.
+from each public function. A call through a pointer leads to every function that a table of the sources puts into the member
+that is called, or to the embedder's callbacks, whose stack is the embedder's. Exits 77 where the compiler has no call graph.
 """
 
 import pathlib
@@ -18,52 +18,95 @@ LIBRARIES = {"guest": ("base", "virtio", "guest"), "host": ("base", "virtio", "h
 GROWN = {"guest": "stats.c", "host": "host_stats.c"}
 PUBLIC = {"guest": "bnt_guest_", "host": "bnt_host_"}
 
-# Calls through pointers inside a library: who calls, and which functions as FILE:NAME are reached. An OS may call
-# bnt_guest_handle_oom from inside the callbacks that allocate.
-POINTERS = {
-    "run_live_step|bnti_guest_run_full_step": r":(poll_wire|bnti_guest_(take_used|poll_queue_resets|settle_doubt|continue_release|oom_continue|size_balloon|features_step|handle_overdue_requests|take_remaining_used))$",
-    "poll_wire|run_live_step|bnti_guest_run_full_step": r":bnti_(virtio_poll_config|vmware_poll_tick)$",
-    "bnti_guest_run_full_step|bnti_guest_continue_recovery|bnt_guest_attach": r":bnti_(virtio|vmware)_(poll_start|begin_session)$|:bnti_virtio_begin_reset$",
-    "bnti_guest_stop_instance|bnti_guest_poll_stop|begin_detach_or_unplug|bnt_guest_(detach|unplugged)": r":bnti_(virtio|vmware)_(must_detach_wait|begin_detach)$|:bnti_virtio_begin_reset$",
-    "bnti_guest_take_(remaining_)?used": r":bnti_(virtio|vmware)_take_used$",
-    "bnti_guest_apply_ready_answer": r":bnti_vmware_apply_stored_answer$",
-    "bnti_guest_continue_release": r":bnti_(virtio|vmware)_end_release$",
-    "bnti_guest_submit_request": r":bnti_(virtio|vmware)_submit_request$",
-    "bnti_vmware_apply_stored_answer|(complete|handle_overdue)_request|(dispatch|take)_used_buffer|bnti_guest_handle_overdue_requests|release_slot_pages|repeat_deflate|bnti_guest_(mark_queue_doubtful|settle_doubt)": r":bnti_guest_handle_answer$",
-    "bnti_guest_handle_answer": r":bnti_(virtio|vmware)_check_answer$",
-    "(dispatch|take)_used_buffer": r":(handle_used_(stats|hint|ws_buffer)|handle_used_report_buffer)$",
-    "(complete|poll)_queue_reset|bnti_guest_poll_queue_resets|bnt_guest_queue_reset": r":(bnti_guest_mark_queue_outcomes_unknown|restart_stats|restart_reporting)$",
-    "bnti_guest_run_features_step": r":run_(report|hint|stats)_step$",
-    "bnti_guest_features_(write_config|prepare|start|kick|read_config)": r":(write_poison_value|add_first_stats_buffer|start_(reporting|working_set|huge_pages)|kick_stats_queue|read_hint_command)$",
-    "bnti_guest_features_(shrink|give_back)": r":bnti_guest_(shrink|give_back)_hints$",
-    "bnti_guest_features_(deadline|release|clear|resume|fill_info|count_pfns)": r":((report|hint|stats)_deadline|clear_(report|hint|stats)_state|abort_report|shift_report_deadlines|(report|hint)_fill_info|count_hinted_pfns)$",
-    "bnti_guest_(are_)?features_(limit_wanted|init|valid|have_ops|.*bytes)|(get_rounded_state|get_dma)_bytes": r":(init_hint_state|are_(report|hint|stats)_ops_present|(report|hint|stats|ws)_(state|dma)_bytes|is_(report|hint)_config_valid|is_(device_init|poison|ws)_wanted|are_huge_pages_wanted|has_stats_to_send)$",
-    "bnti_guest_write_actual": r":bnti_(virtio|vmware)_write_actual$",
-    "bnti_guest_.*|bnt_guest_.*|[a-z_]+": r":bnti_(virtio|vmware)_(request_pages_max|pfn_max|spend_budget|has_huge_pages|serves_oom)$",
-    "bnt_vq_drv_.*|read_used_entry|open_used_batch": r"(split|packed)_driver.c:",
-    "bnt_vq_dev_.*|return_in_flight|return_completed_in_order|push_tracked_buffer": r"(split|packed)_device.c:",
-    "serve_buffer|bnti_host_((read|write)_chain|push_buffer|flush_queue|serve_queue)": r"host-rings.c:rings_",
-    "serve_buffer|run_job|bnti_host_serve_queue":
-        r"host-host_.*:(begin_(request|hint_buffer|report)|serve_(request|hint|report)_unit|serve_stats_buffer|store_command_buffer|store_ws_report)$",
-    "restore_job_judge|is_job_valid|bnti_host_save_or_load_job": r":(restore_request_judge|is_request_valid|bnti_host_job_are_segments_valid)$",
-    "reset_queue|try_reset_queue|bnt_host_queue_(reset|disable)": r":reset_(stats|command)_queue$",
-    "pack_held_buffers|pack_state": r":holds_(stats|command)_buffer$",
-    "pack_state|bnt_host_(state_size|save|load)": r"host-.*:(pack_(identity|status|registers|counters|held_buffers)|bnti_host_\w+_pack)$",
-    "bnti_host_save_or_load_features": r"host-host_.*:pack_(stats|hint_state|ws_state)$",
-    "bnti_host_init_features": r"host-host_.*:init_stats_timer$",
-    "bnti_host_features_clear": r"host-host_.*:(clear_poison|end_(stats|ws|hint)_session)$",
-    "bnti_host_resume_features": r"host-host_.*:resume_stats$",
-    "bnti_host_features_deadline": r"host-host_.*:stats_poll_deadline$",
-    "bnti_host_features_fill_info": r"host-host_.*:fill_hint_info$",
-    "bnti_host_features_config_(read|write)": r"host-host_.*:(read|write)_(poison|ws|hint)_config$",
-    "bnti_host_validate_config|are_config_\w+": r"host-host_.*:is_\w+_valid$",
-    "(bnti_host_|bnt_host_)(target|backing|page|info|config)_\w+|bnti_host_(reset_balloon|acknowledge_epoch|resume_reset|validate_config|backing_discard)|advance_epoch|begin_\w+|apply_target|is_page_discardable|bnt_host_(init|reset)|pack_registers|fill_host":
-        r"host-host_(virtio|vmware).c:((is|does|check|announce|fill|virtio|vmware)_\w+|ring_doorbell)$",
-    "allocate_pages|allocate_huge_pages|run_sizing_step|bnti_guest_adjust_balloon_size|bnti_guest_inflate_huge_pages|bnti_guest_start_sleeping_alloc": r":bnt_guest_(oom|shrink)$",
-}
+# What an embedder may call from inside a callback: the op that is called, and the functions.
+CALLBACKS = {"guest": {"ops.pages.alloc": ("bnt_guest_handle_oom", "bnt_guest_reclaim_hinted_pages")}, "host": {}}
 
-# What tells the two wires apart: no chain of calls is on both.
-WIRES = (("bnti_virtio_", "pop_used_buffer"), ("bnti_vmware_",))
+FUNCTION = re.compile(r"^[A-Za-z_][^;{}()#]*?\b(\w+)\([^;{}]*\)\n\{$.*?^\}$", re.M | re.S)
+
+# A call through a member, or through an op of the embedder, which keeps the name of its sub-table. An array of functions
+# counts as a member of its name.
+MEMBER = re.compile(r"(?:\b(ops(?:->|\.)(?:\w+\.)?)|->|\.)(\w+)\(|\b(\w+)\[\w+\]\(")
+ARRAY = re.compile(r"\(\*const (\w+)\[\]\)\([^)]*\) = \{([^}]*)\}")
+
+
+def members_in(text):
+    return {ops.replace("->", ".") + member or array for ops, member, array in MEMBER.findall(text)}
+
+
+def passed(code):
+    """(name, function called) for each bare name that is an argument of a call."""
+    callees, last = [""], ""
+    for word, mark in re.findall(r"(\w+)|([^\w\s])", code):
+        if mark in (",", ")") and last:
+            yield last, callees[-1]
+        if mark == "(":
+            callees.append(last)
+        elif mark == ")" and len(callees) > 1:
+            callees.pop()
+        last = word
+
+
+
+class Pointers:
+    """Calls through pointers, by the member that is called: who calls it, and which functions a table puts there.
+
+    A function also calls what functions of its file call for it, because the compiler may have put them into it. Members
+    of two tables that have one name count as one: too many chains are looked at then, never too few."""
+
+    def __init__(self, sources, callbacks):
+        self.text = {}
+        self.where = {}
+        for path, text in sources.items():
+            for found in FUNCTION.finditer(text):
+                self.text[path, found[1]] = found[0]
+                self.where.setdefault(found[1], set()).add(path)
+        self.targets = {}
+        self.passed = {}
+        for path, text in sources.items():
+            for member, function in re.findall(r"[.>](\w+) = &?(\w+)\b(?!\()", text):
+                if (path, function) in self.text:
+                    self.targets.setdefault(member, set()).add((path.name, function))
+                elif function in self.where:
+                    self.targets.setdefault(member, set()).update((at.name, function) for at in self.where[function])
+            for array, functions in ARRAY.findall(text):
+                self.targets[array] = {(at.name, f) for f in re.findall(r"\w+", functions) for at in self.where[f]}
+        # A function's name without a call after it must be one that a member got, or the chain through it would be missed.
+        given = {function for functions in self.targets.values() for _, function in functions}
+        for path, text in sources.items():
+            code = re.sub(r'/\*.*?\*/|"(?:\\.|[^"\\\n])*"|^#.*?(?<!\\)$|(?:->|\.)\w+', "", text, flags=re.M | re.S)
+            for name, callee in passed(code):
+                if (path, name) in self.text and callee in self.where:
+                    self.passed.setdefault(callee, set()).add((path.name, name))
+                    given.add(name)
+            for name in sorted(set(re.findall(r"\b[A-Za-z_]\w*\b(?!\s*\()", code)) & set(self.where) - given):
+                if (path, name) in self.text:
+                    raise SystemExit(f"{path}: {name} is called through a pointer that no member was seen to get")
+        called = {member for text in self.text.values() for member in members_in(text)}
+        for member, functions in callbacks.items():
+            missing = {f for f in functions if f not in self.where} | ({member} - called)
+            if missing:
+                raise SystemExit(f"CALLBACKS names what does not exist: {', '.join(sorted(missing))}")
+            self.targets[member] = {(path.name, f) for f in functions for path in self.where[f]}
+        self.called = set()
+
+    def of(self, file, function):
+        """The functions, as (file, name), that a function may call through pointers."""
+        paths = [path for path in self.where.get(function, ()) if path.name == file]
+        reached, queue = set(), [(path, function) for path in paths]
+        while queue:
+            here = queue.pop()
+            if here in reached or here not in self.text:
+                continue
+            reached.add(here)
+            queue += [(here[0], name) for name in re.findall(r"\b(\w+)\(", self.text[here])]
+        members = {member for here in reached for member in members_in(self.text[here])}
+        self.called |= members & set(self.targets)
+        called = {target for member in members for target in self.targets.get(member, ())}
+        return called.union(*(self.passed.get(name, ()) for _, name in reached))
+
+
+# What tells the two wires apart: no chain of calls is on both. On VIRTIO's wire no answer is ready at once.
+WIRES = (("bnti_virtio_", "pop_used_buffer"), ("bnti_vmware_", "bnti_guest_apply_ready_answer"))
 
 
 def wire_of(name):
@@ -89,19 +132,24 @@ class Graph:
                     raise SystemExit(f"{title}: its frame has no bound")
                 self.frame[title] = int(found.group(1))
                 self.name[title] = label.split("\\n")[0].split(".")[0]
-                self.place[title] = label.split("\\n")[1].split(":")[0] + ":" + self.name[title]
+                self.place[title] = (label.split("\\n")[1].split(":")[0].split("/")[-1].split("-", 1)[-1], self.name[title])
         for source, target in re.findall(r'edge: \{ sourcename: "([^"]*)" targetname: "([^"]*)"', text):
             if target == "__indirect_call":
                 self.indirect.add(source)
             else:
                 self.calls.setdefault(source, set()).add(target)
 
-    def link(self):
-        for source in self.indirect:
-            for caller, callee in POINTERS.items():
-                if re.fullmatch(caller, self.name.get(source, "")):
-                    targets = {t for t, place in self.place.items() if re.search(callee, place)}
-                    self.calls.setdefault(source, set()).update(targets)
+    def link(self, pointers):
+        """Adds the calls through pointers. A table that nobody calls, or a call that reaches nothing, is a broken check."""
+        by_place = {}
+        for title, place in self.place.items():
+            by_place.setdefault(place, set()).add(title)
+        for source in self.indirect & set(self.place):
+            for target in pointers.of(*self.place[source]):
+                self.calls.setdefault(source, set()).update(by_place.get(target, ()))
+        unused = set(pointers.targets) - pointers.called
+        if unused:
+            raise SystemExit(f"no call through these members was found: {', '.join(sorted(unused))}")
 
     def deepest(self, title, above=()):
         """Bytes of the deepest chain from a function on, and the chain. Recursion without a bound is an error."""
@@ -127,12 +175,15 @@ class Graph:
 def graph_of(root, compiler, optimisation, library, changed):
     """Builds a library, one of its sources (`changed`: a name and a function from text to text) in another wording."""
     graph = Graph()
+    sources = {}
     with tempfile.TemporaryDirectory() as work:
         for room in LIBRARIES[library]:
+            sources.update((header, header.read_text()) for header in sorted((root / "lib" / room).rglob("*.h")))
             for source in sorted((root / "lib" / room).rglob("*.c")):
                 text = source.read_text()
                 if changed and source.name == changed[0] and room == library:
                     text = changed[1](text)
+                sources[source] = text
                 copy = pathlib.Path(work) / f"{room}-{source.name}"
                 copy.write_text(text)
                 command = [compiler, *FLAGS, optimisation, "-fcallgraph-info=su", f"-I{root}", f"-I{root}/lib/include",
@@ -140,7 +191,7 @@ def graph_of(root, compiler, optimisation, library, changed):
                 if subprocess.run(command, cwd=work, check=False).returncode != 0:
                     raise SystemExit(f"{source} does not build")
                 graph.read(copy.with_suffix(".ci").read_text())
-    graph.link()
+    graph.link(Pointers(sources, CALLBACKS[library]))
     return graph
 
 
