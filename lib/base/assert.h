@@ -1,9 +1,10 @@
 /*
  * Assertions: conditions that only a bug of this library can violate.
  *
- * A wrong argument of a caller is not an assertion but a status; a violation by a peer is reported
- * in a bnt_diag and a latched state. Assertions are cheap and stay in release builds. An embedder
- * may define BNTI_ASSERT_FAILED when it compiles the library; the default needs no C library.
+ * A wrong argument of a caller fails no assertion, but returns a status. A violation by a peer is
+ * reported in a bnt_diag, and in a state that lasts until a reset. Assertions are cheap and stay in
+ * release builds. An embedder may define BNTI_ASSERT_FAILED when it compiles the library; the
+ * default needs no C library.
  */
 #ifndef LIB_BASE_ASSERT_H
 #define LIB_BASE_ASSERT_H
@@ -21,7 +22,8 @@
 
 /*
  * Asserts that a step which asks to be called again at once has done something. It is active only
- * in test builds (BNTI_CHECK_PROGRESS). In other builds such a step is only counted.
+ * in test builds (BNTI_CHECK_PROGRESS). In other builds a step that has done nothing is only
+ * counted.
  */
 #ifdef BNTI_CHECK_PROGRESS
 #define BNTI_ASSERT_PROGRESS(condition) BNTI_ASSERT(condition)

@@ -9,14 +9,14 @@
 
 #include <ballonet/base.h>
 
-/** How many bytes longer a caller's struct may be than the struct of this library. */
+/** Maximum number of bytes by which a caller's struct can be longer than this library's struct. */
 #define BNTI_STRUCT_EXCESS_MAX 1024u
 
 /**
- * Copies a caller's struct whose first member is its u32 size. If the struct is shorter than
- * `known`, the rest of dst becomes zero; if it is longer, its rest must be zero. The size in the
- * copy is `known`. Returns OK, E_ARGUMENT (src is NULL) or E_SIZE (shorter than `least`, much too
- * long, or a nonzero rest).
+ * Copies a caller's struct whose first member is its u32 size. If src is shorter than `known`, the
+ * rest of dst becomes zero. If src is longer, its bytes beyond `known` must be zero. The size in
+ * the copy is `known`. Returns OK, E_ARGUMENT (src is NULL) or E_SIZE (shorter than `least`, much
+ * too long, or a nonzero rest).
  */
 BNT_MUST_USE bnt_status bnti_copy_struct(void *dst, uint32_t known, uint32_t least,
                                          const void *src);

@@ -1,10 +1,11 @@
 /*
- * A bounded cursor over the bytes of a saved state. The same routine measures, saves and loads it.
+ * A bounded cursor over the bytes of a saved state. The same routine measures, saves and loads a
+ * state.
  *
  * Each call gets a pointer to a value in the caller's state, and saves, loads or only measures that
  * value. All values are little-endian and without padding. After an overrun `failed` is set, and
- * further loads return zeros, so that it is enough to check `failed` at the end. Loaded values are
- * not trusted: the caller must validate them.
+ * further loads return zeros. Therefore the caller can check `failed` only at the end. Loaded
+ * values are not trusted: the caller must validate them.
  */
 #ifndef LIB_BASE_PACK_H
 #define LIB_BASE_PACK_H
@@ -25,8 +26,8 @@ static inline bool bnti_pack_is_loading(const struct bnti_pack *pack)
     return pack->in != NULL;
 }
 
-/** Fails a load if a loaded value is invalid. Measuring and saving never fail by it, because the
- * values may come from a guest. */
+/** Marks a load as failed if a loaded value is invalid. This check never fails a measurement or a
+ * save, because the values may come from a guest. */
 static inline void bnti_pack_fail_load_unless(struct bnti_pack *pack, bool valid)
 {
     pack->failed = pack->failed || (bnti_pack_is_loading(pack) && !valid);

@@ -1,7 +1,7 @@
 /*
- * Begins and ends attachments. The state of an attachment is cleared before it begins, and every
- * page goes back to the OS when it ends. virtio_session.c and vmware_session.c exchange the
- * messages with the device.
+ * Begins and ends attachments. Before an attachment begins, its state is cleared. When an
+ * attachment ends, every page goes back to the OS. virtio_session.c and vmware_session.c exchange
+ * the messages with the device.
  */
 #include "lib/guest/front.h"
 
@@ -86,7 +86,7 @@ static void give_back_pages_in_flight(struct bnt_guest *guest)
 
 /*
  * Waits for the device reset, then gives every page back without a message. Returns OK when no page
- * is left, and E_AGAIN while the reset takes time or the budget is spent.
+ * is left, and E_AGAIN if the reset is not complete or the budget is spent.
  */
 bnt_status bnti_guest_release_after_reset(struct bnt_guest *guest)
 {

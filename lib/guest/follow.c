@@ -1,6 +1,6 @@
 /*
- * Follows changes of the target and of the epoch: reads configuration space, checks each answer for
- * a new target or epoch before it is applied, and begins and acknowledges a reset of the balloon.
+ * Follows changes of the target and of the epoch: reads configuration space, checks for a new
+ * target or epoch before an answer is applied, and begins and acknowledges a reset of the balloon.
  * config.c accesses the fields; release.c gives pages back.
  */
 #include "lib/guest/front.h"
@@ -39,7 +39,8 @@ static void handle_epoch_change(struct bnt_guest *guest, uint32_t epoch)
 
 /*
  * Reads the target and the epoch from configuration space, if the device is present: registers of
- * an unplugged device read as all ones. `told`: the device announced a change, or polling is due.
+ * an unplugged device read as all ones. `told` says that the device announced a change, or that
+ * polling is due.
  */
 void bnti_guest_read_config(struct bnt_guest *guest, bool told)
 {
@@ -102,8 +103,8 @@ void bnti_virtio_check_answer(struct bnt_guest *guest, const struct bnti_guest_a
         bnti_guest_read_config(guest, false);
     }
     if (reset && guest->state == BNT_GUEST_RUNNING) {
-        /* RESET without a new epoch: the balloon is released, but a back-off keeps the device from
-         * causing a loop. */
+        /* The device answered RESET without a new epoch. The balloon is released, and a back-off
+         * keeps the device from causing an endless loop. */
         bnti_guest_begin_release(guest);
         (void)bnti_guest_raise_backoff(guest, &guest->inflate_backoff);
     }
@@ -119,8 +120,8 @@ void bnti_guest_handle_answer(struct bnt_guest *guest, bnti_guest_slot slot,
     bnti_guest_advance_migration(guest, slot);
 }
 
-/* The balloon is empty after a reset: acknowledges the latest epoch and writes `actual` 0, each
- * once (BX-18). */
+/* The balloon is empty after a reset: acknowledges the latest epoch and writes `actual` 0, each a
+ * single time (BX-18). */
 void bnti_virtio_end_release(struct bnt_guest *guest)
 {
     bnti_guest_read_config(guest, false);

@@ -1,8 +1,8 @@
 /*
- * The quick step of an idle instance. If the last full step did nothing, and since then no call, no
- * notification and no used buffer came and no deadline passed, another full step would do nothing
- * either. The quick step then returns what the last full step returned. Rings are polled even
- * without an interrupt, so that a lost interrupt only costs time.
+ * The quick step of an idle instance. Another full step would do nothing if the last one did
+ * nothing, and if since then no call, no notification and no used buffer came and no deadline
+ * passed. In this case the quick step returns what the last full step returned. Rings are polled
+ * even without an interrupt, so that a lost interrupt only costs time.
  */
 #include "lib/guest/front.h"
 

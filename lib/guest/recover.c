@@ -1,7 +1,7 @@
 /*
  * Recovery from BROKEN: after a wait the device is reset, every page goes back to the OS without a
  * message, and the driver starts again. The number of attempts in a row is bounded (VG-4). The
- * outcome of requests in flight is unknown: only after the reset the pages are safe to use.
+ * outcome of requests in flight is unknown, so the OS can use their pages only after the reset.
  * attach.c and virtio_session.c contain the reset and the start.
  */
 #include "lib/guest/front.h"

@@ -30,7 +30,8 @@ static uint64_t collect_known_features(const struct bnt_guest *guest)
            list_transport_features(&guest->ops.transport);
 }
 
-/* The features to negotiate, of those that the configuration wants and the device offers. */
+/* Returns the features to negotiate, chosen from those that the configuration wants and the device
+ * offers. */
 static uint64_t collect_wanted_features(struct bnt_guest *guest)
 {
     const struct bnt_guest_config *c = &guest->config;

@@ -88,8 +88,8 @@ static void continue_tick(struct bnt_guest *guest)
     begin_release_after_reset(guest);
 }
 
-/* With RESET_LATE: begins a tick with the reset: releases all pages if there are any, then calls
- * START. */
+/* With RESET_LATE, a tick begins with the reset: this function releases all pages if there are any,
+ * and then calls START. */
 static void begin_tick_with_reset(struct bnt_guest *guest)
 {
     if (bnti_guest_count_ballooned_pfns(guest) > 0) {

@@ -1,6 +1,6 @@
 /*
- * Whether the balloon is at its target, and whether inflation must wait. The functions of this file
- * change nothing.
+ * Checks whether the balloon is at its target, and whether inflation must wait. The functions of
+ * this file change nothing.
  */
 #include "lib/guest/balloon/policy.h"
 
@@ -8,8 +8,8 @@
 
 /*
  * Whether inflation must wait: for a back-off, for the hold-off after an OOM deflate, or for an OOM
- * deflate in progress. The OS may already use the pages of an OOM deflate in flight. If one of them
- * were inflated now, the device might handle the two requests in the wrong order.
+ * deflate in progress. The OS may already use the pages of an OOM deflate in flight. If one of
+ * these pages were inflated now, the device could handle the inflate before the deflate.
  */
 bool bnti_guest_must_delay_inflate(const struct bnt_guest *guest)
 {
@@ -27,8 +27,9 @@ bool bnti_guest_has_refused_pages(const struct bnt_guest *guest)
 }
 
 /*
- * How many PFNs the last huge page may exceed the target by. On VMware's wire this is at most the
- * slack: a larger excess would be deflated at once, as a huge page, and inflated again.
+ * Number of PFNs by which the last huge page may exceed the target. On VMware's wire the excess is
+ * at most the slack. With a larger excess, the driver would deflate the huge page at once and then
+ * inflate it again.
  */
 uint64_t bnti_guest_get_huge_overshoot_max(const struct bnt_guest *guest)
 {
@@ -38,9 +39,10 @@ uint64_t bnti_guest_get_huge_overshoot_max(const struct bnt_guest *guest)
 }
 
 /*
- * Whether `have` PFNs are at the target. A driver with larger units may be less than one unit above
- * its target. The slack on VMware's wire, and the excess of the last huge page on VIRTIO's wire, do
- * not start a deflate.
+ * Whether a balloon of `have` PFNs is at the target. A driver that inflates in units of several
+ * pages may exceed its target by less than one unit. The driver does not deflate because of an
+ * excess within the slack (VMware's wire), or because of the excess of the last huge page (VIRTIO's
+ * wire).
  */
 bool bnti_guest_is_at_target(const struct bnt_guest *guest, uint64_t have, uint64_t target)
 {

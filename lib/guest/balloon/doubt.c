@@ -8,8 +8,8 @@
 
 #include <string.h>
 
-/* After a reset of the inflate queue: the inflate in flight is doubtful until the deflate queue has
- * room. */
+/* After a reset of the inflate queue, the inflate that was in flight is doubtful until the deflate
+ * queue has room. */
 static void mark_inflate_outcome_unknown(struct bnt_guest *guest)
 {
     const struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_INFLATE];

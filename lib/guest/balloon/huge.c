@@ -1,9 +1,9 @@
 /*
- * Huge pages (2 MiB). A cycle inflates them first, and holds the refused ones. When the OS has no
- * more huge pages, or the device refused too many, the held ones are split and their parts
- * inflated. A request contains one PFN for a huge page, which counts as 512 PFNs everywhere. A
- * cycle that has changed to single pages does not return to huge pages, so that a device that
- * refuses them all cannot keep the driver busy.
+ * Huge pages (2 MiB). A cycle inflates huge pages first, and holds the refused huge pages. When the
+ * OS has no more huge pages, or the device refused too many, the held huge pages are split, and
+ * their parts are inflated. A request contains one PFN for a huge page, which counts as 512 PFNs
+ * everywhere. A cycle that has changed to single pages does not return to huge pages. Otherwise a
+ * device that refuses all huge pages could keep the driver busy.
  */
 #include "lib/guest/balloon/policy.h"
 
@@ -43,8 +43,8 @@ static uint32_t allocate_huge_pages(struct bnt_guest *guest, uint32_t want)
 }
 
 /*
- * Sends the next inflate of huge pages, or ends their phase. Returns false if sizing has to wait.
- * Sets `over` if sizing must decide anew.
+ * Sends the next inflate of huge pages, or ends the phase of huge pages. Returns false if the
+ * driver has to wait. Sets `over` if the next request must be chosen anew.
  */
 bool bnti_guest_inflate_huge_pages(struct bnt_guest *guest, uint64_t missing_pfns, bool *over)
 {

@@ -1,7 +1,8 @@
 /*
  * Migrates a ballooned page because the OS compacts or offlines memory: a new page enters the
- * balloon and the old page leaves it, in either order. Each half is an ordinary request of one
- * page, so that refusals, resets and timeouts are handled as usual. verdict.c applies the answers.
+ * balloon and the old page leaves it, in either order. Each half of a migration is an ordinary
+ * request of one page. Therefore refusals, resets and timeouts are handled as usual. verdict.c
+ * applies the answers.
  */
 #include "lib/guest/balloon/policy.h"
 
@@ -25,7 +26,8 @@ static void end_migration(struct bnt_guest *guest, bnt_guest_migrated outcome)
     bnti_guest_emit_event(guest, BNT_GUEST_EVENT_MIGRATED, old_page, (uint64_t)outcome);
 }
 
-/* The second half cannot be sent: either both pages stay in the balloon, or neither does. */
+/* The second half of a migration cannot be sent. Therefore either both pages stay in the balloon,
+ * or neither does. */
 static void skip_second_migration_half(struct bnt_guest *guest)
 {
     const struct bnti_guest_migration *migration = &guest->migration;
@@ -38,8 +40,8 @@ static void skip_second_migration_half(struct bnt_guest *guest)
 }
 
 /*
- * The first half is done: sends the second half, or ends the migration if the old page has already
- * left the balloon or the queue is being reset.
+ * The first half of a migration is complete: sends the second half, or ends the migration if the
+ * old page has already left the balloon or the queue is being reset.
  */
 static void send_second_migration_half(struct bnt_guest *guest)
 {
@@ -72,8 +74,8 @@ void bnti_guest_end_migration_of_unknown_outcome(struct bnt_guest *guest)
     }
 }
 
-/* The device refused a half: the balloon stays as it was, or shrinks by one page if the old page
- * has left it. */
+/* The device refused one half of a migration. The balloon has the same size as before, or is one
+ * page smaller if the old page has left it. */
 static void end_refused_migration_half(struct bnt_guest *guest)
 {
     const struct bnti_guest_migration *migration = &guest->migration;
@@ -176,7 +178,8 @@ static bnt_status begin_migration(struct bnt_guest *guest, uint64_t old_page, ui
     if (first) {
         send_migration_half(guest, BNTI_GUEST_DEFLATE, old_page);
     } else {
-        bnti_guest_push_ballooned_pages(guest, &old_page, 1); /* ballooned until the second half */
+        bnti_guest_push_ballooned_pages(guest, &old_page,
+                                        1); /* ballooned until the second half is sent */
         send_migration_half(guest, BNTI_GUEST_INFLATE, new_page);
     }
     return BNT_OK;

@@ -50,8 +50,8 @@ static void poll_oom_deflate(struct bnt_guest *guest)
 }
 
 /*
- * Sends requests until `pfns` PFNs are freed. Pages that an earlier call left in flight count if
- * they come back now, because the OS asks again for the same memory.
+ * Sends requests until `pfns` PFNs are freed. Pages that an earlier call left in flight are counted
+ * if they come back now, because the OS asks again for the same memory.
  */
 static uint64_t deflate_for_oom(struct bnt_guest *guest, uint64_t pfns)
 {
@@ -76,12 +76,12 @@ static uint64_t deflate_for_oom(struct bnt_guest *guest, uint64_t pfns)
         }
     }
     const uint64_t freed = guest->oom_freed_pfns - before;
-    guest->oom_freed_pfns = before; /* reported by this call, not by OOM_DONE */
+    guest->oom_freed_pfns = before; /* this call reports these PFNs, OOM_DONE does not */
     return freed;
 }
 
-/* Records how many PFNs must still be sent. Repeated calls do not add up, so that they cannot empty
- * the balloon. */
+/* Records how many PFNs must still be sent. The numbers of repeated calls are not added up: their
+ * sum could empty the balloon. */
 static uint64_t record_unsent_oom_pfns(struct bnt_guest *guest, uint64_t missing_pfns)
 {
     const uint64_t waiting =
@@ -133,7 +133,7 @@ void bnti_guest_release_pages_on_oom(struct bnt_guest *guest, uint64_t pfns,
     }
 }
 
-/* The reset of the device is not complete. When it is, all pages go back to the OS without a
+/* The reset of the device is not complete. After the reset, all pages go back to the OS without a
  * message. */
 void bnti_guest_defer_oom_to_reset(struct bnt_guest *guest, uint64_t pfns,
                                    struct bnt_guest_oom_result *result)
@@ -150,8 +150,8 @@ void bnti_guest_defer_oom_to_reset(struct bnt_guest *guest, uint64_t pfns,
     guest->oom_pending = guest->oom_pending || result->pending_pfns > 0;
 }
 
-/* The device answered an OOM deflate: `pfns` PFNs went back to the OS. With `gave_up` the device
- * refused pages, and the current call sends no more requests. */
+/* The device answered an OOM deflate: `pfns` PFNs went back to the OS. If `gave_up` is set, the
+ * device refused pages, and the current call sends no more requests. */
 void bnti_guest_note_oom_answer(struct bnt_guest *guest, uint64_t pfns, bool gave_up)
 {
     guest->count.totals.oom_pfns += pfns;
@@ -167,7 +167,8 @@ void bnti_guest_note_oom_reset(struct bnt_guest *guest, uint64_t pfns)
     guest->oom_freed_pfns += pfns;
 }
 
-/* Drops the PFNs that had still to be sent: a reset gives all pages back anyway. */
+/* Forgets the PFNs that an OOM deflate still had to send, because a reset gives all pages back
+ * anyway. */
 void bnti_guest_clear_unsent_oom_pfns(struct bnt_guest *guest)
 {
     guest->oom_debt_pfns = 0;
@@ -193,7 +194,7 @@ void bnti_guest_complete_oom_deflate(struct bnt_guest *guest)
     }
 }
 
-/* In a step: sends the PFNs that an OOM deflate still owes, and emits OOM_DONE at the end. */
+/* In a step: sends the PFNs that an OOM deflate must still send, and emits OOM_DONE at the end. */
 void bnti_guest_continue_oom_deflate(struct bnt_guest *guest)
 {
     const struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_OOM];

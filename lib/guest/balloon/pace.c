@@ -56,8 +56,8 @@ void bnti_guest_mark_tick_over(struct bnt_guest *guest)
 
 /*
  * The device refused pages: the current tick is over. If no tick is in progress (a migration, an
- * OOM deflate), the next tick on VIRTIO's wire is one period away; VMware's polls keep their time.
- * Returns the period.
+ * OOM deflate), the next tick on VIRTIO's wire is due one period later. On VMware's wire the time
+ * of the next poll does not change. Returns the period.
  */
 uint64_t bnti_guest_back_off_to_next_tick(struct bnt_guest *guest)
 {
@@ -93,15 +93,16 @@ void bnti_guest_pace_begin_cycle(struct bnt_guest *guest, bnti_guest_cycle cycle
     }
 }
 
-/* Whether the last counted page exceeded the rate: an inflate checks its rate only after a page. */
+/* Whether the page that was counted last exceeded the rate. This is possible because an inflate
+ * checks its rate only after each page. */
 static bool is_rate_exceeded(const struct bnti_guest_pace *pace)
 {
     return pace->done_pfns > 0 && pace->done_pfns - pace->last_pfns >= pace->rate;
 }
 
 /*
- * How many of `pages` pages of 1 << order PFNs the tick still allows. An inflate exceeds its rate
- * by one page; a deflate stops as soon as it reaches its rate.
+ * Returns how many of `pages` pages of 1 << order PFNs the tick still allows. An inflate exceeds
+ * its rate by one page, but a deflate stops as soon as it reaches its rate.
  */
 uint32_t bnti_guest_pace_limit_pages(const struct bnt_guest *guest, uint32_t order, uint32_t pages)
 {
@@ -187,7 +188,7 @@ void bnti_guest_pace_count_pages(struct bnt_guest *guest, uint32_t order, uint32
     }
 }
 
-/* The device refused a deflate: halves the rate, at most once per tick. */
+/* The device refused a deflate: halves the rate of deflation, at most once per tick. */
 void bnti_guest_pace_handle_refused_unlock(struct bnt_guest *guest)
 {
     struct bnti_guest_pace *pace = &guest->pace;
@@ -220,8 +221,8 @@ static void raise_alloc_rate(struct bnt_guest *guest)
     }
 }
 
-/* Ends the tick and with it the cycle: all refused pages are returned. The next tick is one period
- * away. */
+/* Ends the tick and its cycle, so that all refused pages are returned. The next tick is due one
+ * period later. */
 void bnti_guest_close_tick(struct bnt_guest *guest)
 {
     const struct bnt_guest_rates *rates = &guest->config.rates;
@@ -248,7 +249,7 @@ void bnti_guest_pace_stop_huge_pages(struct bnt_guest *guest)
     guest->pace.huge = false;
 }
 
-/* The pages of a doubtful inflate are deflated, so the cycle becomes a deflate. */
+/* The pages of a doubtful inflate are deflated, so the cycle becomes one that deflates. */
 void bnti_guest_pace_begin_doubtful_deflate(struct bnt_guest *guest)
 {
     guest->cycle = BNTI_GUEST_CYCLE_DEFLATE;
@@ -278,8 +279,8 @@ void bnti_guest_pace_clear_state(struct bnt_guest *guest)
     memset(&guest->pace, 0, sizeof guest->pace);
 }
 
-/* When an instance with ticks, in RUNNING and with nothing in flight, has to act next. `have` PFNs
- * are ballooned; `target` is their target. */
+/* Returns the time at which an instance with ticks has to act next. The instance is in RUNNING,
+ * with nothing in flight. `have` is the number of ballooned PFNs, and `target` is the target. */
 uint64_t bnti_guest_pace_get_deadline(const struct bnt_guest *guest, uint64_t have, uint64_t target)
 {
     const struct bnti_guest_pace *pace = &guest->pace;

@@ -1,13 +1,14 @@
 /*
- * The floor `balloon`: the policy. It decides which request is sent next and when, applies the
- * answers, and knows where each page is. It does not know the rings.
+ * The floor `balloon` contains the policy of the driver. It decides which request is sent next and
+ * when, applies the answers, and knows where each page is. The policy does not depend on the rings.
  */
 #ifndef LIB_GUEST_BALLOON_POLICY_H
 #define LIB_GUEST_BALLOON_POLICY_H
 
 #include "lib/guest/wire/guest_wire.h"
 
-/* The use of PFNs of the OS: a page of a request, or a block to be hinted or reported. */
+/* What PFNs of the OS are used for: as a page of a request, or as a block to be hinted or
+ * reported. */
 typedef enum bnti_guest_use {
     BNTI_GUEST_USE_PAGE = 0,
     BNTI_GUEST_USE_HUGE_PAGE,

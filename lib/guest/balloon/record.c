@@ -5,8 +5,8 @@
  */
 #include "lib/guest/balloon/policy.h"
 
-/* Index of the highest set bit of a word that is not 0. A compiler builtin might call a library
- * function. */
+/* Index of the highest set bit of a word that is not 0. No compiler builtin is used, because it
+ * might call a library function. */
 static uint32_t find_highest_bit(uint64_t word)
 {
     uint32_t index = 0;
@@ -32,7 +32,8 @@ static void push_pages_to_bitmap(const struct bnti_guest_page_record *record, co
     }
 }
 
-/* Only a push raises the cursor, so emptying the record scans each word once. */
+/* Only a push raises the cursor, so each word is scanned a single time while the record is
+ * emptied. */
 static uint32_t pop_pages_from_bitmap(const struct bnti_guest_page_record *record, uint64_t *pages,
                                       uint32_t count)
 {
@@ -164,7 +165,7 @@ bool bnti_guest_remove_page_from_record(struct bnt_guest *guest, uint64_t page)
     return true;
 }
 
-/* Removes up to `count` pages from the record; returns how many. */
+/* Removes up to `count` pages from the record, and returns how many it removed. */
 uint32_t bnti_guest_pop_ballooned_pages(struct bnt_guest *guest, uint64_t *pages, uint32_t count)
 {
     const struct bnti_guest_page_record record = get_page_record(guest);

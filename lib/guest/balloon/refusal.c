@@ -7,8 +7,8 @@
 
 #include <string.h>
 
-/* Holds a refused page. Returns false at the bound of held pages: the cycle must end then (BX-12,
- * BX-13). */
+/* Holds a refused page. Returns false if the bound of held pages is reached: then the cycle must
+ * end (BX-12, BX-13). */
 bool bnti_guest_hold_refused_page(struct bnt_guest *guest, bool huge, uint64_t page)
 {
     if (huge) {
@@ -31,7 +31,8 @@ bool bnti_guest_hold_refused_page(struct bnt_guest *guest, bool huge, uint64_t p
     return true;
 }
 
-/* Stores a stuck page, whose deflate was refused. Returns false at the bound of stuck pages. */
+/* Stores a stuck page, whose deflate was refused. Returns false if the bound of stuck pages is
+ * reached. */
 bool bnti_guest_mark_page_stuck(struct bnt_guest *guest, bool huge, uint64_t page)
 {
     if (huge) {
@@ -62,8 +63,8 @@ uint32_t bnti_guest_pop_held_pages(struct bnt_guest *guest, uint64_t *pages, uin
     return taken;
 }
 
-/* Gives held pages back. The device gets no message, since held pages were never in the balloon.
- * Without a bound of held pages sizing gives them back in portions later. */
+/* Gives held pages back. The device gets no message, since held pages were never in the balloon. If
+ * held pages have no bound, later steps give them back in portions. */
 void bnti_guest_give_back_held_pages(struct bnt_guest *guest)
 {
     const uint32_t count = guest->held_count;
@@ -142,7 +143,7 @@ void bnti_guest_return_stuck_pages(struct bnt_guest *guest)
     guest->huge.stuck_count = 0;
 }
 
-/* Removes up to `count` stuck pages, newest first; returns how many. */
+/* Removes up to `count` stuck pages, newest first, and returns how many it removed. */
 uint32_t bnti_guest_pop_stuck_pages(struct bnt_guest *guest, bool huge, uint64_t *pages,
                                     uint32_t count)
 {

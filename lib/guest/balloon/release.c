@@ -1,7 +1,7 @@
 /*
  * The release of all pages after a reset of the balloon by the host (BX-10 to BX-20). Every page
  * goes back to the OS without a message, in bounded portions. Pages in flight go back when their
- * buffer is used. At the end the driver acknowledges the epoch once.
+ * buffer is used. At the end the driver acknowledges the epoch a single time.
  */
 #include "lib/guest/balloon/policy.h"
 
@@ -26,9 +26,10 @@ static uint64_t release_huge_pages(struct bnt_guest *guest, uint64_t pfns_max)
 }
 
 /*
- * Gives up to `pfns_max` PFNs (at most one batch of pages) back without a message: held pages,
- * stuck pages, pages of the record, then huge pages, of which the last may exceed `pfns_max`.
- * Called only after a reset, when the device no longer has the pages. Returns the number of PFNs.
+ * Gives up to `pfns_max` PFNs (at most one batch of pages) back without a message. The order is:
+ * held pages, stuck pages, pages of the record, huge pages. The last huge page can exceed
+ * `pfns_max`. Called only after a reset, when the device no longer has the pages. Returns the
+ * number of PFNs.
  */
 uint64_t bnti_guest_release_batch(struct bnt_guest *guest, uint64_t pfns_max)
 {

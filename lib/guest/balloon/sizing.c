@@ -1,10 +1,12 @@
 /*
- * Sizing: chooses the next request that leads to the target, and when it must wait. An inflate
- * takes pages from the OS, a deflate from the record. Only one of them is in flight at a time.
+ * Sizing chooses the next request that leads to the target, or decides that the driver must wait.
+ * An inflate takes pages from the OS, and a deflate takes pages from the record. Only one such
+ * request is in flight at a time.
  */
 #include "lib/guest/balloon/policy.h"
 
-/* Gives back the pages beyond the last whole unit, or all pages with the quirk ALL_OR_NOTHING. */
+/* Gives back the pages that do not fill a whole unit. With the quirk ALL_OR_NOTHING, gives all
+ * pages back if some are missing. */
 static uint32_t keep_pages_of_whole_units(struct bnt_guest *guest, const uint64_t *pages,
                                           uint32_t got, uint32_t want)
 {
@@ -16,10 +18,10 @@ static uint32_t keep_pages_of_whole_units(struct bnt_guest *guest, const uint64_
 }
 
 /*
- * Allocates pages from the OS, and further pages in place of those that cannot be ballooned: at
- * most BNT_GUEST_UNUSABLE_MAX. During an allocation the OS may run out of memory and call
- * bnt_guest_handle_oom, because the state is consistent here. The allocated pages are then given
- * back at once.
+ * Allocates pages from the OS. Pages that cannot be ballooned are replaced by further pages, up to
+ * BNT_GUEST_UNUSABLE_MAX of them. If the OS runs out of memory during an allocation, it is allowed
+ * to call bnt_guest_handle_oom, because the state is consistent here. The allocated pages are then
+ * given back at once.
  */
 static uint32_t allocate_pages(struct bnt_guest *guest, uint32_t want)
 {
@@ -87,7 +89,7 @@ static bool advance_inflate(struct bnt_guest *guest, uint64_t missing_pfns)
         return false;
     }
     if (guest->pace.on && guest->cycle == BNTI_GUEST_CYCLE_DEFLATE) {
-        bnti_guest_close_tick(guest); /* a tick has one direction */
+        bnti_guest_close_tick(guest); /* a tick either inflates or deflates */
         return false;
     }
     if (guest->cycle == BNTI_GUEST_CYCLE_DEFLATE) {
@@ -180,7 +182,7 @@ static void handle_target_reached(struct bnt_guest *guest, uint64_t have)
 }
 
 /* Whether a tick is in progress. On VIRTIO's wire this function begins a tick that is due; on
- * VMware's wire a poll does. */
+ * VMware's wire a poll begins it. */
 static bool is_tick_ready(struct bnt_guest *guest)
 {
     if (!guest->pace.on || guest->pace.open) {
@@ -225,7 +227,8 @@ static bool run_sizing_step(struct bnt_guest *guest)
                                      : advance_deflate(guest, have - guest->target_pfns);
 }
 
-/* Sizes the balloon. If the wire answers at once, sizing continues until the budget is spent. */
+/* Sizes the balloon. If the wire answers each request at once, further requests are sent until the
+ * budget is spent. */
 void bnti_guest_adjust_balloon_size(struct bnt_guest *guest)
 {
     bool more = true;
@@ -235,7 +238,8 @@ void bnti_guest_adjust_balloon_size(struct bnt_guest *guest)
     }
 }
 
-/* When sizing, or an OOM deflate with PFNs still to send, has to act next. */
+/* Returns the time at which the next request towards the target, or of an unfinished OOM deflate,
+ * is due. */
 uint64_t bnti_guest_get_sizing_deadline(const struct bnt_guest *guest)
 {
     uint64_t due = BNT_NEVER;

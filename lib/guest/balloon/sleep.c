@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* The sleeping allocation returned too few pages: the cycle is over. */
+/* The sleeping allocation returned too few pages, so the cycle ends. */
 static void handle_short_sleeping_alloc(struct bnt_guest *guest)
 {
     guest->count.totals.alloc_failures++;

@@ -62,9 +62,9 @@ void bnti_guest_note_unusable_pages(struct bnt_guest *guest, bnt_guest_unusable 
 }
 
 /*
- * A cycle ends. If it had usable pages and no page unusable for a certain reason, that reason's
- * event may be emitted again. So an allocator that returns such pages in every cycle does not flood
- * a log.
+ * A cycle ends. The event for a reason can be emitted again if the cycle had usable pages, and no
+ * page that was unusable for this reason. Therefore an allocator that returns unusable pages in
+ * every cycle does not flood a log.
  */
 void bnti_guest_end_unusable_cycle(struct bnt_guest *guest)
 {
@@ -84,8 +84,9 @@ bool bnti_guest_is_aside_list_full(const struct bnt_guest *guest)
 }
 
 /*
- * Keeps the usable ones of the allocated pages, in order, and returns how many. Unusable pages are
- * set aside while there is room. Further ones, and huge pages, are given back at once.
+ * Keeps the usable pages among the allocated pages, in their order, and returns their number.
+ * Unusable pages are set aside while there is room. If there is no room, unusable pages are given
+ * back at once; unusable huge pages always are.
  */
 uint32_t bnti_guest_validate_pages(struct bnt_guest *guest, bool huge, uint64_t *pages,
                                    uint32_t count)

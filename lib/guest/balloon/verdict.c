@@ -152,7 +152,7 @@ static uint32_t sort_inflated_pages(struct bnt_guest *guest, struct bnti_guest_r
 
 /*
  * Applies an inflate of huge pages. Too many refusals, or too few pages from the OS, end only the
- * phase of huge pages; the refused ones are then split and their parts inflated (BX-27).
+ * phase of huge pages. The refused huge pages are then split, and their parts are inflated (BX-27).
  */
 static void apply_huge_inflate(struct bnt_guest *guest, const struct bnti_guest_request *request,
                                struct tally *tally, uint32_t unwanted)

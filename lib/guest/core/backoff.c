@@ -29,7 +29,7 @@ void bnti_guest_backoff_note_cause(struct bnti_guest_backoff *backoff, bool not_
     backoff->refused = backoff->refused || refused;
 }
 
-/* Ends the wait at once. The next wait is still twice as long. */
+/* Ends the wait at once. The next wait is nevertheless twice as long as this one. */
 void bnti_guest_backoff_end_wait(struct bnti_guest_backoff *backoff)
 {
     backoff->until_ns = 0;

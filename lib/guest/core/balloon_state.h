@@ -28,12 +28,12 @@ struct bnti_guest_migration {
     bnti_guest_slot slot; /* slot of the half in flight */
     uint64_t old_page;
     uint64_t new_page;
-    uint64_t moved_pfns; /* counter of the half's direction before it was sent */
+    uint64_t moved_pfns; /* PFNs inflated or deflated before this half */
 };
 
 /*
- * The state of sizing in ticks: how much the current tick may still do. `done_pfns` is the loop
- * index of VMware's driver of 2010; a failed allocation counts in it like a page.
+ * The state of the ticks: how much the current tick is still allowed to do. `done_pfns` is the loop
+ * index of VMware's driver of 2010; a failed allocation is counted like a page.
  */
 struct bnti_guest_pace {
     bool on;      /* sizing runs in ticks: always on VMware's wire */

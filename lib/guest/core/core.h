@@ -1,6 +1,6 @@
 /*
- * The floor `core`: the instance, its states and events, counters, the target, giving pages back.
- * It calls no function of a floor above.
+ * The floor `core` contains the instance, its states and events, the counters, the target, and the
+ * code that gives pages back. It calls no function of a floor above.
  */
 #ifndef LIB_GUEST_CORE_CORE_H
 #define LIB_GUEST_CORE_CORE_H

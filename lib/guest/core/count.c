@@ -4,7 +4,8 @@
  */
 #include "lib/guest/core/core.h"
 
-/* Ballooned are the pages of the record and the stuck pages, whose deflate was refused. */
+/* Counts the ballooned PFNs: the pages of the record, and the stuck pages, whose deflate was
+ * refused. */
 uint64_t bnti_guest_count_ballooned_pfns(const struct bnt_guest *guest)
 {
     return ((guest->record_pages + guest->stuck_count) << guest->config.memory.page_order) +
@@ -25,7 +26,8 @@ bool bnti_guest_has_request_in_flight(const struct bnt_guest *guest)
 }
 
 /*
- * Whether a request of sizing or of a migration is in flight, or the queue for it is being reset.
+ * Whether a request towards the target or of a migration is in flight, or the queue of such a
+ * request is being reset.
  */
 bool bnti_guest_is_sizing_busy(const struct bnt_guest *guest)
 {

@@ -4,9 +4,9 @@
  * the device initialised (the DEVICE_INIT drafts, docs/understand/drafts.md). hint.c and report.c
  * give back hinted and reported pages.
  *
- * A bit of each page, in the caller's memory, stores from the inflate on whether the device
- * initialised the page. After a reset the bit is ignored, because the content of the page is
- * unknown.
+ * The caller's memory contains one bit for each page. From the inflate on, the bit stores whether
+ * the device initialised the page. After a reset the bit is ignored, because the content of the
+ * page is unknown.
  */
 #include "lib/guest/core/core.h"
 
@@ -80,8 +80,8 @@ static void initialise_page_run(struct bnt_guest *guest, const uint64_t *pages, 
     ops->poison.fill(guest->opaque, pages, count, guest->config.poison.val);
 }
 
-/* Fills pages before the OS gets them back, in runs of pages that the device did and did not
- * initialise. */
+/* Fills pages before the OS gets them back. Runs of pages that the device initialised, and runs of
+ * other pages, are handled separately. */
 static void initialise_pages(struct bnt_guest *guest, const uint64_t *pages, uint32_t count)
 {
     if (!guest->init_inflate) {
@@ -101,7 +101,7 @@ static void initialise_pages(struct bnt_guest *guest, const uint64_t *pages, uin
     initialise_page_run(guest, pages + first, count - first, init);
 }
 
-/* Fills a huge page, as the pages of the guest's own size of which it consists. */
+/* Fills a huge page: fills each page of the guest's own size in it. */
 static void initialise_huge_page(struct bnt_guest *guest, uint64_t page)
 {
     const uint32_t order = guest->config.memory.page_order;
@@ -156,7 +156,7 @@ void bnti_guest_give_back_pages_unfilled(struct bnt_guest *guest, bool huge, con
     }
 }
 
-/* Sets a page aside that cannot be ballooned. The caller has checked that there is room. */
+/* Sets aside a page that cannot be ballooned. The caller has checked that there is room. */
 void bnti_guest_set_page_aside(struct bnt_guest *guest, uint64_t page)
 {
     guest->aside[guest->aside_count++] = page;

@@ -39,8 +39,8 @@ void bnti_guest_emit_event(struct bnt_guest *guest, bnt_guest_event_kind kind, u
     }
 }
 
-/* Whether the instance has run so long since its last recovery that the new failure counts as a
- * first one. */
+/* Whether the instance has run so long since its last recovery that the new failure counts as the
+ * first one again. */
 static bool is_last_recovery_old(const struct bnt_guest *guest)
 {
     return guest->recover_tried > 0 &&

@@ -25,8 +25,8 @@ typedef enum bnti_guest_call {
     BNTI_GUEST_CALL_ALLOCATING
 } bnti_guest_call;
 
-/* Budget and work counter at the beginning of a full step. They are kept here to save stack, on
- * which an OOM deflate may run. */
+/* Budget and work counter at the beginning of a full step. They are not on the stack, because an
+ * OOM deflate may need the stack. */
 struct bnti_guest_begun {
     uint32_t budget;
     uint64_t work;
@@ -94,7 +94,7 @@ struct bnt_guest {
     bnti_guest_call call;
     uint64_t now_ns;
     uint32_t budget;
-    uint64_t work; /* counts the actions of a step that its budget does not count */
+    uint64_t work; /* counts the actions of a step that spend no budget */
 
     /* guest.c and idle.c: state of the step. */
     struct bnti_guest_begun begun;
@@ -124,7 +124,7 @@ struct bnt_guest {
     /* vmware_calls.c, vmware_session.c and vmware_stop.c */
     struct bnti_guest_vmware vmware;
 
-    /* config.c: values written to configuration space; follow.c: when it is read next. */
+    /* config.c: values written to configuration space; follow.c: when that space is read next. */
     uint32_t actual; /* value last written */
     bool limit_due;  /* the limit changed while the device was suspended */
     uint64_t limit_pfns;
@@ -200,7 +200,7 @@ struct bnt_guest {
     uint64_t suspend_wait_ns;
     bool suspend_stalled;
 
-    /* Counters only. The code that does the counted action counts it. */
+    /* Counters only. A counter is written by the code that does the counted action. */
     struct bnt_guest_info count;
 
     /* Work space for one completion, one give-back or one free page report: too large for a
@@ -240,7 +240,7 @@ static inline bool bnti_guest_has_pages(const struct bnt_guest *guest)
            0;
 }
 
-/* Quirks and habits that this build contains. A build without BNT_WITH_QUIRKS contains no code for
+/* The quirks that this build contains. A build without BNT_WITH_QUIRKS contains no code for
  * quirks. */
 #ifdef BNT_WITH_QUIRKS
 #define BNTI_GUEST_QUIRKS        ((uint32_t)BNT_GUEST_QUIRKS_ALL)
@@ -256,7 +256,7 @@ static inline bool bnti_guest_has_quirk(const struct bnt_guest *guest, bnt_guest
     return (guest->config.quirks & BNTI_GUEST_QUIRKS & (uint32_t)quirk) != 0;
 }
 
-/* Whether sizing can use allocations that sleep. */
+/* Whether the driver can use allocations that sleep. */
 static inline bool bnti_guest_can_alloc_sleeping(const struct bnt_guest *guest)
 {
     return guest->config.sizing.sleeping == BNT_GUEST_ON && guest->ops.sleeping.alloc != NULL;
@@ -269,7 +269,7 @@ static inline bool bnti_guest_awaits_sleeping_alloc(const struct bnt_guest *gues
 
 /* ---- Fields that every file may write through these functions ---- */
 
-/* Notes an action that the budget does not count, so that the step does not count as idle. */
+/* Notes an action that spends no budget, so that the step is not treated as idle. */
 static inline void bnti_guest_note_work(struct bnt_guest *guest)
 {
     guest->work++;
@@ -287,7 +287,7 @@ static inline void bnti_guest_mark_config_changed(struct bnt_guest *guest)
     guest->config_marked = true;
 }
 
-/* Notes whether the OS is allocating for the balloon: only then it may call bnt_guest_handle_oom.
+/* Notes whether the OS is allocating for the balloon: it may call bnt_guest_handle_oom meanwhile.
  */
 static inline void bnti_guest_set_allocating(struct bnt_guest *guest, bool begins)
 {
@@ -319,7 +319,7 @@ static inline uint64_t bnti_guest_min(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* Whether the driver shall have this habit of VMware's drivers. */
+/* Whether the driver shall have this quirk of VMware's drivers. */
 static inline bool bnti_guest_has_vmware_quirk(const struct bnt_guest *guest, uint32_t habit)
 {
     return (guest->config.vmware.quirks & BNTI_GUEST_VMWARE_QUIRKS & habit) != 0;

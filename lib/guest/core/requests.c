@@ -1,6 +1,6 @@
 /*
- * The balloon's requests as both wires have them: their states, and the report of each to a
- * recorder. request.c and vmware_calls.c send a request; verdict.c applies its answer.
+ * The parts of the balloon's requests that both wires share: their states, and the report of each
+ * request to a recorder. request.c and vmware_calls.c send a request; verdict.c applies its answer.
  */
 #include "lib/guest/core/core.h"
 

@@ -32,7 +32,7 @@ struct bnti_guest_vmware {
 /* The role of a queue: what it needs, and which function handles its used buffers. */
 struct bnti_guest_role {
     uint32_t role;        /* bnt_balloon_queue */
-    uint16_t descriptors; /* needed for all that may be in flight; 0: computed for requests */
+    uint16_t descriptors; /* for all that may be in flight; 0: computed for requests */
     bool direct;          /* no indirect descriptors */
     /* Handles a used buffer. NULL for the queues of requests. */
     void (*used)(struct bnt_guest *guest, uint32_t q, uint16_t head, uint32_t len);
@@ -43,11 +43,11 @@ struct bnti_guest_role {
 /* A wire: the functions that differ between VIRTIO's queues and VMware's calls. It is chosen at
  * init. */
 struct bnti_guest_wire {
-    bool ticks;           /* sizing runs in ticks, and a poll begins each */
+    bool ticks;           /* requests are sent in ticks; a poll begins each tick */
     bool slack;           /* the balloon may exceed its target by vmware.slack_pfns */
     bool deflates_freely; /* a deflate below the target needs no feature (BD-7) */
     bool answers_at_once; /* a request is answered as soon as it is submitted */
-    bool detach_tells;    /* an orderly detach deflates every page; else its end releases all */
+    bool detach_tells;    /* an orderly detach deflates every page before its end */
 
     /* Functions of the session, in the front. */
     void (*start)(struct bnt_guest *guest);

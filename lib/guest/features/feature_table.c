@@ -147,7 +147,7 @@ void bnti_guest_kick_feature_queues(struct bnt_guest *guest)
     }
 }
 
-/* ---- In RUNNING and RELEASING ---- */
+/* ---- Called in RUNNING and RELEASING ---- */
 
 bnt_status bnti_guest_read_features_config(struct bnt_guest *guest)
 {
@@ -202,7 +202,7 @@ void bnti_guest_fill_features_info(const struct bnt_guest *guest, struct bnt_gue
     }
 }
 
-/* ---- Pages of the OS ---- */
+/* ---- Pages of the OS that features hold ---- */
 
 uint64_t bnti_guest_count_feature_pfns(const struct bnt_guest *guest)
 {

@@ -1,14 +1,15 @@
 /*
- * The floor `features`: the features beside the balloon itself, each with a row and a file. The row
- * contains the functions that the feature adds to the driver; unused ones are NULL. The other
- * floors name no feature.
+ * The floor `features` contains the features beside the balloon itself. Each feature has a row and
+ * a file. The row contains the functions that the feature adds to the driver; unused functions are
+ * NULL. The other floors name no feature.
  */
 #ifndef LIB_GUEST_FEATURES_GUEST_FEATURES_H
 #define LIB_GUEST_FEATURES_GUEST_FEATURES_H
 
 #include "lib/guest/balloon/policy.h"
 
-/* The rows, in the order in which a step serves them: the name, and the name in the code. */
+/* The rows, in the order in which a step serves the features. Each row has the name of the feature,
+ * and its name in the code. */
 #define BNTI_GUEST_FEATURE_MAP(X) \
     X(REPORT, report)             \
     X(HINT, hint)                 \
@@ -46,7 +47,7 @@ struct bnti_guest_feature {
     void (*start)(struct bnt_guest *guest);   /* called after DRIVER_OK */
     void (*kick)(struct bnt_guest *guest);    /* kicks, after `start` of all features */
 
-    /* In RUNNING and RELEASING. */
+    /* Called in RUNNING and RELEASING. */
     bnt_status (*read)(struct bnt_guest *guest); /* reads its fields, which may have changed */
     void (*step)(struct bnt_guest *guest);
     uint64_t (*due)(const struct bnt_guest *guest);
@@ -54,9 +55,9 @@ struct bnti_guest_feature {
     void (*info)(const struct bnt_guest *guest, struct bnt_guest_info *info);
 
     /*
-     * Pages of the OS that the feature holds: `pfns` counts them; `shrink` gives some back to an OS
-     * that needs memory, and returns PFNs; `give_back` gives up to a batch back after a device
-     * reset, and returns pages.
+     * Pages of the OS that the feature holds. `pfns` counts their PFNs. `shrink` gives some pages
+     * back to an OS that needs memory, and returns the number of PFNs. `give_back` gives up to one
+     * batch back after a device reset, and returns the number of pages.
      */
     uint64_t (*pfns)(const struct bnt_guest *guest);
     uint64_t (*shrink)(struct bnt_guest *guest, uint64_t pfns);

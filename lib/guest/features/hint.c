@@ -39,7 +39,8 @@ static uint64_t count_hinted_pfns(const struct bnt_guest *guest)
 }
 
 /*
- * Clears the state of the session: an id that was served before a reset is served again after it.
+ * Clears the state of the session. After a reset, an id is served again even if it was served
+ * before the reset.
  */
 static void clear_hint_state(struct bnt_guest *guest)
 {
@@ -264,7 +265,7 @@ static bool send_hint_blocks(struct bnt_guest *guest)
 }
 
 /* Ends a run with STOP. A descriptor is free, because blocks leave one free and a run begins only
- * after the STOP of the last run was used. */
+ * after the device has used the STOP of the last run. */
 static void end_hint_run(struct bnt_guest *guest)
 {
     send_hint_command(guest, BNT_BALLOON_HINT_STOP);

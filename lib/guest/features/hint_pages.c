@@ -107,7 +107,8 @@ uint64_t bnti_guest_reclaim_hints(struct bnt_guest *guest, uint64_t pfns)
     return done << order;
 }
 
-/* After a device reset: gives up to a batch of hinted pages back, in unused buffers or not. */
+/* After a device reset: gives up to one batch of hinted pages back, whether or not the device has
+ * used their buffers. */
 uint64_t bnti_guest_give_back_hints(struct bnt_guest *guest)
 {
     const uint64_t pages = release_recorded_hints(guest, BNTI_GUEST_BATCH);

@@ -1,9 +1,9 @@
 /*
  * Free page reporting (VIRTIO 1.3, 5.5.6.7): the driver sends free blocks to the device, which may
  * discard their backing memory. One free page report is in flight at a time. After each delay a
- * burst of reports is sent, so that an idle system reports all of its free memory within some time.
- * A block comes back when the device has used its buffer or was reset, never after a timeout
- * (BD-39). Free page reporting works without inflation.
+ * burst of reports is sent, so that an idle system reports all of its free memory after a number of
+ * delays. A block comes back when the device has used its buffer or was reset, never after a
+ * timeout (BD-39). Free page reporting works without inflation.
  */
 #include "lib/guest/features/guest_features.h"
 

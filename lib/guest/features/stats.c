@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* So many early statistics requests in a row are a storm. */
+/* This many statistics requests in a row that come too early are a storm. */
 #define STATS_STORM 16u
 
 #define STATS_BYTES (BNT_STATS_MAX * 10u)
@@ -59,8 +59,8 @@ static void refresh_stats(struct bnt_guest *guest)
     }
 }
 
-/* Whether the OS has statistics. Without any the feature is declined, because the queue must never
- * be without a buffer (BD-17). */
+/* Whether the OS has statistics. Without statistics the driver declines the feature, because the
+ * queue must never be without a buffer (BD-17). */
 static bool has_stats_to_send(struct bnt_guest *guest, uint64_t offered)
 {
     (void)offered;
@@ -99,7 +99,8 @@ static void answer_stats_request(struct bnt_guest *guest)
 }
 
 /* Detects a device that uses each buffer at once, as QEMU does after a reset of its statistics
- * queue. STORM is emitted once, and again only after a buffer stayed in flight until due_ns. */
+ * queue. After STORM was emitted, it is not emitted again before a buffer has stayed in flight
+ * until due_ns. */
 static void detect_stats_storm(struct bnt_guest *guest, bool early)
 {
     struct stats *stats = get_stats_state(guest);

@@ -1,7 +1,7 @@
 /*
  * WS_REPORTING, crosvm's working-set reports (docs/understand/drafts.md): the device writes its
  * commands into one buffer, and the driver sends working-set reports in another. A working-set
- * report contains how much memory was last used how long ago; the OS fills it in.
+ * report shows how much memory was last used how long ago. The OS fills the report in.
  */
 #include "lib/guest/features/guest_features.h"
 
@@ -69,8 +69,8 @@ static void start_working_set(struct bnt_guest *guest)
     submit_ws_command_buffer(guest);
 }
 
-/* Fills a working-set report in and sends it. If the last one is still in flight, the new one is
- * sent later. */
+/* Fills a working-set report in and sends it. If the last working-set report is still in flight,
+ * the new one is sent later. */
 static void submit_ws_report(struct bnt_guest *guest)
 {
     struct working_set *ws = get_ws_state(guest);
@@ -101,8 +101,8 @@ static void submit_ws_report(struct bnt_guest *guest)
     bnti_guest_kick_queue(guest, BNT_BALLOON_QUEUE_WS_DATA);
 }
 
-/* Reads a CONFIG command. Its intervals must increase; the first that does not, and all that
- * follow, are ignored. */
+/* Reads a CONFIG command. The intervals must increase. The first interval that does not increase,
+ * and all later intervals, are ignored. */
 static void parse_ws_config(struct bnt_guest *guest, const struct bnt_ws_command_wire *command,
                             uint32_t len)
 {

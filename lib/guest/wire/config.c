@@ -19,8 +19,8 @@ void bnti_guest_write_config_le32(struct bnt_guest *guest, uint32_t offset, uint
     guest->ops.transport.config_write(guest->opaque, offset, &wire, sizeof wire);
 }
 
-/* Whether the device sets NEEDS_RESET, or was reset without the driver. In both cases the driver is
- * marked broken. */
+/* Whether the device has set NEEDS_RESET, or was reset by someone other than the driver. In both
+ * cases the driver is marked broken. */
 bool bnti_guest_check_device_lost(struct bnt_guest *guest)
 {
     const uint8_t status = guest->ops.transport.status_read(guest->opaque);

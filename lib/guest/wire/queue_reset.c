@@ -1,9 +1,9 @@
 /*
  * Resets one queue while the others keep working (RING_RESET, VIRTIO 1.3, 2.6.1): because the
  * embedder asks for it, or because a request has waited too long for its answer. After the reset
- * the queue is set up again as at the start. The outcome of a request that was in flight on it is
- * unknown; doubt.c settles it through the deflate queue. The reset is complete when the device
- * reports its end. If a queue reset does not complete in time, the whole device is reset.
+ * the queue is set up again as at the start. The outcome of a request that was in flight on the
+ * queue is unknown; doubt.c resolves it through the deflate queue. The reset is complete when the
+ * device reports its end. If a queue reset does not complete in time, the whole device is reset.
  */
 #include "lib/guest/wire/guest_wire.h"
 
@@ -120,7 +120,8 @@ static bnt_status check_queue_reset_allowed(const struct bnt_guest *guest, uint3
 }
 
 /*
- * When the queue of a request sent at `sent_ns` is reset for lack of an answer. BNT_NEVER: never.
+ * The time at which the queue of a request sent at `sent_ns` is reset if no answer comes.
+ * BNT_NEVER: never.
  */
 uint64_t bnti_guest_get_queue_reset_deadline(const struct bnt_guest *guest, uint32_t q,
                                              uint64_t sent_ns)

@@ -8,12 +8,12 @@
  */
 #include "lib/guest/wire/guest_wire.h"
 
-/* The layouts that a device can have: all from FIXED up to, without, PROBE. */
+/* The layouts that a device can have: all from FIXED on that come before PROBE. */
 #define LAYOUTS_FIRST ((uint32_t)BNT_QUEUE_LAYOUT_FIXED)
 #define LAYOUTS_END   ((uint32_t)BNT_QUEUE_LAYOUT_PROBE)
 
-/* Number of rings before that of queue `q`. A ring is reserved for each queue of the wanted
- * features. */
+/* Number of rings that come before the ring of queue `q`. A ring is reserved for each queue of the
+ * wanted features. */
 uint32_t bnti_guest_count_rings_before(const struct bnt_guest_config *config, uint32_t q)
 {
     uint32_t place = 0;
@@ -173,7 +173,8 @@ static void note_missing_queue(struct bnt_guest *guest, uint32_t q, uint16_t off
 
 /*
  * Number of entries in an indirect table; 0: no tables. A free page report is at most as long as
- * its queue and needs no table (VS-7). Nor does the DEVICE_INIT draft use tables, in Linux as here.
+ * its queue and needs no table (VS-7). With the DEVICE_INIT draft no tables are used either, as in
+ * Linux.
  */
 static uint16_t choose_indirect_max(const struct bnt_guest *guest, uint32_t q)
 {
@@ -292,7 +293,8 @@ size_t bnti_guest_get_ring_stride(const struct bnt_guest_config *config)
            ~(size_t)(BNT_PFN_BYTES - 1);
 }
 
-/* Number of ring descriptors of one request. A chain of two needs only one indirect descriptor. */
+/* Number of ring descriptors of one request. A chain of two segments needs a single ring descriptor
+ * if an indirect table is used. */
 uint32_t bnti_guest_count_request_descriptors(const struct bnt_guest *guest)
 {
     const bool two = guest->verdicts || guest->init_inflate ||

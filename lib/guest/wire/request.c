@@ -135,7 +135,8 @@ void bnti_virtio_submit_request(struct bnt_guest *guest, bnti_guest_slot slot)
     bnti_guest_kick_queue(guest, q);
 }
 
-/* Copies the answer out of shared memory once. Bytes beyond the used length are ignored (VS-15). */
+/* Copies the answer out of shared memory, a single time. Bytes beyond the used length are ignored
+ * (VS-15). */
 static void read_answer(struct bnt_guest *guest, const struct bnti_guest_request *request,
                         uint32_t len, struct bnti_guest_answer *answer)
 {
@@ -243,7 +244,8 @@ void bnti_guest_pop_used_of_queue(struct bnt_guest *guest, uint32_t q)
     }
 }
 
-/* A pass over the used rings: how many buffers it may still take from all queues and from each. */
+/* A pass over the used rings: how many buffers the pass may still take from all queues together,
+ * and from each queue. */
 struct used_pass {
     uint32_t left;
     uint32_t want[BNTI_GUEST_Q_COUNT];
@@ -340,8 +342,9 @@ void bnti_virtio_pop_used_buffers(struct bnt_guest *guest, uint32_t budget)
     }
 }
 
-/* Takes used buffers of all queues. They may consume the whole budget of a step, but not of two
- * steps in a row: half of the next step's budget is reserved for sizing and the other stages. */
+/* Takes used buffers of all queues. Used buffers can consume the whole budget of one step, but not
+ * of two steps in a row: half of the next step's budget is reserved for sizing and the other
+ * stages. */
 void bnti_guest_pop_used_buffers(struct bnt_guest *guest)
 {
     const uint32_t budget = guest->used_all ? guest->budget / 2 : guest->budget;
@@ -358,7 +361,7 @@ void bnti_guest_apply_ready_answer(struct bnt_guest *guest)
     }
 }
 
-/* Spends the reserved budget that the other stages of the step left, on used buffers. */
+/* Spends on used buffers the reserved budget that the other stages of the step did not use. */
 void bnti_guest_pop_remaining_used_buffers(struct bnt_guest *guest)
 {
     if (guest->used_kept > 0 && guest->budget > 0) {
@@ -393,7 +396,8 @@ static void handle_overdue_request(struct bnt_guest *guest, bnti_guest_slot slot
     bnti_guest_notify_queue(guest, get_queue_of_slot(slot));
 }
 
-/* When a request in flight counts as late. BNT_NEVER: none is in flight. */
+/* Returns the time at which a request in flight counts as late, or BNT_NEVER if no request is in
+ * flight. */
 uint64_t bnti_guest_get_request_deadline(const struct bnt_guest *guest, bnti_guest_slot slot)
 {
     const struct bnti_guest_request *request = &guest->requests[slot];

@@ -5,7 +5,7 @@
  */
 #include "lib/guest/wire/guest_wire.h"
 
-/* How many calls one unit of budget covers, when each call is about a single page. */
+/* How many calls one unit of budget covers if each call locks or unlocks a single page. */
 #define CALLS_PER_UNIT 256u
 
 int32_t bnti_vmware_call_host(struct bnt_guest *guest, uint32_t command, uint64_t arg1,
@@ -197,7 +197,7 @@ bool bnti_vmware_can_deflate_on_oom(const struct bnt_guest *guest)
     return !bnti_guest_has_vmware_quirk(guest, BNT_GUEST_VMWARE_QUIRK_NO_SHRINK);
 }
 
-/* Spends budget for one call. Many calls about single pages share one unit. */
+/* Spends budget for one call. Many calls that lock or unlock single pages share one unit. */
 bool bnti_vmware_spend_budget(struct bnt_guest *guest)
 {
     if (guest->vmware.credit > 0) {
