@@ -4,7 +4,7 @@
  *
  * Each call gets a pointer to a value in the caller's state, and saves, loads or only measures that
  * value. All values are little-endian and without padding. After an overrun `failed` is set, and
- * further loads return zeros. Therefore the caller can check `failed` only at the end. Loaded
+ * further loads return zeros. Therefore a single check of `failed` at the end is enough. Loaded
  * values are not trusted: the caller must validate them.
  */
 #ifndef LIB_BASE_PACK_H

@@ -60,8 +60,8 @@ static int32_t serve_start_call(struct bnt_host *host, const struct vmware_comma
     if (host->epoch_ack != host->epoch) {
         bnti_host_acknowledge_epoch(host, host->epoch);
     }
-    /* A guest of 2010 knows only this status of success. Its protocol version has the value of the
-     * bit BASIC. */
+    /* For a guest of 2010, only this status means success. Its protocol version has the value of
+     * the bit BASIC. */
     return common == BNT_VMWARE_CAP_BASIC ? BNT_VMWARE_SUCCESS
                                           : BNT_VMWARE_SUCCESS_WITH_CAPABILITIES;
 }
@@ -117,7 +117,7 @@ static struct bnti_host_judge set_up_call_judge(const struct bnt_host *host,
     return judge;
 }
 
-/** Decides n PFNs in host->pfns and writes their verdicts to host->response. */
+/** Decides the verdicts of n PFNs in host->pfns, and writes them to host->response. */
 static void serve_pfns(struct bnt_host *host, const struct vmware_command *command, uint32_t n)
 {
     struct bnti_host_judge judge = set_up_call_judge(host, command);

@@ -122,8 +122,8 @@ static void lay_out_host(struct bnt_host *host, uint8_t *storage)
                           storage + layout.ledger);
 }
 
-/** PFNs of requests are stored in 32 bits. If memory ends beyond that, they are relative to its
- * start. */
+/** PFNs of requests are stored in 32 bits. If memory ends beyond 2^32 PFNs, the stored PFNs are
+ * relative to the start of memory. */
 static uint64_t choose_pfn_base(const struct bnt_host_config *config)
 {
     const bool wide = config->memory.first_pfn > BNT_PFN_MAX + 1 - config->memory.pfns;

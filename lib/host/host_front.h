@@ -12,7 +12,8 @@
     (BNT_F_VERSION_1 | BNT_F_ANY_LAYOUT | BNT_F_NOTIFY_ON_EMPTY | BNT_F_RING_INDIRECT_DESC | \
      BNT_F_RING_EVENT_IDX | BNT_F_RING_PACKED | BNT_F_IN_ORDER | BNT_F_ACCESS_PLATFORM |     \
      BNT_F_NOTIFICATION_DATA | BNT_F_RING_RESET | BNT_F_SUSPEND)
-/** Bits 24 to 49 are VIRTIO's. With a provider of its own, the embedder implements them. */
+/** Bits 24 to 49 are VIRTIO's. An embedder that provides the queues implements these features
+ * itself. */
 #define BNTI_HOST_VIRTIO_BITS (((UINT64_C(1) << 26) - 1) << 24)
 
 /* host_config.c */
@@ -25,7 +26,7 @@ const struct bnti_host_wire *bnti_host_choose_wire(const struct bnt_host_config 
 /* feature_list.c */
 /** Sets the functions that serve each queue. */
 void bnti_host_set_roles(struct bnt_host *host);
-/** Each of these calls the function of that kind of every feature. */
+/** Each of these functions calls the corresponding function of every feature. */
 void bnti_host_init_features(struct bnt_host *host);
 void bnti_host_features_clear(struct bnt_host *host);
 void bnti_host_resume_features(struct bnt_host *host);

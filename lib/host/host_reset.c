@@ -58,7 +58,7 @@ void bnti_host_reset_balloon(struct bnt_host *host)
     bnti_host_emit_event(host, BNT_HOST_EVENT_RESET, host->epoch, pfns);
 }
 
-/** The next step answers all queued requests with RESET, kicked or not. */
+/** The next step answers all queued requests with RESET, even if their queues were not kicked. */
 static void begin_balloon_reset(struct bnt_host *host)
 {
     host->reset_due = false;

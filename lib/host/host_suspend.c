@@ -1,9 +1,9 @@
 /*
  * Suspends and resumes the device (VIRTIO 1.4), and resets single queues (VIRTIO 1.3, 2.6.1).
  *
- * During both no buffer is served and no interrupt sent. A suspended device keeps its state, and
- * announces changes at resume. A queue that was reset has lost all of its buffers, but the ledger
- * is unchanged.
+ * During both operations, no buffer is served and no interrupt is sent. A suspended device keeps
+ * its state, and announces changes at resume. A queue that was reset has lost all of its buffers,
+ * but the ledger is unchanged.
  */
 #include "lib/host/host_front.h"
 

@@ -134,8 +134,8 @@ static void write_config_byte(struct bnt_host *host, uint32_t at, uint8_t value)
     }
 }
 
-/** Whether the driver may write configuration space. Before the negotiation only a legacy driver
- * may (VG-23, VG-32). */
+/** Whether the driver may write configuration space. Before the negotiation ends, only a legacy
+ * driver may write it (VG-23, VG-32). */
 static bool is_config_writable(const struct bnt_host *host)
 {
     const unsigned before = BNT_DEVICE_STATUS_FEATURES_OK | BNT_DEVICE_STATUS_DRIVER_OK;

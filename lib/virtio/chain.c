@@ -128,7 +128,8 @@ static bnt_status add_walk_segment(struct chain_walk *walk, const struct chain_d
     return BNT_OK;
 }
 
-/** Handles the current descriptor and moves to the next one. Returns E_AGAIN if there is one. */
+/** Handles the current descriptor and moves to the next one. Returns E_AGAIN if there is a next
+ * one. */
 static bnt_status make_random_walk_step(struct chain_walk *walk)
 {
     struct chain_desc desc = {0};
@@ -190,7 +191,7 @@ bnt_status bnti_chain_walk_split(const struct bnt_vq_dev *vq, const struct bnt_m
     return status;
 }
 
-/** Adds a data descriptor. A chain has at most as many as the queue has descriptors. */
+/** Adds a data descriptor. A chain has at most as many descriptors as the queue. */
 static bnt_status take_packed_desc(struct chain_walk *walk, const struct chain_desc *desc)
 {
     if (walk->taken == walk->vq->size) {
@@ -200,8 +201,8 @@ static bnt_status take_packed_desc(struct chain_walk *walk, const struct chain_d
     return add_walk_segment(walk, desc);
 }
 
-/** Reads the first `bytes` of a packed descriptor, in the current table or in the ring. The flags
- * keep their value if they are not read. */
+/** Reads the first `bytes` of a packed descriptor, in the current table or in the ring. If `bytes`
+ * does not include the flags, they keep their value. */
 static bnt_status load_packed_desc(struct chain_walk *walk, uint32_t index, uint32_t bytes,
                                    struct chain_desc *desc)
 {
@@ -292,7 +293,8 @@ struct chain_cursor {
     uint64_t offset; /**< offset in the first remaining segment */
 };
 
-/** Returns the next piece of at most `bytes` inside one segment, and moves the cursor behind it. */
+/** Returns the next piece of at most `bytes` inside one segment, and moves the cursor to the end of
+ * that piece. */
 static uint32_t advance_cursor(struct chain_cursor *cursor, uint32_t bytes, uint64_t *gpa)
 {
     uint32_t piece = 0;

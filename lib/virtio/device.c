@@ -154,7 +154,8 @@ static bool is_status_misordered(unsigned status, unsigned value, bool legacy,
 }
 
 /**
- * The action that follows from the newly set bits; if there are several, the most important one.
+ * The action that follows from the newly set bits; if several actions follow, the most important
+ * one.
  */
 static bnt_dev_action choose_dev_action(unsigned status, unsigned set)
 {

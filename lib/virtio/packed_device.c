@@ -53,7 +53,7 @@ static bnt_status write_device_event(struct bnt_vq_dev *vq, const struct bnt_mem
                                      bnti_packed_event_of_position(vq->avail_next, vq->size), diag);
         /* Orders the store of the offset before the store of the mode. Its other half is the
          * acquire barrier in publish_packed. Without it the driver can read the offset of an
-         * earlier wish: the kick is lost. */
+         * earlier event: the kick is lost. */
         bnti_issue_release_fence();
     }
     if (status == BNT_OK && vq->event_flags != flags) {
@@ -156,9 +156,9 @@ static bnt_status is_packed_interrupt_due(struct bnt_vq_dev *vq, const struct bn
     status = bnti_vq_dev_load16(vq, mem, vq->avail_gpa + EVENT_FLAGS, &flags, diag);
     flags &= EVENT_MODE;
     if (status == BNT_OK && flags == BNT_VQ_PACKED_EVENT_DESC && bnti_vq_dev_has_event_idx(vq)) {
-        /* Orders the load of the mode before the load of the offset. Its other half is the
-         * release barrier in write_driver_event. Without it the device can read the offset of an
-         * earlier wish: the interrupt is lost. */
+        /* Orders the load of the mode before the load of the offset. Its other half is the release
+         * barrier in write_driver_event. Without it the device can read the offset of an earlier
+         * event: the interrupt is lost. */
         bnti_issue_acquire_fence();
         status = bnti_vq_dev_load16(vq, mem, vq->avail_gpa + EVENT_OFF_WRAP, &event, diag);
         *due = status == BNT_OK &&
@@ -181,8 +181,8 @@ static bnt_status set_packed_kicks(struct bnt_vq_dev *vq, const struct bnt_mem *
     return write_device_event(vq, mem, wanted ? asking : BNT_VQ_PACKED_EVENT_DISABLE, diag);
 }
 
-/** Only the range of the offset can be checked: a packed ring has no index, and the flags of an
- * older round look the same. */
+/** Only the range of the offset can be checked: a packed ring has no index, and flags that were
+ * written one wrap earlier look the same. */
 static bnt_status check_packed_notification(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
                                             uint16_t next, bool *ahead, struct bnt_diag *diag)
 {

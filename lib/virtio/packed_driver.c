@@ -48,8 +48,8 @@ static void store_packed_flags(struct bnt_vq_drv *vq, uint32_t position, unsigne
     }
 }
 
-/** Fills an indirect table. The order of its entries is the chain, and WRITE is the only flag
- * (VP-7). */
+/** Fills an indirect table. The chain has the order of the table's entries, and WRITE is the only
+ * flag (VP-7). */
 static void fill_packed_table(struct bnt_vq_drv *vq, const struct bnti_vq_request *request)
 {
     const uint32_t entry = (uint32_t)sizeof(struct bnt_vq_packed_desc);
@@ -175,8 +175,9 @@ static bnt_status read_packed_used(struct bnt_vq_drv *vq, struct bnti_vq_entry *
     return BNT_OK;
 }
 
-/** Detects a device that returns a newer buffer first instead of a batch: it continues directly
- * after the descriptors of that buffer, while a batch skips more descriptors. */
+/** Detects a device that returns a newer buffer first, and not a batch. The next used entry of such
+ * a device comes directly after the descriptors of that buffer. After a batch, the next entry comes
+ * later, because a batch skips more descriptors. */
 static bool is_packed_batch_impossible(const struct bnt_vq_drv *vq, uint16_t head)
 {
     const uint16_t descs = vq->config.slots[head].count;

@@ -48,7 +48,8 @@ bnt_status bnti_vq_dev_store_bytes(struct bnt_vq_dev *vq, const struct bnt_mem *
 bnt_status bnti_vq_dev_store16(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint64_t gpa,
                                uint16_t value, struct bnt_diag *diag);
 
-/** The oldest remembered buffer `head` that is not done; inflight_count if there is none. */
+/** Index of the oldest tracked buffer with this `head` that is not completed; inflight_count if
+ * there is none. */
 uint32_t bnti_vq_dev_find_in_flight(const struct bnt_vq_dev *vq, uint16_t head);
 
 static inline bool bnti_vq_dev_has_event_idx(const struct bnt_vq_dev *vq)

@@ -296,7 +296,7 @@ bnt_status bnti_vq_drv_mark_broken(struct bnt_vq_drv *vq, struct bnt_diag *diag,
 }
 
 /** Limits the used length to the writable bytes, and reports a larger one in `diag`. Real devices
- * report lengths for read-only buffers. */
+ * report a length even for buffers without writable bytes. */
 static uint32_t clamp_used_length(const struct bnt_vq_drv *vq, uint16_t head,
                                   const struct bnti_vq_entry *entry, struct bnt_diag *diag)
 {
@@ -314,9 +314,9 @@ static uint32_t clamp_used_length(const struct bnt_vq_drv *vq, uint16_t head,
 }
 
 /**
- * With IN_ORDER a used entry stands for all buffers up to its own (VS-17). A device that skips a
- * buffer usually looks the same as a batch; if the driver can detect it, the queue is marked
- * broken.
+ * With IN_ORDER a used entry stands for all buffers up to its own (VS-17). If the device skips a
+ * buffer by mistake, its used entry usually looks like the end of a batch. If the driver can detect
+ * the mistake, the queue is marked broken.
  */
 static bnt_status open_used_batch(struct bnt_vq_drv *vq, const struct bnti_vq_entry *entry,
                                   struct bnt_diag *diag)
@@ -418,7 +418,7 @@ static bool has_watch_changed(const struct bnt_vq_watch *watch)
 
 bool bnt_vq_drv_has_any_watch_changed(const struct bnt_vq_watch *watches, uint32_t count)
 {
-    /* Two at a time, because an idle driver does nothing else. */
+    /* The loop checks two words at a time, because an idle driver does nothing else. */
     for (; count >= 2; count -= 2) {
         if (has_watch_changed(&watches[0]) || has_watch_changed(&watches[1])) {
             return true;

@@ -112,9 +112,9 @@ static inline bool bnti_packed_is_event_passed(uint16_t event, uint32_t next, ui
 
 /*
  * Memory barriers. Each pairs with a barrier of the peer; the comment at each use says which
- * accesses are ordered. tests/threads/ builds the rings with other definitions of these macros:
- * without the full barrier, where notifications must get lost, and with ordered accesses, because
- * ThreadSanitizer does not support fences.
+ * accesses are ordered. tests/threads/ builds the rings with other definitions of these macros. In
+ * one build the full barrier is missing, and the test expects lost notifications. Another build
+ * uses ordered accesses, because ThreadSanitizer does not support fences.
  */
 #ifndef BNTI_FENCE_FULL
 #define BNTI_FENCE_FULL() __atomic_thread_fence(__ATOMIC_SEQ_CST)

@@ -8,7 +8,7 @@
  */
 #include "lib/guest/wire/guest_wire.h"
 
-/* The layouts that a device can have: all from FIXED on that come before PROBE. */
+/* The layouts that a device can have: all values from FIXED up to the last one before PROBE. */
 #define LAYOUTS_FIRST ((uint32_t)BNT_QUEUE_LAYOUT_FIXED)
 #define LAYOUTS_END   ((uint32_t)BNT_QUEUE_LAYOUT_PROBE)
 

@@ -1,6 +1,6 @@
 /*
- * `actual`: the size of the balloon as the guest reports it, and its events, emitted at a bounded
- * rate.
+ * Stores `actual`, the size of the balloon as the guest reports it, and emits events about it at a
+ * bounded rate.
  *
  * Only these events depend on `actual`. Whether a target is reached is decided by the ledger.
  */

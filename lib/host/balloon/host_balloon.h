@@ -1,6 +1,6 @@
 /*
- * The floor `balloon` of the device core: the target and its outcome, refusals, and the verdict of
- * each page.
+ * The floor `balloon` of the device core contains the target and its outcome, refusals, and the
+ * verdict of each page.
  */
 #ifndef LIB_HOST_BALLOON_HOST_BALLOON_H
 #define LIB_HOST_BALLOON_HOST_BALLOON_H
@@ -45,10 +45,10 @@ void bnti_host_save_or_load_rules(struct bnti_pack *pack, struct bnt_host *host)
 
 /* host_verdict.c */
 /**
- * Decides the verdicts of host->pfns from `first` up to, without, `n`, and writes them to
- * `verdicts`. Changes the ledger, and discards or restores the backing memory. Stops early after
- * `work` units; a unit is a run of consecutive PFNs, or a single PFN. Returns the index after the
- * last decided PFN.
+ * Decides the verdicts of host->pfns[first] to host->pfns[n - 1], and writes them to `verdicts`.
+ * Changes the ledger, and discards or restores the backing memory. Stops early after `work` units;
+ * a unit is a run of consecutive PFNs, or a single PFN. Returns the index after the last decided
+ * PFN.
  */
 uint32_t bnti_host_decide_pfns(struct bnt_host *host, struct bnti_host_judge *judge, uint32_t first,
                                uint32_t n, uint32_t work, uint8_t *verdicts);

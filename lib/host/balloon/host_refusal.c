@@ -31,8 +31,8 @@ static bool are_rules_alike(const struct bnt_host_rule *a, const struct bnt_host
            a->verdict == b->verdict;
 }
 
-/** Finds an equal rule to which the count of the new rule can be added; NULL if there is none. It
- * must be endless, or the last rule, so that the order of decisions stays the same. */
+/** Finds an equal rule to which the count of the new rule can be added; NULL if there is none. The
+ * equal rule must be endless or the last one, so that the order of decisions stays the same. */
 static struct bnt_host_rule *find_equal_rule(struct bnt_host *host,
                                              const struct bnt_host_rule *rule)
 {
@@ -142,7 +142,7 @@ bnt_verdict bnti_host_find_refusal(struct bnt_host *host, uint64_t pfn, bool inf
         return BNT_VERDICT_ACCEPTED;
     }
     const bnt_verdict verdict = host->ops.refusal.refuse(host->opaque, pfn, inflate);
-    /* A value that the embedder may not return must not reach the driver. */
+    /* The driver must not get a value that the embedder is not allowed to return. */
     return verdict == BNT_VERDICT_ACCEPTED || verdict == BNT_VERDICT_NOT_NEEDED ||
                    is_refusal(verdict)
                ? replace_not_locked(verdict, inflate)

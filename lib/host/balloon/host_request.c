@@ -1,11 +1,11 @@
 /*
  * Inflate and deflate requests: reads and answers them.
  *
- * A request is read once, by bounded copies, whatever its layout over descriptors. Its verdicts are
- * then decided and carried out, one unit of the budget at a time (host_verdict.c, job.c). The
- * request is answered and reported to the embedder, and only then returned to the driver. A plain
- * driver's request may have any length and is read in pieces. A request with verdicts is bounded
- * and must be well formed (BX-4).
+ * A request is read a single time, by bounded copies, whatever descriptors it occupies. Its
+ * verdicts are then decided and carried out, one unit of the budget at a time (host_verdict.c,
+ * job.c). The request is answered and reported to the embedder, and only then returned to the
+ * driver. A plain driver's request may have any length and is read in pieces. A request with
+ * verdicts is bounded and must be well formed (BX-4).
  */
 #include "lib/host/balloon/host_balloon.h"
 
@@ -176,8 +176,8 @@ static void begin_verdict_request(struct bnt_host *host, const struct bnt_vq_cha
     host->count.wire.requests++;
 }
 
-/** Whether the driver built the request under an old epoch, or the epoch ended while it was served
- * (BX-11). */
+/** Whether the driver built the request under an old epoch, or the epoch ended while the request
+ * was served (BX-11). */
 static bool is_request_stale(const struct bnt_host *host)
 {
     const struct bnti_host_job *job = &host->job;
@@ -341,7 +341,7 @@ static void end_piece(struct bnt_host *host, uint32_t from)
     }
 }
 
-/** After a load reads the PFNs of the piece again, because a saved state does not contain them. */
+/** After a load, reads the PFNs of the piece again, because a saved state does not contain them. */
 static bool read_piece_again(struct bnt_host *host)
 {
     struct bnti_host_job *job = &host->job;

@@ -10,8 +10,8 @@
 
 #include <string.h>
 
-/** Unordered PFNs are prefetched so many entries ahead, because a big guest's ledger does not fit
- * the cache. */
+/** Number of entries by which unordered PFNs are prefetched, because the ledger of a big guest does
+ * not fit the cache. */
 #define PREFETCH_AHEAD 8u
 
 /** Consecutive PFNs of a request, ascending or descending (Linux sends either). */
@@ -115,8 +115,8 @@ static bool is_page_unneeded(const struct bnt_host *host, struct bnti_host_judge
     return judge->page_out;
 }
 
-/** Retains a page that was refused towards a driver without verdicts: it counts as ballooned but
- * keeps its backing memory. */
+/** Retains a refused page of a driver without verdicts: the page counts as ballooned but keeps its
+ * backing memory. */
 static bool retain_page(struct bnt_host *host, struct bnti_host_judge *judge, uint64_t pfn)
 {
     struct bnti_host_ledger *ledger = &host->ledger;
@@ -130,8 +130,8 @@ static bool retain_page(struct bnt_host *host, struct bnti_host_judge *judge, ui
         note_moved_pfns(host, judge, 1);
         return true;
     }
-    /* Without a leaf a page that is inflated repeatedly cannot be detected; the size of the range
-     * bounds the count. */
+    /* Without a leaf, the device cannot detect a page that is inflated repeatedly; the size of the
+     * range bounds the count. */
     bnti_host_ledger_find_range(ledger, at, &first, &n);
     if (!bnti_host_ledger_raise_leafless_count(ledger, at,
                                                bnti_host_count_memory_within(host, first, n))) {
@@ -290,7 +290,7 @@ static void discard_inflated(struct bnt_host *host, struct bnti_host_judge *judg
         bnti_host_ledger_mark_retained(&host->ledger, bnti_host_get_ledger_position(host, first),
                                        extent->pfns);
     } else {
-        judge->init = judge->init && init; /* the ledger shows retained pages */
+        judge->init = judge->init && init; /* the verdict code sees retained pages in the ledger */
     }
 }
 
@@ -312,7 +312,7 @@ static void discard_or_restore_extents(struct bnt_host *host, struct bnti_host_j
             bnti_host_restore_backing(host, bnti_host_get_extent_first(host, extent), extent->pfns);
         }
     }
-    /* Leaves are freed only now: extents may share a leaf, and a failed discard needs it. */
+    /* Leaves are freed only now: extents may share a leaf, and a failed discard needs the leaf. */
     for (uint32_t i = 0; i < host->extent_count; i++) {
         const struct bnti_host_extent *extent = &host->extents[i];
         const uint64_t at =

@@ -1,5 +1,5 @@
 /*
- * Target requests. Each ends with exactly one outcome.
+ * Target requests. Each target request ends with exactly one outcome.
  *
  * The ledger decides whether a target is reached, not the guest's `actual`. Two bounds limit a
  * target request: the caller's timeout, and the stall bound, which restarts whenever the balloon
@@ -9,7 +9,7 @@
 
 #include "lib/base/pack.h"
 
-/** Rounds up to whole guest pages, limited to the guest's memory. */
+/** Rounds a target up to whole guest pages, and limits it to the guest's memory. */
 static uint64_t round_target(const struct bnt_host *host, uint64_t pfns)
 {
     const uint64_t less = (UINT64_C(1) << host->config.memory.page_order) - 1;
@@ -17,7 +17,7 @@ static uint64_t round_target(const struct bnt_host *host, uint64_t pfns)
     return bnti_host_min((pfns + less) & ~less, host->memory_pfns);
 }
 
-/** The only transition of a target request: it begins, or ends with an outcome. */
+/** The only function that begins a target request, or ends it with an outcome. */
 static void set_target_outcome(struct bnti_host_target *target, bnt_outcome outcome)
 {
     BNTI_ASSERT(target->pending == (outcome != BNT_OUTCOME_PENDING));
@@ -34,7 +34,7 @@ static void end_target(struct bnt_host *host, bnt_outcome outcome)
 }
 
 /**
- * Number of PFNs between the balloon and the wanted target, without regard to the guest's limit.
+ * Number of PFNs between the balloon and the wanted target. The guest's limit is ignored.
  */
 static uint64_t distance_to_target(const struct bnt_host *host)
 {

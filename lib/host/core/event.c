@@ -1,5 +1,5 @@
 /*
- * Events for the embedder, among them misuse by the guest.
+ * Emits events to the embedder, among them events about misuse by the guest.
  *
  * An event for a fault is emitted only once per buffer. The counters count every occurrence.
  */

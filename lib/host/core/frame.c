@@ -1,6 +1,6 @@
 /*
- * The frame of every call: the check against re-entry, the clock, and the interrupts sent at the
- * end.
+ * What every call of the embedder has in common: the check against re-entry, the clock, and the
+ * interrupts sent at the end.
  *
  * During a call interrupts are only marked. They are sent when the outermost call ends, because the
  * driver may run inside them and needs a consistent state. This file writes `busy` and `now_ns`,

@@ -107,7 +107,7 @@ struct bnti_host_vmware {
     uint16_t *position;               /**< index of each PFN in the batch; written by calls.c */
 };
 
-/** Limits an event to one per interval. The latest value is always emitted in the end. */
+/** Limits an event to one per interval. The latest value is always emitted at last. */
 struct bnti_host_throttle {
     uint64_t next_ns;
     bool due;
@@ -177,7 +177,7 @@ struct bnt_host {
     uint32_t generation; /**< generation of configuration space */
 
     /* core/event.c */
-    uint64_t work;        /**< counts actions of a step that its budget does not count */
+    uint64_t work;        /**< counts actions of a step that spend no budget */
     struct bnt_diag diag; /**< also written by wire/queue.c and registers.c */
     uint64_t misuse_told; /**< faults already reported for the buffer being served */
     /** Only its counters are used. Each is written by the file that does the counted action. */

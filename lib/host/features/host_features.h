@@ -1,5 +1,5 @@
 /*
- * The floor `features` of the device core: each feature has a row and a file.
+ * In the floor `features` of the device core, each feature has a row and a file.
  *
  * The row contains the functions that the feature adds to the device; unused ones are NULL. The
  * other floors name no feature. feature_list.c contains the list of the rows.
@@ -10,7 +10,8 @@
 #include "lib/host/balloon/host_balloon.h"
 
 /*
- * The rows: the name, and the name in the code. A device reset clears the features in this order.
+ * The rows. Each row has the name of the feature, and its name in the code. A device reset clears
+ * the features in this order.
  */
 #define BNTI_HOST_FEATURE_MAP(X) \
     X(POISON, poison)            \
@@ -30,7 +31,8 @@ typedef enum bnti_host_feature_id {
 _Static_assert((uint32_t)BNTI_HOST_FEATURES <= BNTI_HOST_FEATURES_MAX,
                "each has a place for its state");
 
-/** After which section of a saved state the section of a feature is. The order is historical. */
+/** The section of a saved state that the section of a feature follows. The order has historical
+ * reasons. */
 typedef enum bnti_host_saved {
     BNTI_HOST_SAVED_NOT = 0,
     BNTI_HOST_SAVED_AFTER_ACTUAL,

@@ -3,8 +3,8 @@
  * free pages under the command id of the run. The embedder gets each valid range.
  *
  * The ledger does not change: hinted pages still belong to the guest. Pages are discarded only with
- * `hinting.discard`, and only under the current id. Configuration space shows the current command
- * of this file.
+ * `hinting.discard`, and only under the current id. Configuration space shows the current command,
+ * which this file stores.
  */
 #include "lib/host/features/host_features.h"
 
@@ -60,7 +60,7 @@ static uint64_t count_hint_ids(const struct bnt_host *host)
     return (uint64_t)host->config.hinting.id_last - host->config.hinting.id_first + 1;
 }
 
-/* Number of ids issued after `id`, which was issued itself. */
+/* Number of ids that were issued after `id`. The device has issued `id`, too. */
 static uint64_t count_hint_ids_since(const struct bnt_host *host, uint32_t id)
 {
     return get_host_hint_state(host)->id >= id
@@ -210,7 +210,8 @@ static void handle_hint_command(struct bnt_host *host, uint32_t id)
     struct hint_state *hint = get_host_hint_state(host);
 
     if (id == BNT_BALLOON_HINT_STOP) {
-        /* STOP belongs to the run that the driver began last. Later ids may still be begun. */
+        /* STOP belongs to the run that the driver began last. The driver can still begin the runs
+         * of later ids. */
         if (hint->seen != 0) {
             hint->unstopped = count_hint_ids_since(host, hint->seen);
         }
@@ -266,8 +267,8 @@ static void record_hint_extent(struct bnt_host *host, uint64_t first_pfn, uint64
     }
 }
 
-/* Serves one range. If an end is inside a PFN, that PFN is not included, because its rest is not
- * free. */
+/* Serves one range. If the range begins or ends inside a PFN, this PFN is left out, because the
+ * rest of it is not free. */
 static bool serve_hint_extent(struct bnt_host *host, const struct bnt_vq_seg *seg, uint16_t head)
 {
     const uint64_t mask = BNT_PFN_BYTES - 1;

@@ -6,7 +6,7 @@
  */
 #include "lib/host/features/host_features.h"
 
-/** Discards a reported extent. Returns whether all of it reads as initialised afterwards. */
+/** Discards a reported extent. Returns whether the whole extent reads as initialised afterwards. */
 static bool discard_reported_extent(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns)
 {
     const uint64_t at = bnti_host_get_ledger_position(host, first_pfn);
@@ -27,8 +27,8 @@ static bool discard_reported_extent(struct bnt_host *host, uint64_t first_pfn, u
     return init;
 }
 
-/** Serves one extent. If an end is inside a PFN, that PFN is not included, because its rest is not
- * free. Returns true if all of its bytes read as initialised afterwards. */
+/** Serves one extent. If the extent begins or ends inside a PFN, this PFN is left out, because the
+ * rest of it is not free. Returns true if all of its bytes read as initialised afterwards. */
 static bool serve_report_extent(struct bnt_host *host, const struct bnt_vq_seg *seg, uint16_t head)
 {
     const uint64_t mask = BNT_PFN_BYTES - 1;
@@ -61,7 +61,7 @@ static void begin_report(struct bnt_host *host, const struct bnt_vq_chain *chain
         bnti_host_misuse_report(host, BNT_FAULT_REPORT_READABLE, BNT_BALLOON_QUEUE_REPORT,
                                 chain->head, 0, chain->readable_bytes);
     }
-    /* By the draft the used length means that all of the buffer was initialised, or that nothing
+    /* In the draft, the used length says that the whole buffer was initialised, or that nothing
      * was. */
     host->job.judge.init =
         bnti_host_has_negotiated(host, host->config.features.binding.device_init_reported);

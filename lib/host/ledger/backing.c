@@ -3,13 +3,14 @@
  * restored.
  *
  * A host page larger than a PFN is discarded when all of its PFNs are in the balloon, and restored
- * when the first of them leaves it. The ledger shows this across requests. `discarded` has one bit
- * for each host page. The functions run after the last verdict of a request, with its collected
- * extents.
+ * when the first of them leaves it. The ledger shows this even if the PFNs came in several
+ * requests. `discarded` has one bit for each host page. The functions run after the last verdict of
+ * a request, with its collected extents.
  *
  * A driver without MUST_TELL_HOST may use a page before the device has seen its deflate (BD-11,
- * BV-2). A page of an earlier request that is ballooned in the ledger may already be in use. For
- * such a driver a host page is discarded only if one request contains all of it.
+ * BV-2). A page of an earlier request that is ballooned in the ledger may already be in use. For a
+ * driver without MUST_TELL_HOST, a host page is discarded only if one request contains the whole
+ * host page.
  */
 #include "lib/host/ledger/host_ledger.h"
 
@@ -63,7 +64,7 @@ void bnti_host_backing_clear(struct bnt_host *host)
 
 /* ---- Discarding ---- */
 
-/** Whether all of a host page is in the balloon, and the guest cannot be using any of it. */
+/** Whether a whole host page is in the balloon, and the guest cannot be using any part of it. */
 static bool is_page_discardable(const struct bnt_host *host, uint64_t first,
                                 const struct bnti_host_extent *extent)
 {

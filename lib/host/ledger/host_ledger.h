@@ -1,6 +1,6 @@
 /*
- * The floor `ledger` of the device core: which pages belong to the guest, are ballooned or are
- * retained, and the backing memory of pages.
+ * The floor `ledger` of the device core records which pages belong to the guest, are ballooned or
+ * are retained. It also discards and restores backing memory.
  *
  * The ledger itself calls neither the guest nor the embedder. backing.c and discard.c discard and
  * restore pages according to the ledger.
@@ -20,9 +20,9 @@ void bnti_host_ledger_clear(struct bnti_host_ledger *ledger);
 bnt_host_page bnti_host_ledger_get_page(const struct bnti_host_ledger *ledger, uint64_t at);
 /** Prefetches the leaf that records a page. `at` must be memory. */
 void bnti_host_ledger_prefetch_leaf(const struct bnti_host_ledger *ledger, uint64_t at);
-/** Whether the 2 MiB range around `at` is only counted, without a leaf. */
+/** Whether the 2 MiB range around `at` has no leaf, but only a count of its pages. */
 bool bnti_host_ledger_is_leafless(const struct bnti_host_ledger *ledger, uint64_t at);
-/** Whether a run overlaps a 2 MiB range that is only counted. */
+/** Whether a run overlaps a 2 MiB range that has no leaf, but only a count. */
 bool bnti_host_ledger_has_leafless(const struct bnti_host_ledger *ledger, uint64_t at, uint64_t n);
 /** Whether no page of the run is held, or all are BALLOON. Both return false for a range without a
  * leaf. */
@@ -37,18 +37,19 @@ void bnti_host_ledger_mark_ballooned(struct bnti_host_ledger *ledger, uint64_t a
 void bnti_host_ledger_mark_retained(struct bnti_host_ledger *ledger, uint64_t at, uint64_t n);
 /** BALLOON to GUEST. The run must be reserved. */
 void bnti_host_ledger_mark_returned(struct bnti_host_ledger *ledger, uint64_t at, uint64_t n);
-/** RETAINED to GUEST, for one page. */
+/** Moves one page from RETAINED to GUEST. */
 void bnti_host_ledger_deflate_retained_page(struct bnti_host_ledger *ledger, uint64_t at);
 /** Frees the leaves of full and of empty ranges. Only for LEAVES. */
 void bnti_host_ledger_free_leaves(struct bnti_host_ledger *ledger, uint64_t at, uint64_t n);
 /** Counts one page more, or one less, in a leafless or empty range. Returns false at the bound;
- * `most` is the number of its pages that are memory. */
+ * `most` is the number of pages of the range that are memory. */
 bool bnti_host_ledger_raise_leafless_count(struct bnti_host_ledger *ledger, uint64_t at,
                                            uint64_t most);
 bool bnti_host_ledger_lower_leafless_count(struct bnti_host_ledger *ledger, uint64_t at);
-/** Makes a full range leafless: its pages are only counted. The caller has restored all of it. */
+/** Makes a full range leafless: it keeps only a count of its pages. The caller has restored the
+ * whole range. */
 void bnti_host_ledger_make_leafless(struct bnti_host_ledger *ledger, uint64_t at);
-/** Reads the bits of 64 pages. Returns false if their range is only counted. */
+/** Reads the bits of 64 pages. Returns false if their range has only a count. */
 bool bnti_host_ledger_read_block(const struct bnti_host_ledger *ledger, uint64_t block,
                                  struct bnti_host_block *bits);
 /** With LEAVES: makes an empty range full, or counts `count` pages in it without a leaf. */
@@ -60,7 +61,7 @@ uint32_t bnti_host_ledger_count_leafless(const struct bnti_host_ledger *ledger, 
 void bnti_host_ledger_find_range(const struct bnti_host_ledger *ledger, uint64_t at,
                                  uint64_t *first, uint64_t *n);
 
-/* These functions are inline because unordered PFNs call them once per PFN. */
+/* These functions are inline, because a request with unordered PFNs needs one call for each PFN. */
 
 static inline struct bnti_host_block *bnti_host_ledger_find_block(
     const struct bnti_host_ledger *ledger, uint64_t at)
@@ -81,8 +82,8 @@ static inline void bnti_host_ledger_prefetch_page(const struct bnti_host_ledger 
     }
 }
 
-/** GUEST to BALLOON for one page. Returns false and changes nothing if the page is not GUEST or the
- * store is not FIXED. */
+/** Moves one page from GUEST to BALLOON. Returns false and changes nothing if the page is not GUEST
+ * or the store is not FIXED. */
 static inline bool bnti_host_ledger_mark_page_ballooned(struct bnti_host_ledger *ledger,
                                                         uint64_t at)
 {
@@ -96,8 +97,8 @@ static inline bool bnti_host_ledger_mark_page_ballooned(struct bnti_host_ledger 
     return true;
 }
 
-/** BALLOON to GUEST for one page. Returns false and changes nothing if the page is not BALLOON or
- * the store is not FIXED. */
+/** Moves one page from BALLOON to GUEST. Returns false and changes nothing if the page is not
+ * BALLOON or the store is not FIXED. */
 static inline bool bnti_host_ledger_mark_page_returned(struct bnti_host_ledger *ledger, uint64_t at)
 {
     const uint64_t bit = UINT64_C(1) << (at % BNTI_HOST_BLOCK_PFNS);
@@ -140,8 +141,8 @@ void bnti_host_extents_sort(struct bnt_host *host);
 
 /* backing.c: host pages larger than a PFN */
 uint64_t bnti_host_backing_count_words(const struct bnt_host_config *config);
-/** Discards the host pages that the extents of a request completed. Clears `init` unless all of
- * them read as initialised afterwards. */
+/** Discards the host pages that the extents of a request completed. Clears `init` unless all
+ * discarded pages read as initialised afterwards. */
 void bnti_host_discard_backing_of_extents(struct bnt_host *host, bool *init);
 /** Restores a run, or the discarded host pages that overlap it. */
 void bnti_host_restore_backing(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns);

@@ -2,13 +2,15 @@
  * The page ledger: which PFNs belong to the guest, are ballooned, or are retained (ballooned, with
  * their backing memory).
  *
- * The ledger uses one of two stores. FIXED: two bits per PFN, in blocks of 64. LEAVES: one word for
- * each 2 MiB,
- *     0          nothing is held,
- *     1          everything is BALLOON,
- *     pointer    a leaf with its blocks and counts,
- *     n << 2 | 2 n pages are held, all with their backing, and no leaf says which. The functions
- *     work on runs, one block at a time. host_verdict.c calls them.
+ * The ledger uses one of two stores. FIXED has two bits per PFN, in blocks of 64. LEAVES has one
+ * word for each 2 MiB:
+ *
+ *     0           nothing is held
+ *     1           everything is BALLOON
+ *     pointer     a leaf with its blocks and counts
+ *     n << 2 | 2  n pages are held, all with their backing; no leaf records which pages
+ *
+ * The functions work on runs, one block at a time. host_verdict.c calls them.
  */
 #include "lib/host/ledger/host_ledger.h"
 
@@ -111,7 +113,8 @@ void bnti_host_ledger_clear(struct bnti_host_ledger *ledger)
     }
 }
 
-/** Reads the bits of a block from either store. Returns false if its range is only counted. */
+/** Reads the bits of a block from either store. Returns false if the range of the block has only a
+ * count. */
 bool bnti_host_ledger_read_block(const struct bnti_host_ledger *ledger, uint64_t block,
                                  struct bnti_host_block *bits)
 {

@@ -236,7 +236,7 @@ static bool is_ledger_in_memory(struct bnt_host *host)
 void bnti_host_save_or_load_ledger(struct bnti_pack *pack, struct bnt_host *host)
 {
     pack_ranges(pack, &host->ledger);
-    if (bnti_pack_is_loading(pack)) { /* not when saving, since it walks all of memory */
+    if (bnti_pack_is_loading(pack)) { /* skipped when saving, because it walks all of memory */
         bnti_pack_fail_load_unless(pack, host->ledger.ballooned <= host->memory_pfns &&
                                              is_ledger_in_memory(host));
     }

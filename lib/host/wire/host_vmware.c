@@ -13,7 +13,7 @@ static void ring_doorbell(struct bnt_host *host)
     host->vmware.ring_due = host->vmware.ring_due || host->vmware.doorbell_set;
 }
 
-/** The only transition of a session: whether it is started, and with which capabilities. */
+/** The only function that changes whether a session is started, and with which capabilities. */
 static void set_vmware_session(struct bnti_host_vmware *vmware, bool started, uint64_t capabilities)
 {
     vmware->started = started;

@@ -1,6 +1,6 @@
 /*
- * The floor `wire` of the device core: announcements to the guest, and the guest's buffers and
- * calls.
+ * The floor `wire` of the device core contains announcements to the guest, and handles the guest's
+ * buffers and calls.
  *
  * There are two wires: VIRTIO's registers and queues, and VMware's calls. The floors above use the
  * table of functions that init chose, and do not depend on which wire it is. Buffers are served
@@ -17,7 +17,7 @@ struct bnti_host_wire {
     uint32_t batch_max; /**< entries of its batch page; 0: no batch page */
     bool has_calls;     /**< the guest makes calls instead of using queues */
     bool (*config_valid)(const struct bnt_host_config *config);
-    /** Whether the balloon can be reset. Then epochs begin at 1. */
+    /** Whether the balloon can be reset. If it can, epochs begin at 1. */
     bool (*has_epochs)(const struct bnt_host_config *config);
     /** The reason why the balloon cannot be reset now, or OK. */
     bnt_status (*reset_possible)(const struct bnt_host *host);
@@ -69,7 +69,7 @@ void bnti_host_break_device(struct bnt_host *host, const struct bnt_diag *diag);
 /** Breaks the device because a call of the queue provider failed with `status`. */
 void bnti_host_break_queue(struct bnt_host *host, bnt_balloon_queue role, bnt_status status,
                            struct bnt_diag *diag);
-/** Makes the next step poll the queue, kicked or not. */
+/** Makes the next step poll the queue even if it was not kicked. */
 void bnti_host_wake_queue(struct bnt_host *host, bnt_balloon_queue role);
 void bnti_host_kick_all_queues(struct bnt_host *host);
 /** Resets a queue to its state before it was enabled. */

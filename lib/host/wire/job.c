@@ -1,5 +1,6 @@
 /*
- * The buffer being served. It may be begun in one step and completed in another.
+ * The buffer that is being served. A step may begin to serve a buffer, and a later step may
+ * complete it.
  *
  * The driver chooses how long a buffer is, but must not choose how long a step takes. Therefore one
  * unit of the budget covers only a bounded part of a request, free page report or hint; `job`
@@ -89,7 +90,7 @@ static void pack_chain(struct bnti_pack *pack, struct bnt_host *host)
         bnti_save_or_load_u32(pack, &host->segs[i].bytes);
         *(i < chain->readable_count ? &readable : &writable) += host->segs[i].bytes;
     }
-    /* A provider may read by the head, and need not fill in segments. */
+    /* A queue provider may find a buffer by its head alone, and then need not fill in segments. */
     bnti_pack_fail_load_unless(pack, host->provided || (readable == chain->readable_bytes &&
                                                         writable == chain->writable_bytes));
 }

@@ -112,8 +112,8 @@ bool bnti_host_write_chain(struct bnt_host *host, bnt_balloon_queue role,
 
 void bnti_host_number_queues(struct bnt_host *host)
 {
-    /* A legacy driver sets up its queues before the negotiation ends: the features it has written
-     * count. */
+    /* A legacy driver sets up its queues before the negotiation ends: the features that it has
+     * written are used. */
     const bool written = host->config.features.interface != BNT_INTERFACE_MODERN &&
                          (host->dev.accepted & BNT_F_VERSION_1) == 0;
     const uint64_t known = bnt_dev_negotiated(&host->dev) ? UINT64_MAX

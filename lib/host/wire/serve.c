@@ -24,8 +24,8 @@ static bool serve_buffer(struct bnt_host *host, bnt_balloon_queue role, uint32_t
         host->provider.pop(host->provider_opaque, host->queues[role].index, &chain, &diag);
 
     if (status == BNT_E_AGAIN || status == BNT_E_LIMIT) {
-        /* At the limit of held buffers no kick may come for the next buffer: the queue is polled
-         * after the next return. */
+        /* At the limit of held buffers, perhaps no kick comes for the next buffer. Therefore the
+         * queue is polled after the next return of a buffer. */
         host->queues[role].limited = status == BNT_E_LIMIT;
         return false;
     }

@@ -223,7 +223,8 @@ BNT_MUST_USE bnt_status bnt_guest_detach_orderly(struct bnt_guest *guest, uint64
  *
  * - BNT_OK: DOWN
  * - BNT_E_AGAIN: STOPPING: more pages are left than one call gives back; go on with
- * bnt_guest_step - BNT_E_REENTRANT: called from inside a callback
+ *   bnt_guest_step
+ * - BNT_E_REENTRANT: called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_guest_handle_unplug(struct bnt_guest *guest, uint64_t now_ns);
 
