@@ -107,7 +107,7 @@ struct bnti_host_vmware {
     uint16_t *position;               /**< index of each PFN in the batch; written by calls.c */
 };
 
-/** Limits an event to one per interval. The latest value is always emitted at last. */
+/** Limits an event to one per interval. The latest value is never lost. */
 struct bnti_host_throttle {
     uint64_t next_ns;
     bool due;

@@ -1,6 +1,6 @@
 /*
- * The buffer that is being served. A step may begin to serve a buffer, and a later step may
- * complete it.
+ * The buffer that is being served. It is possible that one step begins to serve the buffer, and a
+ * later step completes it.
  *
  * The driver chooses how long a buffer is, but must not choose how long a step takes. Therefore one
  * unit of the budget covers only a bounded part of a request, free page report or hint; `job`

@@ -85,7 +85,8 @@ typedef enum bnt_balloon_bit {
  * The bit of each extension feature, as a mask of one bit; 0 means that the feature is not bound,
  * and is neither offered nor accepted. RESET and HUGE_PAGES depend on VERDICTS (BX-2, BX-22). The
  * DEVICE_INIT features are drafts of 2026 (docs/understand/drafts.md). DEVICE_INIT_ON_INFLATE and
- * VERDICTS exclude each other, because in both the device writes a part of an inflate buffer.
+ * VERDICTS exclude each other, because with either feature the device writes a part of an inflate
+ * buffer.
  */
 struct bnt_balloon_binding {
 #define BNT_X(name, member, ...) uint64_t member;
@@ -167,8 +168,8 @@ bool bnt_balloon_has_queue(uint32_t role, uint64_t features,
                            const struct bnt_balloon_binding *binding);
 
 /** Numbers the queues of a device. `layout` is not PROBE; DEFAULT counts as FIXED. With FIXED and
- * DENSE_OFFERED each offered feature has its queues; with DENSE_NEGOTIATED each negotiated feature
- * has them, and only then does `negotiated` matter. */
+ * DENSE_OFFERED, each offered feature has its queues, and `negotiated` is ignored. With
+ * DENSE_NEGOTIATED, each negotiated feature has its queues. */
 struct bnt_balloon_queues bnt_balloon_assign_queue_indices(
     bnt_queue_layout layout, uint64_t offered, uint64_t negotiated,
     const struct bnt_balloon_binding *binding);
@@ -242,8 +243,8 @@ const char *bnt_verdict_name(uint8_t verdict);
 /* clang-format off */
 /**
  * Statistics: name, tag, name in messages, unit, kind. Tags 0 to 9 are the standard's (VIRTIO 1.3,
- * 5.5.6.3). Linux since 6.12 also sends tags 10 to 15, which no specification has. A COUNTER counts
- * from boot on; MEMORY is a part of the TOTAL memory.
+ * 5.5.6.3). Linux since 6.12 also sends tags 10 to 15, which no specification has. A statistic of
+ * kind COUNTER counts from boot on; kind MEMORY is a part of the TOTAL memory.
  */
 #define BNT_STAT_MAP(X)                                                                            \
     X(SWAP_IN,         0, "swap-in",               "bytes", COUNTER)                               \
@@ -301,9 +302,9 @@ struct bnt_stat {
 #define BNT_WS_BINS_MIN   2
 #define BNT_WS_BINS_MAX   16
 
-/** A command for working-set reports on the wire. REQUEST and DISCARD are the operation alone.
- * CONFIG is the operation, the intervals (one fewer than bins), the refresh threshold and the
- * report threshold. */
+/** A command for working-set reports on the wire. The commands REQUEST and DISCARD consist of the
+ * operation alone. CONFIG is the operation, the intervals (one fewer than bins), the refresh
+ * threshold and the report threshold. */
 struct bnt_ws_command_wire {
     bnt_le16 op;
     bnt_le32 ms[BNT_WS_BINS_MAX + 1];
@@ -325,7 +326,8 @@ struct bnt_ws_bin_wire {
 };
 
 /** One bin of a working-set report in memory: memory that was last used at most `age_ms` ago, and
- * longer ago than the `age_ms` of the bin before. The last bin has all older memory. */
+ * longer ago than the `age_ms` of the bin before. The last bin contains all memory that was last
+ * used even longer ago. */
 struct bnt_ws_bin {
     uint16_t node;
     uint64_t age_ms; /**< UINT64_MAX in the last bin */
@@ -333,7 +335,8 @@ struct bnt_ws_bin {
     uint64_t file_bytes;
 };
 
-/** The ends of the bins that the device wants. Without an interval the guest chooses the ends. */
+/** The ends of the bins that the device wants. If there is no interval, the guest chooses the
+ * ends. */
 struct bnt_ws_config {
     uint32_t interval_count;                    /**< one fewer than bins */
     uint32_t intervals_ms[BNT_WS_BINS_MAX - 1]; /**< each larger than the one before */

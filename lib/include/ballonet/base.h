@@ -1,13 +1,15 @@
 /*
  * What all libraries of Ballonet share: status codes, faults, little-endian wire types, hashing.
  *
- * No library allocates memory, keeps globals, reads a clock or uses floating point. Every struct
- * that a caller fills begins with its own `size`: zero the struct, set `size = sizeof`, then set
- * the members that you need. While the version is 0.1 a new version may change the structs.
+ * No library allocates memory, has global variables, reads a clock or uses floating point. Every
+ * struct that a caller fills begins with its own `size`: zero the struct, set `size = sizeof`, then
+ * set the members that you need. As long as the version is 0.1, a new release can change the
+ * structs.
  *
- * A bug of a library ends in an assertion. A mistake of the caller is a status; a NULL pointer
- * where none is allowed is E_ARGUMENT. A peer that misbehaves never crashes a library: it sets a
- * state that lasts until a reset, a counter, and a `bnt_diag`.
+ * A bug of a library ends in an assertion. After a mistake of the caller, a function returns a
+ * status, for example E_ARGUMENT for a NULL pointer that is not allowed. A peer that misbehaves
+ * never crashes a library: the library sets a state that lasts until a reset, increments a counter,
+ * and fills in a `bnt_diag`.
  *
  * Words: a GPA is a guest-physical address; a PFN names 4 KiB at such an address, whatever the
  * guest's page size is; a page is the guest's own page; a kick is a notification from driver to
@@ -179,7 +181,7 @@ struct bnt_diag {
     uint32_t head;     /**< head descriptor of the chain, or the used id */
     uint32_t desc;     /**< the wrong descriptor */
     uint64_t gpa;      /**< the wrong address, in bytes */
-    uint64_t expected; /**< the bound or the right value */
+    uint64_t expected; /**< the bound, or the correct value */
     uint64_t found;    /**< the value that was found */
 };
 
@@ -239,8 +241,9 @@ static inline bnt_le64 bnt_cpu_to_le64(uint64_t v)
 
 /*
  * The legacy interface has values in the byte order of the guest (VIRTIO 1.3, 2.4.3). The same
- * types hold them, and `big` says that the value is big-endian. Big-endian guests are rare, so the
- * code uses a branch, which costs the other guests nothing, and not a conditional move.
+ * types contain such values, and `big` says whether the value is big-endian. Big-endian guests are
+ * rare. Therefore the code uses a branch and no conditional move: the branch costs other guests
+ * nothing.
  */
 typedef enum bnt_byte_order {
     BNT_BYTE_ORDER_NATIVE = 0, /**< of the machine that runs this code */
@@ -305,8 +308,8 @@ static inline bnt_le64 bnt_cpu_to_guest64(uint64_t v, bool big)
     return bnt_cpu_to_le64(v);
 }
 
-/** Mixes the bits of x, so that each bit changes about half of all 64. The function is a bijection,
- * and the same on every machine. */
+/** Mixes the bits of x, so that a change of one bit changes about half of the 64 bits. The function
+ * is a bijection, and the same on every machine. */
 static inline uint64_t bnt_mix64(uint64_t x)
 {
     x ^= x >> 32;

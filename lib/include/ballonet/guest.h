@@ -3,7 +3,8 @@
  *
  * The core is a state machine without I/O. The embedder tells it about events (an interrupt, a
  * changed configuration, time that passed, memory that ran out), and the core calls the embedder
- * through a table of callbacks. The core never waits, allocates, reads a clock or keeps globals.
+ * through a table of callbacks. The core never waits, allocates, reads a clock or has global
+ * variables.
  *
  * An instance belongs to one thread at a time. Only bnt_guest_handle_interrupt,
  * bnt_guest_handle_shared_interrupt, bnt_guest_config_changed and bnt_guest_handle_freed_pages may
@@ -42,22 +43,23 @@
  * or a reset of the device releases the page. The same is true of the blocks of a free page report.
  * Free page reporting works also in a driver that never inflates.
  *
- * A device that breaks the rules, or sets DEVICE_NEEDS_RESET, puts the driver in state BROKEN. An
- * answer of such a device counts no more (VG-4), so the outcome of pages in flight is unknown, and
- * no page leaves the driver. Unless `recovery.tries` forbids it, the driver then recovers by
- * itself:
+ * A device that breaks the rules, or sets DEVICE_NEEDS_RESET, puts the driver in state BROKEN. The
+ * driver ignores the answers of such a device (VG-4), so the outcome of pages in flight is unknown,
+ * and the driver gives no page back. Unless `recovery.tries` forbids it, the driver then recovers
+ * by itself:
  *
  *     BROKEN -- wait --> RECOVERING -- the status reads 0 --> all pages back -> STARTING -> RUNNING
  *                            `-- it never reads 0: the pages stay, and STALLED is emitted once
  *
  * A device that was reset has forgotten the balloon and every buffer (BX-21). So the pages in
  * flight, in the balloon, and held go back to the OS without a message, and no page can be lost or
- * used twice. The new start reads the target and inflates again. A start that fails counts as a
- * try.
+ * used twice. The new start reads the target and inflates again. A start that fails counts as one
+ * of the tries.
  *
- * Only its status shows that a device was reset by somebody else. The driver reads the status when
- * the device notifies it of a change, when an answer is late, and every `sizing.poll_ns`. Without
- * DRIVER_OK the driver enters BROKEN with fault DEVICE_WAS_RESET, and recovers as above.
+ * If somebody other than the driver resets the device, only the device status shows this. The
+ * driver reads the status when the device notifies it of a change, when an answer is late, and
+ * every `sizing.poll_ns`. If DRIVER_OK is missing in the status, the driver enters BROKEN with
+ * fault DEVICE_WAS_RESET, and recovers as above.
  */
 #ifndef BALLONET_GUEST_H
 #define BALLONET_GUEST_H
@@ -76,8 +78,8 @@ extern "C" {
 
 struct bnt_guest;
 
-/** START calls of a detach on VMware's wire before the driver unlocks the pages instead; each wait
- * is twice the last. */
+/** Number of START calls that a detach on VMware's wire tries before the driver unlocks the pages
+ * instead. Each wait is twice as long as the last one. */
 #define BNT_GUEST_STOP_STARTS 10
 
 /**
@@ -91,7 +93,7 @@ struct bnt_guest;
  * This bound is for an embedder whose clock stands still. */
 #define BNT_GUEST_DETACH_STEPS_MAX (1u << 20)
 
-/** `deadline_ns` when nothing is due. */
+/** Value of `deadline_ns` if nothing is due. */
 #define BNT_NEVER UINT64_MAX
 
 /* ---- Making an instance ---- */
@@ -105,8 +107,8 @@ struct bnt_guest_need {
 /**
  * Copies `config` to `resolved`, with the default of each setting that is 0.
  *
- * The copy is there to be read; do not pass it to bnt_guest_init, because BNT_GUEST_SLACK_NONE has
- * become 0 in it. The settings are not validated. Call it at any time.
+ * The copy is only for reading. Do not pass it to bnt_guest_init, because the copy contains 0 in
+ * place of BNT_GUEST_SLACK_NONE. The settings are not validated. Call it at any time.
  *
  * - BNT_OK
  * - BNT_E_SIZE: config->size is too small or unknown
@@ -134,8 +136,8 @@ BNT_MUST_USE bnt_status bnt_guest_compute_footprint(const struct bnt_guest_confi
  * The storage `state` must stay where it is until the instance is not used any more. `config` and
  * `ops` are copied. `dma` (16-aligned) is the memory that the device sees at address `dma_gpa`. On
  * VMware's wire a `dma_gpa` of 2^44 or more makes the driver lock pages one by one (event
- * DEGRADED). Where VERDICTS and DEVICE_INIT_ON_INFLATE are both wanted and not both required, the
- * driver takes VERDICTS.
+ * DEGRADED). If VERDICTS and DEVICE_INIT_ON_INFLATE are both wanted but not both required, the
+ * driver chooses VERDICTS.
  *
  * - BNT_OK
  * - BNT_E_SIZE: config->size or ops->size is too small or unknown
@@ -172,14 +174,14 @@ BNT_MUST_USE bnt_status bnt_guest_attach(struct bnt_guest *guest, uint64_t now_n
  * Detaches quickly: resets the device, then gives every page back to the OS.
  *
  * Call it in any state. The device forgets the pages first, so no page is used while the device may
- * still take it: pages in flight, ballooned and held come back. If the status of the device never
- * reads 0, the pages stay, the state stays STOPPING, and STALLED is emitted once with
- * BNT_GUEST_STALLED_RESET.
+ * still take it. Then the pages in flight, the ballooned pages and the held pages come back. If the
+ * status of the device never reads 0, the driver keeps the pages, the state stays STOPPING, and
+ * STALLED is emitted once with BNT_GUEST_STALLED_RESET.
  *
- * On VMware's wire a START call makes the host forget the pages. While no START succeeds the pages
- * wait, for BNT_GUEST_STOP_STARTS calls (event HANDSHAKE_FAILED) or about half a second. Then the
- * driver unlocks the pages instead, and gives back also those that the host does not unlock (event
- * FORCED).
+ * On VMware's wire a START call makes the host forget the pages. While no START succeeds, the
+ * driver keeps the pages for BNT_GUEST_STOP_STARTS calls (event HANDSHAKE_FAILED) or about half a
+ * second. Then the driver unlocks the pages instead, and gives back also those that the host does
+ * not unlock (event FORCED).
  *
  * - BNT_OK: DOWN
  * - BNT_E_AGAIN: STOPPING: the reset takes time, or more pages are left than one call gives back;
@@ -204,10 +206,11 @@ BNT_MUST_USE bnt_status bnt_guest_detach(struct bnt_guest *guest, uint64_t now_n
  * A device without DEFLATE_ON_OOM sees pages come back that it did not ask for. BD-7 forbids that,
  * and drivers do it at their end all the same; bnt_guest_detach does not.
  *
- * A sleeping allocation is cancelled, or its pages go straight back. A migration that is under way
- * ends first, and another one returns E_AGAIN. The detach waits for a queue that is being reset. An
- * OOM deflate counts as any other deflate. A reset by the host is answered first. bnt_guest_suspend
- * returns E_STATE. bnt_guest_detach and bnt_guest_handle_unplug take over at once.
+ * A sleeping allocation is cancelled, or its pages are given back as soon as they come. A migration
+ * that is under way ends first, and another one returns E_AGAIN. The detach waits for a queue that
+ * is being reset. An OOM deflate counts as any other deflate. A reset by the host is handled first.
+ * bnt_guest_suspend returns E_STATE. bnt_guest_detach and bnt_guest_handle_unplug take over at
+ * once.
  *
  * - BNT_OK: DOWN
  * - BNT_E_AGAIN: under way: go on with bnt_guest_step until DOWN; another call changes nothing
@@ -248,9 +251,9 @@ void bnt_guest_handle_interrupt(struct bnt_guest *guest, uint16_t queue);
  * The interrupt handler first reads what the interrupt is for. On PCI it reads the ISR status byte;
  * the read clears the byte, and the device releases the line (VIRTIO 1.3, 4.1.4.5). On virtio-mmio
  * it reads InterruptStatus at 0x060 and writes the bits to InterruptACK at 0x064 (4.2.2). Bit 0 is
- * a used buffer of any queue, bit 1 the configuration. If no bit is set the interrupt is another
- * device's, and no call is needed. For bit 1 alone bnt_guest_config_changed is enough. With MSI-X
- * the byte has no meaning.
+ * a used buffer of any queue, bit 1 the configuration. If no bit is set, the interrupt comes from
+ * another device, and no call is needed. If only bit 1 is set, a call of bnt_guest_config_changed
+ * is enough. With MSI-X the byte has no meaning.
  */
 void bnt_guest_handle_shared_interrupt(struct bnt_guest *guest);
 
@@ -273,15 +276,17 @@ void bnt_guest_handle_freed_pages(struct bnt_guest *guest);
  * Does the work that is due, and returns in `deadline_ns` when to call again at the latest.
  *
  * `budget` (at least 1) bounds the work: a unit is a request that is built or completed, or a batch
- * of 256 pages that is given back. The order is fixed: configuration, used buffers, release, OOM
- * deflates that are owed, sizing, reports, statistics, deadlines. No queue starves another queue or
- * sizing: if the budget is short each queue has a share of it, each step begins with another queue,
- * and after a step that spent its whole budget on used buffers the next one spends at most half.
+ * of 256 pages that is given back. The order is fixed: configuration, used buffers, release,
+ * pending OOM deflates, sizing, reports, statistics, deadlines. No queue starves another queue or
+ * sizing. If the budget is short, each queue gets a share of it, and each step begins with another
+ * queue. If a step spent its whole budget on used buffers, the next step spends at most half of its
+ * budget on them.
  *
  * `deadline_ns` is `now_ns` if work is left, and BNT_NEVER if nothing is due. Call it on events and
- * at the deadline; calling it more often is cheap: where the last step found nothing to do, and
- * since then nobody called the driver, the device used no buffer and no deadline passed, it returns
- * the same again within 100 instructions, in the states RUNNING, DOWN, BROKEN and SUSPENDED.
+ * at the deadline; calling it more often is cheap. A step returns the same result as the last step
+ * within 100 instructions if the last step found nothing to do, and if since then nobody called the
+ * driver, the device used no buffer and no deadline passed. This is true in the states RUNNING,
+ * DOWN, BROKEN and SUSPENDED.
  *
  * - BNT_OK
  * - BNT_E_BROKEN: the state is BROKEN, and bnt_guest_diag_get says why; `deadline_ns` is when
@@ -293,11 +298,12 @@ BNT_MUST_USE bnt_status bnt_guest_step(struct bnt_guest *guest, uint64_t now_ns,
                                        uint64_t *deadline_ns);
 
 /**
- * Ends a sleeping allocation (ops.sleeping): `count` pages came, 0 if it failed.
+ * Ends a sleeping allocation (ops.sleeping): `count` pages came, or 0 if the allocation failed.
  *
- * From this call on the pages are the driver's. It uses them at once, or gives them back through
- * ops.pages.free inside this call if a reset, a detach, an OOM deflate or a lower target came
- * meanwhile. Call bnt_guest_step next. Unless the call returns OK the pages stay the caller's.
+ * From this call on, the pages belong to the driver. It uses them at once, or gives them back
+ * through ops.pages.free inside this call if a reset, a detach, an OOM deflate or a lower target
+ * came meanwhile. Call bnt_guest_step next. If the call does not return OK, the pages still belong
+ * to the caller.
  *
  * - BNT_OK
  * - BNT_E_ARGUMENT: more pages than were requested
@@ -324,10 +330,11 @@ struct bnt_guest_oom_result {
  * first, without a message. Without MUST_TELL_HOST each request is queued and its pages come back
  * at once, and then no device may refuse the deflate (BX-8). With MUST_TELL_HOST the driver polls
  * the used ring `oom.polls` times, and pages that the device has not acknowledged by then are
- * pending. The driver continues with further requests until `pfns` are freed; what the device is
- * too slow for is pending too, and steps continue with it. A call while another one is pending does
- * not add to it: the driver then owes the larger number. If the device does not give the pages
- * back, the OOM deflate ends. Inflation is held off for `oom.holdoff_ns`.
+ * pending. The driver continues with further requests until `pfns` are freed. PFNs for which the
+ * device is too slow are pending, too, and later steps continue with them. A call while another one
+ * is pending does not add to it: the driver then has to give back the larger of the two numbers. If
+ * the device does not give the pages back, the OOM deflate ends. The driver does not inflate for
+ * `oom.holdoff_ns` after an OOM deflate.
  *
  * In RELEASING, STOPPING and RECOVERING the pages come back without a message. In STOPPING and
  * RECOVERING they are pending until the device's reset is complete.
@@ -378,8 +385,8 @@ BNT_MUST_USE bnt_status bnt_guest_limit_set(struct bnt_guest *guest, uint64_t li
  * not shrink (BD-7), so the new page enters first whatever `deflate_first` is.
  *
  * The call only starts the migration, one at a time and only between requests; event MIGRATED
- * reports the end. Then each of the two pages is in the balloon or has come back. A new page whose
- * queue was reset comes back when the device completes the deflate of that page.
+ * reports the end. After this event, each of the two pages is in the balloon or has come back. A
+ * new page whose queue was reset comes back when the device completes the deflate of that page.
  *
  * - BNT_OK
  * - BNT_E_AGAIN: something is in flight, or the driver deflates everything: try again later
@@ -399,9 +406,10 @@ BNT_MUST_USE bnt_status bnt_guest_page_migrate(struct bnt_guest *guest, uint64_t
  * bnt_guest_target_follow or the next attach.
  *
  * The driver sends each page in a deflate, within its rates. BD-7 forbids this without
- * DEFLATE_ON_OOM, so it is for an operator who knows. It stays in force over a recovery and over a
- * reset by the host; while the device is suspended nothing is sent. A sleeping allocation is
- * cancelled, and bnt_guest_page_migrate returns E_AGAIN. Call bnt_guest_step next.
+ * DEFLATE_ON_OOM, so only an operator should decide to make this call. The call stays in force
+ * after a recovery and after a reset by the host. While the device is suspended, nothing is sent. A
+ * sleeping allocation is cancelled, and bnt_guest_page_migrate returns E_AGAIN. Call bnt_guest_step
+ * next.
  *
  * - BNT_OK: the balloon is empty and nothing is in flight
  * - BNT_E_AGAIN: under way; event TARGET_REACHED reports the end
@@ -423,14 +431,15 @@ BNT_MUST_USE bnt_status bnt_guest_deflate_all(struct bnt_guest *guest, uint64_t 
 BNT_MUST_USE bnt_status bnt_guest_target_follow(struct bnt_guest *guest, uint64_t now_ns);
 
 /**
- * Resets one queue, named by its index, and sets it up again (RING_RESET); the other queues go on.
+ * Resets one queue, named by its index, and sets it up again (RING_RESET); the other queues keep
+ * working.
  *
- * This is for operators; `queues.reset_after_ns` makes the driver do it by itself. The outcome of
- * what was in flight on the queue is unknown. The driver sends pages of an inflate through the
- * deflate queue before it gives them back (OUTCOME_UNKNOWN), sends a deflate again, gives reported
- * blocks back as VOID, and provides one fresh statistics buffer. The reset is complete when the
- * device shows the queue as disabled; if that takes longer than `queues.reset_max_ns` the driver
- * resets the device.
+ * This is for operators; `queues.reset_after_ns` makes the driver reset queues by itself. The
+ * outcome of what was in flight on the queue is unknown. The driver sends pages of an inflate
+ * through the deflate queue before it gives them back (OUTCOME_UNKNOWN), sends a deflate again,
+ * gives reported blocks back as VOID, and provides one fresh statistics buffer. The reset is
+ * complete when the device shows the queue as disabled; if that takes longer than
+ * `queues.reset_max_ns` the driver resets the device.
  *
  * - BNT_OK: done, or under way while the device takes its time (event QUEUE_RESET at the end,
  *   STALLED if it takes long)
@@ -447,8 +456,9 @@ BNT_MUST_USE bnt_status bnt_guest_queue_reset(struct bnt_guest *guest, uint64_t 
 /**
  * Suspends the device (F_SUSPEND, VIRTIO 1.4).
  *
- * Pages stay where they are, requests stay in flight and their deadlines stand still. Until
- * bnt_guest_resume the driver sends nothing, and an OOM deflate gives nothing back.
+ * Pages stay where they are, requests stay in flight, and the suspended time does not count for
+ * their deadlines. Until bnt_guest_resume the driver sends nothing, and an OOM deflate gives
+ * nothing back.
  *
  * - BNT_OK: SUSPENDED
  * - BNT_E_AGAIN: SUSPENDING: go on with bnt_guest_step

@@ -2,9 +2,9 @@
  * The settings of the balloon driver core, grouped by subject.
  *
  * Part of <ballonet/guest.h>, which includes it. Zero the whole struct, set `size` and `memory`,
- * and then the settings that differ from the defaults. A setting that is 0 has its default, from
- * BNT_GUEST_DEFAULT_MAP or as its comment says. bnt_guest_config_resolve shows what an instance
- * would use.
+ * and then the settings that differ from the defaults. A setting that is 0 has its default value,
+ * which is in BNT_GUEST_DEFAULT_MAP or in the comment of the setting. bnt_guest_config_resolve
+ * shows what an instance would use.
  *
  * PFNs are 4 KiB. Times are nanoseconds.
  */
@@ -23,9 +23,9 @@ extern "C" {
 /**
  * Largest guest page, as a power of two of PFNs: 2 MiB. A page is in the balloon as a whole, so one
  * request must hold all of its PFNs, which are 512 here. A driver cannot learn how many PFNs a
- * device takes at once: the standard sets no bound, our device takes 8192, Firecracker takes 256. A
- * device that takes fewer PFNs than a page has cannot serve such a guest; the requests of that
- * driver end in event STALLED.
+ * device takes at once: the standard sets no bound, our device takes 8192, Firecracker takes 256.
+ * If a device takes fewer PFNs at once than a page has, it cannot serve such a guest, and the
+ * requests of the driver end in event STALLED.
  */
 #define BNT_GUEST_PAGE_ORDER_MAX 9
 
@@ -83,16 +83,17 @@ struct bnt_guest_queue_config {
     uint16_t size_max;
     /**
      * How the device numbers its queues. The standard's rule, FIXED, fails with a device that
-     * numbers its queues without gaps, as QEMU does for one with reporting and without hinting. A
-     * driver with the wrong layout does without the feature (event DEGRADED).
+     * numbers its queues without gaps, as QEMU does for a device that has reporting but not
+     * hinting. A driver with the wrong layout does not use the feature (event DEGRADED).
      */
     bnt_queue_layout layout;
-    /** For PROBE: the layout to use where the sizes of the queues fit several; not PROBE itself. */
+    /** For PROBE: the layout to use if the sizes of the queues fit several layouts; not PROBE
+     * itself. */
     bnt_queue_layout layout_preferred;
     /**
-     * Reset the queue of a request that has no answer after this time, where RING_RESET allows it;
-     * 0: never. Each reset in a row doubles the time, up to sizing.retry_max_ns; an answer within
-     * this time ends the doubling.
+     * The driver resets the queue of a request that has no answer after this time, if RING_RESET
+     * was negotiated; 0: never. Each reset in a row doubles the time, up to sizing.retry_max_ns; an
+     * answer within this time ends the doubling.
      */
     uint64_t reset_after_ns;
     /**
@@ -105,7 +106,8 @@ struct bnt_guest_queue_config {
 
 /** Inflate and deflate requests. */
 struct bnt_guest_request_config {
-    /** PFNs of a request at most, and at least one page; 0: 256, or one page if that is larger. */
+    /** Maximum number of PFNs in a request, at least one page; 0: 256, or one page if that is
+     * larger. */
     uint16_t pfns_max;
     /** A request that has no answer after this time is reported as STALLED. */
     uint64_t ack_timeout_ns;
@@ -128,9 +130,9 @@ struct bnt_guest_sizing_config {
     /** Inflate by multiples of this many PFNs, a power of two; 0: a page. */
     uint32_t granule_pfns;
     uint64_t retry_min_ns; /**< first back-off */
-    uint64_t retry_max_ns; /**< longest back-off; each one is twice the last */
-    /** Read the configuration this often; 0: rely on interrupts. On VMware's wire this is the time
-     * between two ticks; 0 there: BNT_GUEST_VMWARE_POLL_NS. */
+    uint64_t retry_max_ns; /**< longest back-off; each is twice as long as the last */
+    /** Time between two reads of the configuration; 0: the driver relies on interrupts. On VMware's
+     * wire this is the time between two ticks; 0 there: BNT_GUEST_VMWARE_POLL_NS. */
     uint64_t poll_ns;
     /** Use ops.sleeping; default: on VMware's wire only, if the ops exist. */
     bnt_guest_switch sleeping;
@@ -141,18 +143,19 @@ struct bnt_guest_sizing_config {
 
 /** Deflation when the guest is out of memory. */
 struct bnt_guest_oom_config {
-    uint32_t polls;    /**< polls of the used ring for each request of an OOM deflate */
-    uint32_t pfns_max; /**< PFNs that one call of bnt_guest_handle_oom frees at most; 0: no bound */
+    uint32_t polls;      /**< polls of the used ring for each request of an OOM deflate */
+    uint32_t pfns_max;   /**< maximum for one call of bnt_guest_handle_oom; 0: no bound */
     uint64_t timeout_ns; /**< deadline that is returned with a pending OOM deflate */
     uint64_t holdoff_ns; /**< no inflation for this long after an OOM deflate */
 };
 
 /** Recovery from state BROKEN. */
 struct bnt_guest_recovery_config {
-    /** Device resets in a row to get out of BROKEN; BNT_GUEST_RECOVER_NEVER: none. */
+    /** Maximum number of device resets in a row to leave BROKEN; BNT_GUEST_RECOVER_NEVER: none. */
     uint32_t tries;
-    /** Wait before the first reset; each wait is twice the last, up to sizing.retry_max_ns. A
-     * driver that runs for as long as the last wait without breaking has recovered. */
+    /** Wait before the first reset; each wait is twice as long as the last one, up to
+     * sizing.retry_max_ns. A driver has recovered if it runs without breaking for as long as the
+     * last wait. */
     uint64_t wait_min_ns;
 };
 
@@ -164,15 +167,15 @@ struct bnt_guest_detach_config {
 
 /** Statistics (VIRTIO 1.3, 5.5.6.3). */
 struct bnt_guest_statistics_config {
-    /** Least time between two answers to the device's requests for statistics. */
+    /** Minimum time between two answers to the device's requests for statistics. */
     uint64_t interval_ns;
 };
 
 /** Free page reporting (VIRTIO 1.3, 5.5.6.7). */
 struct bnt_guest_reporting_config {
-    bool order_set; /**< `order` counts, also when it is 0; otherwise blocks are of 2 MiB */
+    bool order_set; /**< use `order` even if it is 0; otherwise blocks have 2 MiB */
     uint32_t order; /**< guest pages of one reported block, as a power of two */
-    /** Blocks of one report at most. The size of the queue may allow fewer. */
+    /** Maximum number of blocks in one report. A small queue allows fewer. */
     uint16_t capacity;
     uint16_t burst;    /**< reports between two delays */
     uint64_t delay_ns; /**< from bnt_guest_handle_freed_pages to the report of these pages */

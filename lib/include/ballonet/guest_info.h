@@ -1,5 +1,5 @@
 /*
- * What a balloon driver core says about itself, grouped by subject.
+ * The state and the counters of a balloon driver core, grouped by subject.
  *
  * Part of <ballonet/guest.h>, which includes it; bnt_guest_info_get fills it in. Counters count
  * from bnt_guest_init on. The groups that are read often come first: a caller that sets `size` to
@@ -56,10 +56,10 @@ struct bnt_guest_balloon_info {
 struct bnt_guest_total_info {
     uint64_t inflated_pfns; /**< PFNs that entered the balloon, also with an unknown verdict */
     uint64_t deflated_pfns; /**< PFNs that left the balloon by a deflate, also by OOM deflates */
-    uint64_t reset_pfns;    /**< ballooned PFNs that came back silently, by a reset or a detach */
-    uint64_t oom_pfns;      /**< PFNs that came back by OOM deflates */
-    uint64_t forced_pfns; /**< PFNs that a detach gave back although the host lists them (FORCED) */
-    uint64_t resets;      /**< resets of the balloon by the host */
+    uint64_t reset_pfns; /**< ballooned PFNs that a reset or a detach gave back without a message */
+    uint64_t oom_pfns;   /**< PFNs that came back by OOM deflates */
+    uint64_t forced_pfns;    /**< PFNs that a detach gave back while locked (FORCED) */
+    uint64_t resets;         /**< resets of the balloon by the host */
     uint64_t alloc_failures; /**< times that the OS gave fewer pages than were asked for */
 };
 
@@ -89,7 +89,7 @@ struct bnt_guest_wire_info {
 struct bnt_guest_unusable_info {
     uint64_t held_pages; /**< unusable pages held now, until the cycle ends */
     uint64_t outside;    /**< pages outside the configured memory */
-    uint64_t unnameable; /**< pages whose PFN has more bits than the wire */
+    uint64_t unnameable; /**< pages whose PFN is too large for the wire */
 };
 
 /** Huge pages. */

@@ -19,12 +19,14 @@ extern "C" {
 #endif
 
 /**
- * Unusable pages that the driver holds in a cycle at most. An allocator that returns the page that
- * was freed last, and has more unusable pages than this, makes inflation fail (event ALLOC_FAILED).
+ * Maximum number of unusable pages that the driver holds in a cycle. An allocator that returns the
+ * page that was freed last, and has more unusable pages than this, makes inflation fail (event
+ * ALLOC_FAILED).
  */
 #define BNT_GUEST_UNUSABLE_MAX 256
 
-/** `value` of the events STALLED and STALL_ENDED for the device's reset, which is of no queue. */
+/** `value` of the events STALLED and STALL_ENDED for a reset of the device, which belongs to no
+ * queue. */
 #define BNT_GUEST_STALLED_RESET UINT64_MAX
 
 /** `value` of the events STALLED and STALL_ENDED for the device's suspending or resuming. */
@@ -150,8 +152,8 @@ struct bnt_guest_page_ops {
      * driver holds an unusable page (event UNUSABLE: outside the configured memory, or with a PFN
      * that the wire cannot carry), asks for another one, and gives the unusable page back when the
      * cycle ends; it gives pages beyond BNT_GUEST_UNUSABLE_MAX back at once. The callback may call
-     * bnt_guest_handle_oom; the driver then gives back what this callback returns, because an OOM
-     * deflate holds inflation off.
+     * bnt_guest_handle_oom; the driver then gives back the pages that this callback returns,
+     * because it does not inflate for some time after an OOM deflate.
      */
     uint32_t (*alloc)(void *opaque, uint64_t *pages, uint32_t count);
     /** Gives pages back to the OS. */
@@ -214,8 +216,8 @@ struct bnt_guest_oom_ops {
 struct bnt_guest_statistics_ops {
     /**
      * Fills `stats` with up to `count` statistics, the same tags every time (BD-23); returns how
-     * many. The first call settles the tags: later the driver drops other tags, and a tag that is
-     * missing keeps its last value. Returning 0 later makes the driver send every value as
+     * many. The first call fixes the set of tags. Later the driver ignores other tags, and a tag
+     * that is missing keeps its last value. Returning 0 later makes the driver send every value as
      * BNT_STAT_UNSET. Returning 0 on the first call makes the driver decline STATS_VQ.
      */
     uint32_t (*get)(void *opaque, struct bnt_stat *stats, uint32_t count);
@@ -224,10 +226,10 @@ struct bnt_guest_statistics_ops {
 /** Free page reporting. Required if PAGE_REPORTING is wanted. */
 struct bnt_guest_reporting_ops {
     /**
-     * Takes up to `count` free blocks of the configured order out of the free lists, only blocks
-     * that were not reported since they became free; larger blocks of the OS may be split. Fills
-     * `blocks` with the first PFN of each block, returns how many. The OS should keep enough free
-     * memory for others while the driver has the blocks. A block outside the configured memory
+     * Takes up to `count` free blocks of the configured order out of the free lists. It takes only
+     * blocks that were not reported since they became free, and is allowed to split larger blocks.
+     * Fills `blocks` with the first PFN of each block, returns how many. The OS should keep enough
+     * free memory for others while the driver has the blocks. A block outside the configured memory
      * comes back at once as VOID (event UNUSABLE).
      */
     uint32_t (*take)(void *opaque, uint64_t *blocks, uint32_t count);
@@ -294,7 +296,7 @@ struct bnt_guest_vmware_ops {
      * driver asks again at each tick.
      */
     bool (*doorbell_open)(void *opaque, uint32_t *context, uint32_t *resource);
-    /** Required with doorbell_open. The host has forgotten the doorbell, or never took it. */
+    /** Required with doorbell_open. The host has forgotten the doorbell, or never accepted it. */
     void (*doorbell_close)(void *opaque);
 };
 

@@ -45,13 +45,13 @@ typedef enum bnt_guest_switch {
 /** Default of the lowest rates. */
 #define BNT_GUEST_RATE_MIN_PFNS 512u
 
-/** Largest setting of a rate, in PFNs a tick: 64 GiB. */
+/** Maximum of a rate, in PFNs per tick: 64 GiB. */
 #define BNT_GUEST_RATE_MAX (1u << 24)
 
 /**
- * Adaptive rates, in PFNs a tick, from 1 to BNT_GUEST_RATE_MAX; 0 is the default. A huge page
- * counts as 512 PFNs. The rates of slow allocation (`alloc`) and of deflation (`free`) begin with
- * their largest values.
+ * Adaptive rates, in PFNs per tick, from 1 to BNT_GUEST_RATE_MAX; 0 selects the default. A huge
+ * page counts as 512 PFNs. The rates of slow allocation (`alloc`) and of deflation (`free`) begin
+ * with their largest values.
  */
 struct bnt_guest_rates {
     bnt_guest_switch use; /**< not with quirks; default: on VMware's wire only */
@@ -101,8 +101,8 @@ struct bnt_guest_vmware {
     /**
      * The driver does not deflate while the balloon exceeds a target other than 0 by at most this;
      * BNT_GUEST_SLACK_NONE: it deflates for every PFN. A huge page (`sizing.huge_overshoot`)
-     * exceeds the target by at most this, too: with less slack the driver takes single pages
-     * instead.
+     * exceeds the target by at most this number, too. If the excess would be larger, the driver
+     * takes single pages instead.
      */
     uint32_t slack_pfns;
     uint32_t quirks; /**< BNT_GUEST_VMWARE_QUIRK_*; 0 unless built with BNT_WITH_QUIRKS */
@@ -112,8 +112,9 @@ struct bnt_guest_vmware {
 const char *bnt_guest_vmware_quirk_name(uint32_t quirk);
 
 /**
- * Changes `config` to the driver of Linux 2.6.34 (2010): sets `wire`, `sizing.poll_ns`, `rates` and
- * `vmware`. The driver has the default rates, every quirk and no slack.
+ * Changes `config` so that the driver behaves as the one of Linux 2.6.34 (2010): sets `wire`,
+ * `sizing.poll_ns`, `rates` and `vmware`. The driver has the default rates, every quirk and no
+ * slack.
  */
 void bnt_guest_config_set_vmware_2010(struct bnt_guest_config *config);
 

@@ -10,9 +10,9 @@
  *
  * From inside any callback the embedder may read (features, status, configuration, info,
  * statistics, pages, diag), and call bnt_host_handle_kick and bnt_host_handle_kick_with_data. The
- * callbacks `interrupt` and `config_interrupt` come last, when the state is consistent; inside them
- * the driver may run, so the embedder may also write the registers. Every other call from inside a
- * callback returns E_REENTRANT, or does nothing if it returns nothing.
+ * callbacks `interrupt` and `config_interrupt` are called last, when the state is consistent;
+ * inside them the driver may run, so the embedder may also write the registers. Every other call
+ * from inside a callback returns E_REENTRANT, or does nothing if it is a void function.
  *
  *     struct bnt_host_config config = {.size = sizeof config, .memory.pfns = 1 << 18};
  *     status = bnt_host_compute_footprint(&config, &bytes);
@@ -58,25 +58,25 @@ struct bnt_host;
 /** PFNs of guest memory that one leaf of the ledger covers: 2 MiB. */
 #define BNT_HOST_LEAF_PFNS 512
 
-/** Unknown entries of a statistics buffer that an instance stores at most. */
+/** Maximum number of unknown entries of a statistics buffer that an instance stores. */
 #define BNT_HOST_STATS_UNKNOWN 8
 
-/** Refusal rules that one instance stores at most. */
+/** Maximum number of refusal rules that one instance stores. */
 #define BNT_HOST_RULES_MAX 16
 
 /**
- * Runs of neighbouring PFNs that one unit of a step's budget covers at most, with as many calls of
- * `discard` or `restore`. Where rules, ops.refusal or a verdict decide on each PFN, a PFN counts as
- * a run; so do a huge page, and a segment of a report or of a hint. With larger host pages a unit
- * covers more runs, in proportion to the size of the host page and up to BNT_HOST_REQUEST_PFNS_MAX,
- * because the device discards whole host pages.
+ * Maximum number of runs of neighbouring PFNs that one unit of a step's budget covers. Each run can
+ * cause one call of `discard` or `restore`. Where rules, ops.refusal or a verdict decide on each
+ * PFN, a PFN counts as a run; so do a huge page, and a segment of a report or of a hint. With
+ * larger host pages a unit covers more runs, in proportion to the size of the host page and up to
+ * BNT_HOST_REQUEST_PFNS_MAX, because the device discards whole host pages.
  */
 #define BNT_HOST_STEP_RUNS 256
 
-/** Segments of one chain that the device accepts at most. */
+/** Maximum number of segments of one chain that the device accepts. */
 #define BNT_HOST_CHAIN_SEGMENTS_MAX 1024
 
-/** Scripted answers to VMware's calls that one instance stores at most. */
+/** Maximum number of scripted answers to VMware's calls that one instance stores. */
 #define BNT_HOST_CALL_RULES_MAX 16
 
 /** PFNs of a huge page, VMware's or that of HUGE_PAGES: 2 MiB. */
@@ -134,8 +134,9 @@ BNT_MUST_USE bnt_status bnt_host_init(void *storage, size_t bytes,
  * The guest got more memory: replaces the memory map with `mem`, which is copied.
  *
  * The new map must contain all of the old one. Memory in the configured range can be ballooned from
- * now on, memory outside the range never. So configure the range for all memory that may come, and
- * leave the rest out of the map: firmware, devices, persistent memory. The target does not change.
+ * now on, memory outside the range never. Therefore configure a range for all memory that can be
+ * added later, and leave everything else out of the map: firmware, devices, persistent memory. The
+ * target does not change.
  *
  * - BNT_OK
  * - BNT_E_ARGUMENT: memory of the old map is missing in `mem`
@@ -173,9 +174,9 @@ uint8_t bnt_host_status_read(const struct bnt_host *host);
  * SUSPEND, where F_SUSPEND was negotiated, suspends the device (VIRTIO 1.4, 2.1 and 3.4): until the
  * driver writes DRIVER_OK again the device serves no buffer, sends no interrupt and ignores writes
  * to configuration space. A target that is set meanwhile is announced once at resume, statistics
- * that are requested meanwhile are requested then, and the stall bound of a target begins anew. If
- * a buffer is being served, SUSPEND takes effect in the step that completes the buffer, and reads 0
- * until then.
+ * that the embedder requests meanwhile are requested from the driver at resume, and the stall bound
+ * of a target begins anew. If a buffer is being served, SUSPEND takes effect in the step that
+ * completes the buffer, and reads 0 until then.
  *
  * - BNT_OK
  * - BNT_E_FEATURES: an illegal write: nothing changed
@@ -195,10 +196,10 @@ void bnt_host_config_read(struct bnt_host *host, uint32_t offset, void *dst, uin
  * The driver wrote `bytes` of configuration space from `offset` on; a field takes effect with its
  * last byte (BL-6).
  *
- * The driver can write `actual`, and with their features poison_val, epoch_ack and guest_limit. A
- * write of poison_val after DRIVER_OK is the misuse POISON_CHANGED. All other writes are ignored:
- * those before FEATURES_OK (VG-23), except those of a legacy driver before DRIVER_OK (VG-32), and
- * those to a suspended device.
+ * The driver can write `actual`. If their features are negotiated, it can also write poison_val,
+ * epoch_ack and guest_limit. A write of poison_val after DRIVER_OK is the misuse POISON_CHANGED.
+ * All other writes are ignored: those before FEATURES_OK (VG-23), except those of a legacy driver
+ * before DRIVER_OK (VG-32), and those to a suspended device.
  */
 void bnt_host_config_write(struct bnt_host *host, uint64_t now_ns, uint32_t offset, const void *src,
                            uint32_t bytes);
@@ -283,14 +284,14 @@ void bnt_host_handle_kick_with_data(struct bnt_host *host, uint32_t data);
  *
  * `budget` (at least 1) bounds the work. A unit is one buffer, or as much of it as
  * BNT_HOST_STEP_RUNS says; the next steps serve the rest before any other buffer, and the used
- * element is published after the last page. So a long buffer does not make a step long. In
- * between, a reset of the balloon answers the whole buffer with RESET, and a reset of the device or
- * of the queue forgets it.
+ * element is published after the last page. So a long buffer does not make a step long. If the
+ * balloon is reset in between, the device answers the whole buffer with RESET. If the device or the
+ * queue is reset in between, the device forgets the buffer.
  *
  * The order is fixed: inflate, deflate, statistics, hints, reports, working sets, deadlines. Only
- * kicked queues are served. A step begins behind the queue that used up the budget of the last
- * step, so no queue starves another. `deadline_ns` is `now_ns` if work is left, BNT_NEVER if
- * nothing is due.
+ * kicked queues are served. A step begins after the queue that used up the budget of the last step,
+ * so no queue starves another. `deadline_ns` is `now_ns` if work is left, BNT_NEVER if nothing is
+ * due.
  *
  * - BNT_OK
  * - BNT_E_BROKEN: NEEDS_RESET is set; bnt_host_diag_get says why
@@ -303,9 +304,9 @@ BNT_MUST_USE bnt_status bnt_host_step(struct bnt_host *host, uint64_t now_ns, ui
  * Serves a call of the guest on VMware's wire (<ballonet/vmware.h>) at once.
  *
  * `status` and `result` are the answer to the guest. After a reset, and before the first START,
- * every command but START is answered with RESET. START drops every lock record. A batch page must
- * be guest memory; entries that name no memory are refused one by one. The call may come from
- * inside ops.vmware.doorbell.
+ * every command but START is answered with RESET. After START, no page of the guest is recorded as
+ * locked. A batch page must be guest memory; entries that name no memory are refused one by one.
+ * The call may come from inside ops.vmware.doorbell.
  *
  * - BNT_OK
  * - BNT_E_UNSUPPORTED: the instance is on VIRTIO's wire
@@ -320,12 +321,12 @@ BNT_MUST_USE bnt_status bnt_host_serve_vmware_call(struct bnt_host *host, uint64
 /**
  * Requests a balloon of `pfns`.
  *
- * `timeout_ns` bounds the request; with 0 only target.stall_ns does. `id` (may be NULL) returns the
- * number that the OUTCOME event of this request has as its value. A request that is pending ends
- * with outcome SUPERSEDED. The device notifies the driver if the target changes. It notifies the
- * driver also of the same target, unless the ledger has reached it, because the driver may have
- * deflated out of memory. While NEEDS_RESET is set the configuration space stays as it is, and the
- * driver reads the new target after its recovery.
+ * `timeout_ns` bounds the request; if it is 0, only target.stall_ns bounds the request. `id` (may
+ * be NULL) returns the number that the OUTCOME event of this request has as its value. A target
+ * request that is still pending ends with outcome SUPERSEDED. The device notifies the driver if the
+ * target changes. The device also announces an unchanged target that the ledger has not reached,
+ * because the driver may have deflated when its OS was out of memory. While NEEDS_RESET is set the
+ * configuration space stays as it is, and the driver reads the new target after its recovery.
  *
  * - BNT_OK
  * - BNT_E_LIMIT: more PFNs than the memory map has in the configured range
@@ -359,7 +360,7 @@ BNT_MUST_USE bnt_status bnt_host_guest_memory_set(struct bnt_host *host, uint64_
 BNT_MUST_USE bnt_status bnt_host_reset_balloon(struct bnt_host *host, uint64_t now_ns);
 
 /**
- * The guest used the page `pfn`, as after its reboot or crash (VMware's wire).
+ * The guest used the page `pfn`, for example after a reboot or crash (VMware's wire).
  *
  * If the page is in the balloon, the device emits event TOUCHED and resets the balloon; otherwise
  * nothing changes.
@@ -396,8 +397,8 @@ struct bnt_host_rule {
 /**
  * Appends a scripted answer; the first one for a command decides.
  *
- * An answer like the last one for its command adds its count to that one. Answers that are used up
- * need no place.
+ * If the new answer equals the last one for its command, its count is added to that one. Answers
+ * whose count is used up take no space.
  *
  * - BNT_OK
  * - BNT_E_LIMIT: BNT_HOST_CALL_RULES_MAX answers are stored
@@ -410,8 +411,8 @@ BNT_MUST_USE bnt_status bnt_host_call_rule_add(struct bnt_host *host,
 /**
  * Appends a rule.
  *
- * A rule that differs only by its count from the last one, or from one without an end, adds its
- * count to that one. Rules that are used up need no place.
+ * If the new rule differs only by its count from the last rule, or from a rule without an end, its
+ * count is added to that rule. Rules whose count is used up take no space.
  *
  * - BNT_OK
  * - BNT_E_LIMIT: BNT_HOST_RULES_MAX rules are stored
@@ -429,9 +430,9 @@ void bnt_host_rules_clear(struct bnt_host *host);
  * Requests statistics from the guest; never blocks.
  *
  * `sequence` (may be NULL) returns the least sequence number that the STATS event of the answer can
- * have. It is the next number; or the one after that, if the first buffer of the driver or of its
- * queue has not come yet, since that one is unsolicited. A queue reset in between adds one more for
- * the same reason. `pending` of bnt_host_stats_get says whether the answer came.
+ * have. It is the next number, or the one after the next if the first buffer of the driver or of
+ * its queue has not come yet, because the first buffer is unsolicited. A queue reset in between
+ * adds one more for the same reason. `pending` of bnt_host_stats_get says whether the answer came.
  *
  * - BNT_OK
  * - BNT_E_AGAIN: statistics were requested already and have not come
@@ -483,8 +484,8 @@ BNT_MUST_USE bnt_status bnt_host_stats_get(const struct bnt_host *host, uint64_t
 BNT_MUST_USE bnt_status bnt_host_hint_start(struct bnt_host *host, uint64_t now_ns, uint32_t *id);
 
 /**
- * Ends a run while hinted pages are still of use, as before each look at the dirty log (BV-6). A
- * driver that ends its run by itself has the same effect. Never blocks.
+ * Ends a run, while the driver keeps its hinted pages; for example before each read of the dirty
+ * log (BV-6). A driver that ends its run by itself has the same effect. Never blocks.
  *
  * - BNT_OK
  * - BNT_E_UNSUPPORTED: FREE_PAGE_HINT was not offered or not negotiated
@@ -510,8 +511,8 @@ BNT_MUST_USE bnt_status bnt_host_hint_finish(struct bnt_host *host, uint64_t now
  * The device sends the intervals when the driver has provided a buffer, and to each later driver.
  *
  * - BNT_OK
- * - BNT_E_ARGUMENT: interval_count is not working_set.bins - 1, or the intervals do not grow from
- *   above 0
+ * - BNT_E_ARGUMENT: interval_count is not working_set.bins - 1, or the intervals are not above 0
+ * and ascending
  * - BNT_E_REENTRANT: called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_host_ws_config_set(struct bnt_host *host, uint64_t now_ns,
@@ -583,8 +584,8 @@ BNT_MUST_USE bnt_status bnt_host_save(struct bnt_host *host, uint64_t now_ns, vo
  * The instance must have the same memory, guest page and queues, and offer at least the negotiated
  * features; the store of the ledger, callbacks and addresses of this process may differ. The bytes
  * are not trusted: a state that no device could have saved is refused, and then nothing changes.
- * The call uses no callback but leaf_alloc and leaf_free; the embedder discards and restores no
- * backing for it. Call bnt_host_step next, which sends the interrupts that were due.
+ * The call uses only the callbacks leaf_alloc and leaf_free, so no backing is discarded or
+ * restored. Call bnt_host_step next, which sends the interrupts that were due.
  *
  * - BNT_OK
  * - BNT_E_STATE: the instance was used already
@@ -605,7 +606,7 @@ typedef enum bnt_host_page {
     BNT_HOST_PAGE_RETAINED   /**< in the balloon, backing retained */
 } bnt_host_page;
 
-/** What the ledger says about `pfn`. GUEST also for a PFN that is not memory, and under
+/** What the ledger says about `pfn`. Returns GUEST also for a PFN that is not memory, and under
  * LEDGER_LEAVES for a page without a leaf. */
 bnt_host_page bnt_host_page_state_get(const struct bnt_host *host, uint64_t pfn);
 

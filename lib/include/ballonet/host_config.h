@@ -1,10 +1,10 @@
 /*
  * The settings of the balloon device core, grouped by subject.
  *
- * Part of <ballonet/host.h>, which includes it. Zero the whole struct, set `size` and `memory`,
- * and then the settings that differ from the defaults. A setting that is 0 has its default, from
- * BNT_HOST_DEFAULT_MAP or as its comment says. bnt_host_config_resolve shows what an instance would
- * use.
+ * Part of <ballonet/host.h>, which includes it. Zero the whole struct, set `size` and `memory`, and
+ * then the settings that differ from the defaults. A setting that is 0 has its default value, which
+ * is in BNT_HOST_DEFAULT_MAP or in the comment of the setting. bnt_host_config_resolve shows what
+ * an instance would use.
  *
  * PFNs are 4 KiB. Times are nanoseconds.
  */
@@ -19,7 +19,8 @@
 extern "C" {
 #endif
 
-/** PFNs of one request that the device takes at most, whatever the guest's page: 32 MiB. */
+/** Maximum number of PFNs of one request that the device accepts, whatever the page size of the
+ * guest: 32 MiB. */
 #define BNT_HOST_REQUEST_PFNS_MAX 8192
 
 /** Largest page of the host, as a power of two of PFNs: 2 MiB. */
@@ -41,7 +42,7 @@ typedef enum bnt_host_ledger {
 struct bnt_host_memory_config {
     uint64_t first_pfn; /**< lowest PFN of the guest's memory */
     /** PFNs from first_pfn on, up to BNT_PFN_MAX; the memory map may leave holes in this range. The
-     * last PFN has 32 bits, on VMware's wire 52. */
+     * last PFN must fit 32 bits, or 52 bits on VMware's wire. */
     uint64_t pfns;
     /** PFNs of a guest page, as a power of two, for rounding the target. */
     uint32_t page_order;
@@ -68,11 +69,11 @@ struct bnt_host_queue_config {
     uint16_t size_max; /**< a power of two unless RING_PACKED is offered */
     /**
      * How the device numbers its queues; not PROBE. Linux numbers the queues of the negotiated
-     * features without gaps, as DENSE_NEGOTIATED does. Under FIXED the probe of Linux fails, with
-     * no word to the device, as soon as a queue is missing before another one: reporting without
-     * statistics and hinting, for instance. A device that offers statistics, hinting and reporting
-     * has the same numbers in all layouts. A driver that gives up because it misses a queue is
-     * reported as misuse QUEUE_LAYOUT.
+     * features without gaps, as DENSE_NEGOTIATED does. With FIXED, the probe of Linux fails if a
+     * queue is missing before another one, for example with reporting but without statistics and
+     * hinting; Linux does not report this to the device. A device that offers statistics, hinting
+     * and reporting has the same numbers in all layouts. A driver that gives up because it misses a
+     * queue is reported as misuse QUEUE_LAYOUT.
      */
     bnt_queue_layout layout;
 };
@@ -80,9 +81,9 @@ struct bnt_host_queue_config {
 /** Inflate and deflate requests. */
 struct bnt_host_request_config {
     /**
-     * PFNs that the device reads of a request at once: from 256, and from those of a guest page, to
-     * BNT_HOST_REQUEST_PFNS_MAX. A request with verdicts must not be longer. The value 256 saves
-     * 100 KiB of storage.
+     * Number of PFNs of a request that the device reads at once: at least 256, at least those of a
+     * guest page, and at most BNT_HOST_REQUEST_PFNS_MAX. A request with verdicts must not be
+     * longer. The value 256 saves 100 KiB of storage.
      */
     uint32_t pfns_max;
 };
@@ -90,10 +91,10 @@ struct bnt_host_request_config {
 /** Target requests, and the `actual` that the guest writes. */
 struct bnt_host_target_config {
     uint64_t stall_ns; /**< a target request without progress for this long ends */
-    /** A target other than 0 counts as reached while the ledger exceeds it by no more than this:
-     * what a guest does not deflate for. */
+    /** A target other than 0 counts as reached if the ledger exceeds it by at most this number of
+     * PFNs, for which a guest does not deflate. */
     uint64_t slack_pfns;
-    /** Emit at most one ACTUAL event in this time; 0: emit all of them. */
+    /** Minimum time between two ACTUAL events; 0: all of them are emitted. */
     uint64_t event_interval_ns;
 };
 
@@ -106,7 +107,7 @@ struct bnt_host_backing_config {
 
 /** Statistics (VIRTIO 1.3, 5.5.6.3). */
 struct bnt_host_statistics_config {
-    uint64_t poll_ns;  /**< request statistics this often; 0: only by bnt_host_stats_request */
+    uint64_t poll_ns;  /**< time between two requests; 0: only bnt_host_stats_request */
     uint64_t stale_ns; /**< older statistics are flagged as stale */
 };
 
@@ -115,10 +116,10 @@ struct bnt_host_hinting_config {
     uint32_t id_first; /**< first command id; after id_last the ids begin again here */
     uint32_t id_last;  /**< last command id */
     /**
-     * Discard the backing of hinted pages at once, as a VMM does that hints before a snapshot. Only
-     * for drivers that give no page back before the device has used its buffer. Other drivers use a
-     * page again at any time, and the device then discards memory that is in use (VIRTIO 1.3 allows
-     * both).
+     * Discard the backing of hinted pages at once, as a VMM does that uses hints before a snapshot.
+     * Only for drivers that give no page back before the device has used its buffer. Other drivers
+     * use a page again at any time, and the device then discards memory that is in use (VIRTIO 1.3
+     * allows both).
      */
     bool discard;
 };
@@ -130,8 +131,8 @@ struct bnt_host_working_set_config {
 
 /** VMware's wire. */
 struct bnt_host_vmware_config {
-    /** Offered, BNT_VMWARE_CAP_*. BASIC is implied, and alone it is protocol 2. Huge pages need
-     * batches; the doorbell needs ops.vmware.doorbell. */
+    /** Offered, BNT_VMWARE_CAP_*. BASIC is implied, and BASIC alone means protocol version 2. Huge
+     * pages need batches; the doorbell needs ops.vmware.doorbell. */
     uint64_t capabilities;
 };
 

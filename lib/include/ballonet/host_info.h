@@ -1,5 +1,5 @@
 /*
- * What a balloon device core says about itself, grouped by subject.
+ * The state and the counters of a balloon device core, grouped by subject.
  *
  * Part of <ballonet/host.h>, which includes it; bnt_host_info_get fills it in. Counters count from
  * bnt_host_init on, and are part of the saved state. The groups that are
@@ -25,8 +25,8 @@ extern "C" {
  * it was at any time since the target was set; a guest that inflates and deflates in turn makes
  * none. The bound that comes first ends the request. The timeout ends it as TIMED_OUT if there was
  * progress. Otherwise the outcome is REFUSED if a page was refused since the target was set, and
- * STALLED if none was. A driver that resets a device which is reset already ends no request, so a
- * target may be set before the guest boots.
+ * STALLED if none was. A second reset of the device in a row ends no target request, so a target
+ * can be set before the guest boots.
  */
 #define BNT_OUTCOME_MAP(X)                                                                         \
     X(PENDING,    "pending",    "not ended yet")                                                   \

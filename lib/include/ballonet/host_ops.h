@@ -22,9 +22,9 @@ extern "C" {
  *
  * ACTUAL is emitted in the call that wrote `actual`, or when target.event_interval_ns has passed
  * since the last ACTUAL; the last value is never lost. The next step compares `actual` with the
- * ledger once no inflate or deflate queue is kicked, and emits ACTUAL_DIFFERS at the same rate.
- * MISUSE is emitted once for each fault of a buffer, and wire.misuses counts every page. A second
- * DEVICE_RESET in a row is not emitted.
+ * ledger as soon as no inflate or deflate queue is kicked, and emits ACTUAL_DIFFERS at the same
+ * rate. MISUSE is emitted once for each fault of a buffer, and wire.misuses counts every page. A
+ * second DEVICE_RESET in a row is not emitted.
  */
 #define BNT_HOST_EVENT_MAP(X)                                                                      \
     X(OUTCOME,        "outcome",        "a target request ended; value: request id; extra: the bnt_outcome") \
@@ -80,24 +80,26 @@ struct bnt_host_backing_ops {
      * Discards the backing of [gpa, gpa + bytes) before it returns; the device publishes the used
      * element afterwards. The range is whole host pages: a host page is discarded when the last of
      * its PFNs enters the balloon (with MUST_TELL_HOST; without it, when one request has them all).
-     * Neighbours in a request are discarded by one call. `freed` holds 0 at the call; the callback
-     * adds the bytes that it really freed, which count if it returns OK. OK; E_UNSUPPORTED (the
-     * accounts stay right); any other status (the pages are counted as retained).
+     * Neighbouring PFNs of a request are discarded by one call. `freed` is 0 at the call; the
+     * callback adds the bytes that it really freed, which are counted only if it returns OK.
+     * Returns OK, E_UNSUPPORTED (the pages are not counted as retained), or another status (the
+     * pages are counted as retained).
      */
     bnt_status (*discard)(void *opaque, uint64_t gpa, uint64_t bytes, uint64_t *freed);
     /**
-     * Makes pages that leave the balloon usable before it returns; of a larger host page only one
-     * that was discarded, with the first of its PFNs that leaves. Not called for retained pages,
-     * nor on any reset. Under LEDGER_LEAVES it may name pages that stay in the balloon, and later
-     * name them again: if a whole 2 MiB range must be recorded page by page, no leaf is available
-     * and the driver does not wait for a verdict, then the whole range gets its backing back and
-     * counts as retained, without a leaf.
+     * Makes pages that leave the balloon usable before it returns. A host page larger than a PFN is
+     * restored only if it was discarded, when the first of its PFNs leaves the balloon. Not called
+     * for retained pages, nor on any reset. Under LEDGER_LEAVES the range can contain pages that
+     * stay in the balloon, and a later call can contain them again. This happens if a whole 2 MiB
+     * range must be recorded page by page, no leaf is available, and the driver does not wait for a
+     * verdict. Then the whole range gets its backing back and counts as retained, without a leaf.
      */
     void (*restore)(void *opaque, uint64_t gpa, uint64_t bytes);
     /**
      * Discards the backing as `discard` does, and makes the range read as `value` in each of its
      * le32. With this callback the device discards reports under a poison value other than 0
-     * (BV-14), and can report pages as initialised. OK; any other status: nothing changed.
+     * (BV-14), and can report pages as initialised. Returns OK; any other status means that nothing
+     * changed.
      */
     bnt_status (*fill)(void *opaque, uint64_t gpa, uint64_t bytes, uint32_t value, uint64_t *freed);
 };
@@ -105,11 +107,11 @@ struct bnt_host_backing_ops {
 /** Refusals of pages. Optional. */
 struct bnt_host_refusal_ops {
     /** Refuses one PFN for which no rule applied: returns a verdict, ACCEPTED to take the page. A
-     * verdict that is not true of the page becomes BUSY: NOT_LOCKED in a deflate, since the ledger
-     * holds the page, and RESET. */
+     * verdict that would be wrong becomes BUSY: RESET, and NOT_LOCKED in a deflate, because the
+     * page is in the balloon. */
     bnt_verdict (*refuse)(void *opaque, uint64_t pfn, bool inflate);
-    /** Draws a number from 0 to bound - 1. It is the only source of chance. Required by rules with
-     * a probability. */
+    /** Draws a number from 0 to bound - 1. The device has no other source of random numbers.
+     * Required by rules with a probability. */
     uint32_t (*draw)(void *opaque, uint32_t bound);
 };
 
@@ -167,11 +169,11 @@ struct bnt_host_ops {
 
 /**
  * Queues of an embedder that owns its rings and its transport, given to bnt_host_init instead of
- * the built-in rings. Every function works as its namesake in <ballonet/virtqueue.h>. `pop` fills
- * in the chain's head and the numbers of its readable and writable bytes; for reports and hints
- * also up to seg_max segments, whose bytes are never read. A buffer may stay with the device over
- * several steps; the device reads and writes it until it pushes it. bnt_host_handle_kick says which
- * queues have work.
+ * the built-in rings. Every function works as the corresponding function in <ballonet/virtqueue.h>.
+ * `pop` fills in the chain's head and the numbers of its readable and writable bytes; for reports
+ * and hints also up to seg_max segments, whose bytes are never read. The device can keep a buffer
+ * over several steps, and reads and writes the buffer until it pushes it. bnt_host_handle_kick says
+ * which queues have work.
  */
 struct bnt_queue_provider {
     uint32_t size; /**< sizeof(struct bnt_queue_provider) */

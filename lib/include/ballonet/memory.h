@@ -69,7 +69,8 @@ BNT_MUST_USE bnt_status bnt_mem_init(struct bnt_mem *mem, const struct bnt_mem_o
                                      void *opaque, const struct bnt_mem_region *regions,
                                      uint32_t region_count);
 
-/** Whether the whole range [gpa, gpa + bytes) is memory. A range of 0 bytes is memory if `gpa` is.
+/** Whether the whole range [gpa, gpa + bytes) is memory. A range of 0 bytes is memory if the
+ * address `gpa` is inside a region.
  */
 bool bnt_mem_contains(const struct bnt_mem *mem, uint64_t gpa, uint64_t bytes);
 

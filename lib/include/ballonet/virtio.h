@@ -88,8 +88,8 @@ typedef enum bnt_dev_action {
     BNT_DEV_ACTION_FAILED       /**< the driver gave up */
 } bnt_dev_action;
 
-/** Status and features of one device. Plain data: read it at any time, change it only through the
- * functions. */
+/** Status and features of one device. The struct is plain data: read it at any time, but change it
+ * only through the functions. */
 struct bnt_dev_status {
     uint64_t offered;
     uint64_t accepted; /**< written by the driver; negotiated once FEATURES_OK is set */
@@ -101,7 +101,7 @@ struct bnt_dev_status {
 };
 
 /**
- * Prepares a modern device that offers `offered`.
+ * Prepares a modern device that offers the features `offered`.
  *
  * - BNT_OK
  * - BNT_E_FEATURES: VERSION_1 is missing (VG-27), or a feature lacks one that it needs (VG-12)
@@ -158,8 +158,9 @@ BNT_MUST_USE bnt_status bnt_dev_features_write(struct bnt_dev_status *dev, uint6
  * write FEATURES_OK with it (VG-10). A legacy driver sets DRIVER_OK without FEATURES_OK (VG-32).
  *
  * The device ignores NEEDS_RESET in a write, and bits that have no meaning here. SUSPEND has a
- * meaning only with F_SUSPEND and DRIVER_OK (VG-38): SUSPEND is set and DRIVER_OK is cleared, until
- * the driver writes DRIVER_OK, which sets DRIVER_OK and clears SUSPEND at once.
+ * meaning only with F_SUSPEND and DRIVER_OK (VG-38): the device then sets SUSPEND and clears
+ * DRIVER_OK. When the driver later writes DRIVER_OK, the device sets DRIVER_OK and clears SUSPEND
+ * at the same time.
  *
  * - BNT_OK
  * - BNT_E_FEATURES: the write asks for FEATURES_OK with other features, clears bits other than by
@@ -185,8 +186,8 @@ bool bnt_dev_is_suspended(const struct bnt_dev_status *dev);
 
 /* ---- Driver side ---------------------------------------------------------------------------- */
 
-/** Register access of the driver's transport. Every call is required unless it is marked optional;
- * none may call back into the library. */
+/** Register access of the driver's transport. Every call is required unless it is marked optional.
+ * None of the calls is allowed to call the library. */
 struct bnt_drv_transport {
     uint32_t size; /**< sizeof(struct bnt_drv_transport) */
     /** Reads the device's features; a legacy transport has 32 bits, and the upper half is 0. */
@@ -219,9 +220,9 @@ struct bnt_drv_transport {
     /**
      * Optional, for RING_RESET together with queue_reset: reads the bitwise OR of two registers,
      * queue_reset and queue_enable (pci), or QueueReset and QueueReady (mmio). Only 0 means that
-     * the queue is disabled (VG-44, VG-46). The reset register alone is not enough: a transport
-     * without that register reads 0 and the queue goes on, as mmio of QEMU 7.2 does, which offers
-     * RING_RESET nevertheless.
+     * the queue is disabled (VG-44, VG-46). The reset register alone is not enough. A transport
+     * without that register reads 0 although the queue keeps working. The mmio transport of QEMU
+     * 7.2 is an example; it offers RING_RESET nevertheless.
      */
     uint16_t (*queue_reset_read)(void *opaque, uint16_t queue);
 };
@@ -238,7 +239,8 @@ typedef enum bnt_drv_state {
     BNT_DRV_RESUMING /**< DRIVER_OK was written, and does not read back yet (VG-37) */
 } bnt_drv_state;
 
-/** Driver side of negotiation. Plain data: the functions use the transport only during the call. */
+/** Driver side of negotiation. The struct is plain data, and the functions use the transport only
+ * during the call. */
 struct bnt_drv_status {
     bnt_drv_state state;
     uint8_t status; /**< the value that was written last */
@@ -247,12 +249,12 @@ struct bnt_drv_status {
     bool legacy; /**< negotiated without VERSION_1 */
 };
 
-/** Reads of a configuration that keeps changing, before the driver gives up with E_CONFIG and fault
- * CONFIG_UNSETTLED. */
+/** Maximum number of reads of a configuration that keeps changing. Then the driver gives up with
+ * E_CONFIG and fault CONFIG_UNSETTLED. */
 #define BNT_CONFIG_READS_MAX 32
 
 /** Begins a reset of the device by writing 0 to the status: every start and every end of a driver
- * begins so. Call it in any state. */
+ * begins in this way. Call it in any state. */
 void bnt_drv_begin_reset(struct bnt_drv_status *drv, const struct bnt_drv_transport *transport,
                          void *opaque);
 

@@ -1,7 +1,7 @@
 /*
  * Virtqueues, both sides: the split ring (VIRTIO 1.3, 2.7) and the packed ring (2.8), with indirect
  * tables, EVENT_IDX and IN_ORDER. The features that are given at init choose the ring; the calls
- * are the same for each.
+ * are the same for both rings.
  *
  * The driver side, `bnt_vq_drv`, uses ring memory that the device can write, so it checks
  * everything that it reads from the ring against private records. The device side, `bnt_vq_dev`,
@@ -115,11 +115,11 @@ struct bnt_vq_parts bnt_vq_compute_legacy_layout(uint16_t size);
 /* ---- Device side ---------------------------------------------------------------------------- */
 
 /**
- * Buffers in flight (popped and not pushed) at most, where the device must record each of them: on
- * a packed ring, and on any ring with IN_ORDER. Each record takes 16 bytes of the queue. The
- * balloon device has one buffer in flight at a time. An embedder whose device has more may define
- * another number, at least 1, and must define the same number in each file that includes this
- * header.
+ * Maximum number of buffers in flight (popped and not pushed) if the device must record each of
+ * them. It must do this on a packed ring, and on any ring with IN_ORDER. Each record takes 16 bytes
+ * of the queue. The balloon device has one buffer in flight at a time. An embedder whose device has
+ * more may define another number, at least 1, and must define the same number in each file that
+ * includes this header.
  */
 #ifndef BNT_VQ_DEV_INFLIGHT_MAX
 #define BNT_VQ_DEV_INFLIGHT_MAX 64
@@ -224,8 +224,9 @@ BNT_MUST_USE bnt_status bnt_vq_dev_pop(struct bnt_vq_dev *vq, const struct bnt_m
 /**
  * Pushes the buffer `head` back to the driver as used, with `len` bytes written (VS-14).
  *
- * Buffers may be pushed in any order. With IN_ORDER the driver sees a buffer once all older buffers
- * were pushed too; buffers that were written in full are published as one batch (VG-30, VS-17).
+ * Buffers may be pushed in any order. With IN_ORDER the driver sees a buffer only when all older
+ * buffers were pushed, too; buffers that were written in full are published as one batch (VG-30,
+ * VS-17).
  *
  * - BNT_OK
  * - BNT_E_ARGUMENT: `head` is not in the descriptor table; packed or IN_ORDER: it is not in flight
@@ -241,8 +242,8 @@ BNT_MUST_USE bnt_status bnt_vq_dev_push(struct bnt_vq_dev *vq, const struct bnt_
  * Sets `due` if the driver wants an interrupt for the buffers that were pushed since the last call
  * (VS-11, VS-12, VP-9).
  *
- * Call it once for one push or for many. After a queue broke it answers for the buffers that were
- * pushed before. `due` is false unless the call returns OK.
+ * Call it once for one push or for many. If the queue is broken, the call answers for the buffers
+ * that were pushed before the queue broke. `due` is false unless the call returns OK.
  *
  * - BNT_OK
  * - BNT_E_STATE: the queue is not enabled
@@ -259,7 +260,7 @@ BNT_MUST_USE bnt_status bnt_vq_dev_check_interrupt_due(struct bnt_vq_dev *vq,
  * the driver made buffers available.
  *
  * The position is the available index of a split ring, or the offset and wrap counter of a packed
- * ring. An old position is valid, since a notification may be late or come twice.
+ * ring. An old position is valid, because a notification can be late or come twice.
  *
  * - BNT_OK
  * - BNT_E_MESSAGE: fault NOTIFY_DATA: the position is ahead of the ring, or not in it; the queue
@@ -372,7 +373,7 @@ uint32_t bnt_vq_drv_compute_ring_bytes_for_features(uint16_t queue_size, uint16_
 /**
  * Prepares an empty queue and clears its ring memory (VS-16); `config` is copied.
  *
- * Unless the call returns OK the queue counts as broken.
+ * If the call does not return OK, the queue counts as broken.
  *
  * - BNT_OK
  * - BNT_E_SIZE: config->size is unknown
@@ -416,9 +417,9 @@ uint16_t bnt_vq_drv_get_notify_data(const struct bnt_vq_drv *vq);
  *
  * A used length beyond the writable bytes is clamped to them, because real devices return such a
  * length for buffers that they only read; the call then returns OK with diag->fault USED_LENGTH,
- * otherwise OK with diag->fault NONE. On a packed ring the length counts with and without WRITE,
- * which QEMU 7.2 never sets. In a batch (VS-17) every buffer but the last counts as written in
- * full.
+ * otherwise OK with diag->fault NONE. On a packed ring the length is used whether or not WRITE is
+ * set, because QEMU 7.2 never sets it. In a batch (VS-17) every buffer but the last counts as
+ * written in full.
  *
  * - BNT_OK
  * - BNT_E_AGAIN: no buffer was used; with EVENT_IDX the driver has requested the next interrupt and
@@ -437,9 +438,9 @@ struct bnt_vq_watch {
 };
 
 /**
- * Fills `watch` with the word of ring memory that changes when the device uses a buffer; it stays
- * valid until the next pop or init. Returns false if a used buffer can be popped now, or if the
- * queue is broken: pop then.
+ * Fills `watch` with the word of ring memory that changes when the device uses a buffer; `watch`
+ * stays valid until the next pop or init. Returns false if a used buffer can be popped now, or if
+ * the queue is broken; the caller then calls bnt_vq_drv_pop.
  */
 bool bnt_vq_drv_begin_watch(const struct bnt_vq_drv *vq, struct bnt_vq_watch *watch);
 

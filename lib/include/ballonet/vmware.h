@@ -3,11 +3,11 @@
  *
  * This is the second wire of the same two cores. The guest makes a call with a command and two
  * arguments, and the hypervisor answers at once with a status and one result. The wire has no
- * queues and no interrupts except an optional doorbell. As <ballonet/balloon.h> on VIRTIO's wire,
- * this header is all that the two sides share. The wire has two protocols: version 2 of 2010
- * (START, GET_TARGET, LOCK, UNLOCK, GUEST_ID), and the one with capabilities.
+ * queues and no interrupts except an optional doorbell. The two sides share only this header, as
+ * they share only <ballonet/balloon.h> on VIRTIO's wire. The wire has two protocols: version 2 of
+ * 2010 (START, GET_TARGET, LOCK, UNLOCK, GUEST_ID), and the one with capabilities.
  *
- * Any status except SUCCESS refuses a page, also a status that this header does not know; the page
+ * Any status except SUCCESS refuses a page, even a status that this header does not know. The page
  * then belongs to the guest as before.
  */
 #ifndef BALLONET_VMWARE_H
@@ -131,10 +131,10 @@ typedef enum bnt_vmware_guest_id {
 #define BNT_VMWARE_2M_ORDER 9u
 #define BNT_VMWARE_2M_PFNS  (UINT64_C(1) << BNT_VMWARE_2M_ORDER)
 
-/** Entries of the batch page, which is one PFN of guest memory, at most. */
+/** Maximum number of entries of the batch page, which is one PFN of guest memory. */
 #define BNT_VMWARE_BATCH_MAX 512u
 
-/** Without 64_BIT_TARGET a limit, a target and a PFN outside a batch have 32 bits. */
+/** Without 64_BIT_TARGET, a limit, a target and a PFN outside a batch have 32 bits. */
 #define BNT_VMWARE_PFNS_MAX_32 UINT64_C(0xFFFFFFFF)
 
 /* Bits of a batch entry: 5 for the status that the host writes, 7 that are zero, 52 for the PFN. */
@@ -144,7 +144,7 @@ typedef enum bnt_vmware_guest_id {
 
 /**
  * One entry of the batch page, in little-endian byte order, because only x86 has the backdoor. If
- * the status of the whole call is not SUCCESS, no entry counts.
+ * the status of the whole call is not SUCCESS, the guest ignores every entry.
  */
 struct bnt_vmware_entry {
     bnt_le64 value;
