@@ -3,8 +3,8 @@
  *
  * A wrong argument of a caller fails no assertion, but returns a status. A violation by a peer is
  * reported in a bnt_diag, and in a state that lasts until a reset. Assertions are cheap and stay in
- * release builds. An embedder may define BNTI_ASSERT_FAILED when it compiles the library; the
- * default needs no C library.
+ * release builds. An embedder can define BNTI_ASSERT_FAILED when it compiles the library; the
+ * default definition needs no C library.
  */
 #ifndef LIB_BASE_ASSERT_H
 #define LIB_BASE_ASSERT_H

@@ -17,7 +17,7 @@ struct bnti_pack {
     uint8_t *out;      /**< output when saving; both NULL: measuring */
     size_t bytes;      /**< size of the input or output */
     size_t at;
-    uint64_t now_ns; /**< deadlines are saved as the time left until them */
+    uint64_t now_ns; /**< a deadline is saved as the time that is left */
     bool failed;
 };
 

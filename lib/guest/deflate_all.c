@@ -74,7 +74,7 @@ bnt_status bnt_guest_target_follow(struct bnt_guest *guest, uint64_t now_ns)
 /* ---- Orderly detach ---- */
 
 /* Whether the pages can be deflated before the detach: the device must be in use. On VMware's wire
- * no deflates are needed, since the START at the end releases all pages. */
+ * no deflates are needed, because the START at the end releases all pages. */
 static bool can_deflate_to_device(const struct bnt_guest *guest)
 {
     const bool live = guest->state == BNT_GUEST_RUNNING || guest->state == BNT_GUEST_RELEASING;

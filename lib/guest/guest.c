@@ -280,9 +280,9 @@ static bool has_step_worked(const struct bnt_guest *guest)
 }
 
 /*
- * Detects a step that did nothing but asks for another one at once: the embedder would call steps
- * for ever. A notification that came during the step, perhaps in an interrupt handler, justifies
- * another step.
+ * Detects a step that did nothing but asks for another step at once. Without this check, the
+ * embedder could call steps for ever. A notification that came during the step, perhaps in an
+ * interrupt handler, justifies another step.
  */
 static void check_step_progress(struct bnt_guest *guest, uint64_t deadline_ns)
 {

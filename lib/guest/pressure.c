@@ -64,7 +64,7 @@ bnt_status bnt_guest_handle_oom(struct bnt_guest *guest, uint64_t now_ns, uint64
         bnti_guest_deflate_on_oom(guest, asked, result);
     }
     const bool ending = guest->state == BNT_GUEST_STOPPING || guest->state == BNT_GUEST_RECOVERING;
-    /* The device or the host may still hold the pages. */
+    /* It is possible that the device or the host still has the pages. */
     const bool known = guest->drv.state == BNT_DRV_RESETTING || guest->vmware.stop_owed;
     if (ending && known) {
         bnti_guest_defer_oom_to_reset(guest, asked, result);

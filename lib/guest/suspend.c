@@ -14,8 +14,8 @@ static void begin_suspend_poll(struct bnt_guest *guest, bnt_guest_state state)
     bnti_guest_set_state(guest, state);
 }
 
-/* The device has not changed its state yet: polls again later, and emits STALLED once if it is
- * late. */
+/* The device has not changed its state yet: polls again later, and emits STALLED a single time if
+ * the device is late. */
 static void back_off_suspend_poll(struct bnt_guest *guest)
 {
     const uint64_t waited = guest->now_ns - guest->suspend_sent_ns;

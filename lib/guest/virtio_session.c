@@ -169,7 +169,7 @@ static bnt_status negotiate_and_start(struct bnt_guest *guest)
         return status;
     }
     bnti_guest_pace_init_rates(guest);
-    /* The device may have had a target before the driver attached. */
+    /* It is possible that the device had a target before the driver attached. */
     guest->config_marked = !bnti_guest_has_quirk(guest, BNT_GUEST_QUIRK_INITIAL_TARGET_IGNORED);
     bnti_guest_set_state(guest, BNT_GUEST_RUNNING);
     const uint64_t missing = guest->config.features.wanted & ~guest->features;
@@ -188,7 +188,7 @@ bnt_status bnti_virtio_poll_start(struct bnt_guest *guest)
     return bnti_virtio_poll_reset(guest) == BNT_OK ? negotiate_and_start(guest) : BNT_E_AGAIN;
 }
 
-/* Whether the driver may deflate when the OS is out of memory (BD-11). */
+/* Whether the driver is allowed to deflate when the OS is out of memory (BD-11). */
 bool bnti_virtio_can_deflate_on_oom(const struct bnt_guest *guest)
 {
     return (guest->features & BNT_BALLOON_F_DEFLATE_ON_OOM) != 0;

@@ -116,7 +116,8 @@ static void begin_tick(struct bnt_guest *guest)
     }
 }
 
-/* Polls the target while an allocation sleeps: the pages may no longer be needed. */
+/* Polls the target while an allocation sleeps, because a new target can make the pages
+ * unnecessary. */
 static void poll_target_while_sleeping(struct bnt_guest *guest)
 {
     if (bnti_guest_has_vmware_quirk(guest, BNT_GUEST_VMWARE_QUIRK_TARGET_FIXED) ||
@@ -150,8 +151,8 @@ void bnti_vmware_poll_tick(struct bnt_guest *guest)
 }
 
 /*
- * The balloon is empty after a reset. By default START is called once per period until it succeeds.
- * With RESET_LATE the tick continues whether START succeeded or not.
+ * The balloon is empty after a reset. By default, one START is called per period until a START
+ * succeeds. With RESET_LATE, the tick continues even if START failed.
  */
 void bnti_vmware_end_release(struct bnt_guest *guest)
 {

@@ -2,7 +2,7 @@
  * The detach on VMware's wire. The host must release all pages before the OS uses them, because the
  * host resets the balloon when the guest touches a locked page. A successful START releases all
  * pages. If a bounded number of STARTs fail, the pages are unlocked by requests. Pages that the
- * host does not unlock are given back all the same, with the event FORCED.
+ * host does not unlock are nevertheless given back, with the event FORCED.
  */
 #include "lib/guest/front.h"
 

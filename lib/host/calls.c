@@ -3,9 +3,10 @@
  * target and reset.
  *
  * A call is served at once, and its return value is the answer. Only the batch page is guest
- * memory; it is read once and written once by bounded copies. Each verdict corresponds to a status.
- * The commands are rows of a table. The guest is not trusted: a command that is unknown or not
- * negotiated is answered with CMD_INVALID. wire/host_vmware.c stores what was negotiated.
+ * memory; it is read a single time and written a single time, by bounded copies. Each verdict
+ * corresponds to a status. The commands are rows of a table. The guest is not trusted: a command
+ * that is unknown or not negotiated is answered with CMD_INVALID. wire/host_vmware.c stores what
+ * was negotiated.
  */
 #include "lib/host/host_front.h"
 

@@ -1,8 +1,8 @@
 /*
  * Resets of the balloon by the host (BX-10), and of the device by the driver (BX-21).
  *
- * Both return every page to the guest without discarding or restoring any, because the guest may
- * use a page as soon as it learns of the reset.
+ * Both kinds of reset return every page to the guest, and discard or restore no page, because the
+ * guest is allowed to use its pages when it learns of the reset.
  */
 #include "lib/host/host_front.h"
 

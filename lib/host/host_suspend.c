@@ -104,7 +104,8 @@ bnt_status bnt_host_queue_disable(struct bnt_host *host, uint64_t now_ns, uint16
     const bnt_balloon_queue role = bnti_host_find_queue_role(host, queue);
 
     /*
-     * A driver may disable a queue that is not enabled, as after a reset: nothing needs to be done.
+     * A driver can disable a queue that is not enabled, for example after a reset. Then nothing
+     * needs to be done.
      */
     if (role != BNT_BALLOON_QUEUE_COUNT && !host->provided && host->queues[role].vq.size == 0) {
         return BNT_OK;

@@ -31,8 +31,9 @@ uint8_t bnt_host_status_read(const struct bnt_host *host)
     return host->dev.status;
 }
 
-/** Reports a probable cause when a driver gives up between FEATURES_OK and DRIVER_OK: it may have
- * looked for a queue at the index that Linux uses, which counts only the negotiated features. */
+/** Reports a probable cause when a driver gives up between FEATURES_OK and DRIVER_OK: perhaps it
+ * looked for a queue at the index that Linux uses, where only the queues of negotiated features are
+ * counted. */
 static void check_queue_layout(struct bnt_host *host, uint8_t status)
 {
     const uint8_t before = BNT_DEVICE_STATUS_FEATURES_OK | BNT_DEVICE_STATUS_DRIVER_OK;
@@ -71,7 +72,7 @@ bnt_status bnt_host_status_write(struct bnt_host *host, uint64_t now_ns, uint8_t
         bnti_host_number_queues(host);
     } else if (action == BNT_DEV_ACTION_DRIVER_OK) {
         bnti_host_number_queues(host);
-        /* The driver may have added buffers and kicked before DRIVER_OK. */
+        /* Perhaps the driver added buffers and kicked before DRIVER_OK. */
         bnti_host_kick_all_queues(host);
         bnti_host_emit_event(host, BNT_HOST_EVENT_DRIVER_OK, host->dev.accepted, 0);
     } else if (action == BNT_DEV_ACTION_FAILED) {

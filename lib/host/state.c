@@ -1,12 +1,12 @@
 /*
  * The saved state of a device. One description measures, saves and loads it.
  *
- * It contains everything that changed since init, but not the arguments of init (configuration,
- * callbacks, memory map). The bytes are little-endian, and depend neither on the machine nor on the
- * ledger's store. The bytes are not trusted: every section validates what it loads, and after a
- * failure the instance is initialised again. The code of each section is in the file that writes
- * the fields of the section. A new field of the instance must be in a section, unless it is work
- * space or used only within one call.
+ * The state contains everything that changed after init, but not the arguments of init
+ * (configuration, callbacks, memory map). The bytes are little-endian, and depend neither on the
+ * machine nor on the ledger's store. The bytes are not trusted: every section validates what it
+ * loads, and after a failure the instance is initialised again. The code of each section is in the
+ * file that writes the fields of the section. A new field of the instance must be in a section,
+ * unless it is work space or used only within one call.
  */
 #include "lib/host/host_front.h"
 

@@ -1,9 +1,9 @@
 /*
  * Descriptor chains on the device side: walks a chain, and copies from and to its segments.
  *
- * A walk reads each descriptor once, and accepts at most as many as the queue size. Empty segments
- * are legal; they are checked for their order and left out. split_device.c and packed_device.c walk
- * chains; the host core calls the copies.
+ * A walk reads each descriptor a single time, and accepts no more descriptors than the queue has.
+ * Empty segments are legal: the walk checks their order, and then leaves them out. split_device.c
+ * and packed_device.c walk chains; the host core calls the copies.
  */
 #include "lib/virtio/chain.h"
 

@@ -70,8 +70,8 @@ static bnt_fault set_features_ok(struct bnt_drv_status *drv,
     add_drv_status(drv, transport, opaque, BNT_DEVICE_STATUS_FEATURES_OK);
     *found = transport->status_read(opaque);
     if ((*found & BNT_DEVICE_STATUS_FEATURES_OK) == 0) {
-        /* The bit was not accepted, so it is not written again: a device might ignore FAILED
-         * together with it. */
+        /* The bit was not accepted, so it is not written again: a device could ignore FAILED if
+         * both bits were written together. */
         drv->status = (uint8_t)(drv->status & ~(unsigned)BNT_DEVICE_STATUS_FEATURES_OK);
     }
     if ((*found & BNT_DEVICE_STATUS_NEEDS_RESET) != 0) {

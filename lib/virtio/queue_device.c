@@ -2,9 +2,10 @@
  * The device side of a queue of either ring format: enables the queue, and tracks the buffers in
  * flight.
  *
- * Guest memory is not trusted: each value is read once, by a bounded copy, and validated before
- * use. The first violation sets `broken` for good. split_device.c and packed_device.c access the
- * ring entries. Used by the host core, and by embedders that need only rings.
+ * Guest memory is not trusted: each value is read a single time, by a bounded copy, and is
+ * validated before use. The first violation sets `broken` for good. split_device.c and
+ * packed_device.c access the ring entries. Used by the host core, and by embedders that need only
+ * rings.
  */
 #include "lib/virtio/queue_device.h"
 
@@ -194,8 +195,8 @@ bnt_status bnt_vq_dev_pop(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
     return status;
 }
 
-/** Whether the driver may infer that a buffer was used completely: a batch contains only the length
- * of its last buffer (VS-17). */
+/** Whether the driver is allowed to infer that a buffer was used completely: a batch contains only
+ * the length of its last buffer (VS-17). */
 static bool is_used_length_inferable(const struct bnt_vq_dev_inflight *out)
 {
     return out->len == out->writable_bytes;
@@ -285,8 +286,8 @@ bnt_status bnt_vq_dev_check_interrupt_due(struct bnt_vq_dev *vq, const struct bn
     if (vq->size == 0) {
         return BNT_E_STATE;
     }
-    /* Checked for a broken queue, too: buffers pushed before still need their interrupt. If no
-     * buffer was pushed, no memory is read. */
+    /* A broken queue is checked, too, because buffers that were pushed before still need their
+     * interrupt. If no buffer was pushed, no memory is read. */
     const bnt_status status = get_vq_dev_ops(vq)->interrupt_due(vq, mem, due, diag);
     return status == BNT_OK && !*due ? check_vq_dev_usable(vq) : status;
 }

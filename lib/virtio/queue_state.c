@@ -114,8 +114,8 @@ static bool is_split_state_valid(const struct bnt_vq_dev *vq)
            vq->used_since == 0 && vq->event_flags == 0;
 }
 
-/** Whether the positions are valid. A broken queue may have any positions, because it is not used
- * any more. */
+/** Whether the positions are valid. A broken queue is allowed to have any positions, because it is
+ * not used any more. */
 static bool are_positions_valid(const struct bnt_vq_dev *vq)
 {
     const bool packed = (vq->features & BNT_F_RING_PACKED) != 0;

@@ -48,7 +48,7 @@ static inline bool bnti_is_queue_size_valid(uint32_t size)
     return size != 0 && size <= BNT_VQ_SIZE_MAX && (size & (size - 1)) == 0;
 }
 
-/** A packed ring may have any size (VP-1). */
+/** A packed ring can have any size (VP-1). */
 static inline bool bnti_is_ring_size_valid(uint32_t size, uint64_t features)
 {
     const bool packed = (features & BNT_F_RING_PACKED) != 0;
@@ -127,7 +127,7 @@ static inline bool bnti_packed_is_event_passed(uint16_t event, uint32_t next, ui
 #endif
 
 /** Orders the load of an index or of flags before the loads of the announced entries. Pairs with
- * the peer's bnti_issue_release_fence. Without this barrier an entry may be read before it is
+ * the peer's bnti_issue_release_fence. Without this barrier, an entry could be read before it is
  * written. */
 static inline void bnti_issue_acquire_fence(void)
 {
@@ -135,8 +135,8 @@ static inline void bnti_issue_acquire_fence(void)
 }
 
 /** Orders the stores of entries before the store of the index or flags that announces them. Its
- * other half is the peer's bnti_issue_acquire_fence; without it the peer may read an entry before
- * it is written. */
+ * other half is the peer's bnti_issue_acquire_fence; without it, the peer could read an entry
+ * before it is written. */
 static inline void bnti_issue_release_fence(void)
 {
     __atomic_thread_fence(__ATOMIC_RELEASE);
@@ -144,8 +144,9 @@ static inline void bnti_issue_release_fence(void)
 
 /**
  * Orders stores before later loads. One side stores an index and then loads the peer's event; the
- * other side stores its event and then loads the index. With the barrier on both sides at least one
- * side sees the other's store. Without it both may miss it and wait for ever (VS-16).
+ * other side stores its event and then loads the index. With the barrier on both sides, at least
+ * one side sees the store of the other side. Without the barrier, both sides could miss the store
+ * of the other side and wait for ever (VS-16).
  */
 static inline void bnti_issue_full_fence(void)
 {

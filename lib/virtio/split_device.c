@@ -130,9 +130,9 @@ static bnt_status write_split_used(struct bnt_vq_dev *vq, const struct bnt_mem *
 }
 
 /**
- * Whether the ring has run empty: a legacy driver may ask for an interrupt then, even if it
- * suppresses interrupts (VG-33). The index last read is used; if it is old, the interrupt is only
- * spurious.
+ * Whether the ring has become empty. A legacy driver can ask for an interrupt in this case, even if
+ * it suppresses interrupts (VG-33). The index last read is used; if it is old, the interrupt is
+ * only spurious.
  */
 static bool has_ring_run_empty(const struct bnt_vq_dev *vq)
 {
@@ -192,8 +192,8 @@ static bnt_status set_split_kicks(struct bnt_vq_dev *vq, const struct bnt_mem *m
     return status;
 }
 
-/** Checks the data of a notification: at most the queue size may lie between avail.idx and the
- * notified index. */
+/** Checks the data of a notification: the distance between avail.idx and the notified index must
+ * not exceed the queue size. */
 static bnt_status check_split_notification(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
                                            uint16_t next, bool *ahead, struct bnt_diag *diag)
 {

@@ -8,8 +8,9 @@
 
 /*
  * Whether inflation must wait: for a back-off, for the hold-off after an OOM deflate, or for an OOM
- * deflate in progress. The OS may already use the pages of an OOM deflate in flight. If one of
- * these pages were inflated now, the device could handle the inflate before the deflate.
+ * deflate in progress. It is possible that the OS already uses the pages of an OOM deflate in
+ * flight. If one of these pages were inflated now, the device could handle the inflate before the
+ * deflate.
  */
 bool bnti_guest_must_delay_inflate(const struct bnt_guest *guest)
 {

@@ -1,8 +1,8 @@
 /*
  * Doubtful requests: their queue was reset while they were in flight, so it is unknown whether the
  * device handled them. The pages of a doubtful inflate are deflated before anything else happens to
- * them, and a doubtful deflate is sent again. So no page is used while the device may have it, and
- * no page is counted twice. queue_reset.c resets the queues.
+ * them, and a doubtful deflate is sent again. Therefore no page is used while it is possible that
+ * the device has it, and no page is counted twice. queue_reset.c resets the queues.
  */
 #include "lib/guest/balloon/policy.h"
 

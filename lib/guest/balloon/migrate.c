@@ -134,8 +134,8 @@ void bnti_guest_abort_migration(struct bnt_guest *guest)
     end_migration(guest, BNT_GUEST_MIGRATED_EMPTIED);
 }
 
-/* Whether the old page may leave the balloon before the new page enters it. Without DEFLATE_ON_OOM
- * this is allowed only above the target (BD-7). VMware's wire has no such rule. */
+/* Whether the old page is allowed to leave the balloon before the new page enters it. Without
+ * DEFLATE_ON_OOM this is allowed only above the target (BD-7). VMware's wire has no such rule. */
 static bool can_deflate_old_page_first(const struct bnt_guest *guest)
 {
     return guest->wire->deflates_freely || (guest->features & BNT_BALLOON_F_DEFLATE_ON_OOM) != 0 ||

@@ -1,7 +1,7 @@
 /*
  * OOM deflate: a synchronous call by which an OS without free memory gets pages back. It has its
- * own request slot and allocates nothing. The OS may call it even while it allocates pages for the
- * balloon.
+ * own request slot and allocates nothing. The OS can call it even while the OS allocates pages for
+ * the balloon.
  */
 #include "lib/guest/balloon/policy.h"
 
@@ -13,8 +13,8 @@ static bool is_oom_request_pending(const struct bnt_guest *guest)
     return request->busy && !request->given_back;
 }
 
-/* Deflates up to `pfns` PFNs of the record. Without MUST_TELL_HOST the OS gets the pages at once
- * (BD-11). */
+/* Deflates up to `pfns` PFNs of the record. Without MUST_TELL_HOST, the OS gets the pages back at
+ * once (BD-11). */
 static void send_oom_deflate(struct bnt_guest *guest, uint64_t pfns)
 {
     const struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_OOM];

@@ -55,7 +55,7 @@ void bnti_guest_mark_tick_over(struct bnt_guest *guest)
 }
 
 /*
- * The device refused pages: the current tick is over. If no tick is in progress (a migration, an
+ * The device refused pages, so the current tick ends. If no tick is in progress (a migration, an
  * OOM deflate), the next tick on VIRTIO's wire is due one period later. On VMware's wire the time
  * of the next poll does not change. Returns the period.
  */
@@ -70,7 +70,8 @@ uint64_t bnti_guest_back_off_to_next_tick(struct bnt_guest *guest)
     return pace->period_ns;
 }
 
-/* Begins a cycle that inflates or deflates `pfns` PFNs, limited by the rate of the tick. */
+/* Begins a cycle that inflates or deflates `pfns` PFNs, but not more than the rate of the tick
+ * allows. */
 void bnti_guest_pace_begin_cycle(struct bnt_guest *guest, bnti_guest_cycle cycle, uint64_t pfns)
 {
     const struct bnt_guest_rates *rates = &guest->config.rates;
@@ -161,7 +162,8 @@ static void set_rate(struct bnt_guest *guest, uint32_t *rate, uint64_t value, bo
     }
 }
 
-/* Even a sleeping allocation returned too few pages: the rate is halved, and the cycle is over. */
+/* Even a sleeping allocation returned too few pages: the rate of allocation is halved, and the
+ * cycle ends. */
 void bnti_guest_pace_handle_short_sleeping_alloc(struct bnt_guest *guest)
 {
     struct bnti_guest_pace *pace = &guest->pace;
@@ -214,7 +216,7 @@ static void raise_alloc_rate(struct bnt_guest *guest)
     const uint64_t done =
         is_rate_exceeded(pace) ? pace->done_pfns - pace->last_pfns : pace->done_pfns;
     if (!pace->failed && pace->rate_alloc > 0 && done >= pace->rate_alloc) {
-        /* A tick with rates stays below 2^32 PFNs, so no 64-bit division is needed. */
+        /* A tick with rates handles fewer than 2^32 PFNs, so no 64-bit division is needed. */
         const uint64_t more = (uint64_t)rates->alloc_step * ((uint32_t)done / pace->rate_alloc);
         const uint64_t grown = bnti_guest_min(pace->rate_alloc + more, rates->alloc_max);
         set_rate(guest, &pace->rate_alloc, grown, false);
@@ -255,7 +257,7 @@ void bnti_guest_pace_begin_doubtful_deflate(struct bnt_guest *guest)
     guest->cycle = BNTI_GUEST_CYCLE_DEFLATE;
 }
 
-/* The last request of the cycle failed: the tick is over. */
+/* The last request of the cycle failed, so the tick ends. */
 void bnti_guest_pace_note_failed_request(struct bnt_guest *guest)
 {
     bnti_guest_mark_tick_over(guest);

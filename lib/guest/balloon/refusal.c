@@ -63,8 +63,8 @@ uint32_t bnti_guest_pop_held_pages(struct bnt_guest *guest, uint64_t *pages, uin
     return taken;
 }
 
-/* Gives held pages back. The device gets no message, since held pages were never in the balloon. If
- * held pages have no bound, later steps give them back in portions. */
+/* Gives held pages back. The device gets no message, because held pages were never in the balloon.
+ * If held pages have no bound, later steps give them back in portions. */
 void bnti_guest_give_back_held_pages(struct bnt_guest *guest)
 {
     const uint32_t count = guest->held_count;

@@ -1,7 +1,7 @@
 /*
  * Sleeping allocations: the embedder allocates the pages and calls bnt_guest_handle_alloc_done
- * later. If a reset, a detach, an OOM deflate or a lower target has made the pages unwanted, they
- * are given back at once. sizing.c decides when to start an allocation.
+ * later. If the pages are no longer wanted because of a reset, a detach, an OOM deflate or a lower
+ * target, they are given back at once. sizing.c decides when to start an allocation.
  */
 #include "lib/guest/balloon/policy.h"
 
@@ -57,7 +57,7 @@ static bool can_send_inflate(const struct bnt_guest *guest)
     return !bnti_guest_is_sizing_busy(guest);
 }
 
-/* Prepares an inflate with as many of the pages as the target still allows, and gives the rest
+/* Prepares an inflate with the pages that the target still allows, and gives the rest of the pages
  * back. */
 static uint32_t use_allocated_pages(struct bnt_guest *guest, const uint64_t *pages, uint32_t count)
 {

@@ -11,7 +11,8 @@
 /*
  * The reason why these PFNs cannot be sent to the device; BNT_GUEST_UNUSABLE_COUNT if they can. No
  * other function refuses a page of the OS. A page must be aligned to its size, and its PFN must fit
- * the wire in this session. A block must begin at a page of the guest; it is sent by its address.
+ * the wire in this session. A block must begin at a page of the guest, because the block is sent by
+ * its address.
  */
 bnt_guest_unusable bnti_guest_find_unusable_reason(const struct bnt_guest *guest,
                                                    bnti_guest_use use, uint64_t first_pfn,

@@ -187,7 +187,7 @@ static void apply_inflate(struct bnt_guest *guest)
     if (tally.uncertain > 0) {
         bnti_guest_emit_event(guest, BNT_GUEST_EVENT_OUTCOME_UNKNOWN, tally.uncertain, 0);
     }
-    /* On VMware's wire the tick is over as soon as the bound of held pages is reached. */
+    /* On VMware's wire the tick ends when the bound of held pages is reached. */
     tally.over =
         tally.over || (guest->wire->ticks && tally.refused > 0 &&
                        guest->held_count == guest->config.sizing.refused_pages_max &&

@@ -1,7 +1,7 @@
 /*
  * The states of an instance. Only this file changes the state, emits events and marks an instance
- * broken. When an instance becomes broken, the OS gets back the pages that are in no request, and
- * the next recovery is planned at once. recover.c carries out the recovery.
+ * broken. When an instance becomes broken, pages that are in no request go back to the OS, and the
+ * next recovery is planned at once. recover.c carries out the recovery.
  */
 #include "lib/guest/core/core.h"
 

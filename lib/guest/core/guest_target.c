@@ -35,7 +35,7 @@ void bnti_guest_set_target(struct bnt_guest *guest, uint64_t num_pages, bool tol
     }
 }
 
-/* The balloon is at its target: emits TARGET_REACHED once. */
+/* The balloon is at its target: emits TARGET_REACHED, a single time. */
 void bnti_guest_note_target_reached(struct bnt_guest *guest, uint64_t have)
 {
     if (!guest->reached) {

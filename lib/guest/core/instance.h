@@ -17,8 +17,8 @@
 /* Maximum number of rows in the table of features. */
 #define BNTI_GUEST_FEATURES_MAX 8
 
-/* Which call of the embedder is on the stack. Only bnt_guest_handle_oom and
- * bnt_guest_reclaim_hinted_pages may be called while the OS allocates for the balloon. */
+/* Which call of the embedder is on the stack. While the OS allocates for the balloon, only
+ * bnt_guest_handle_oom and bnt_guest_reclaim_hinted_pages are allowed. */
 typedef enum bnti_guest_call {
     BNTI_GUEST_CALL_NONE = 0,
     BNTI_GUEST_CALL_BUSY,
@@ -42,7 +42,7 @@ struct bnti_guest_idle {
 
 /*
  * Only one file writes each field: the comment above the field names it. All other files only read
- * the field. Fields without such a comment are set once, at init.
+ * the field. Fields without such a comment are set only at init.
  */
 struct bnt_guest {
     const struct bnti_guest_wire *wire;
@@ -267,7 +267,7 @@ static inline bool bnti_guest_awaits_sleeping_alloc(const struct bnt_guest *gues
     return guest->sleep.outstanding && !guest->sleep.unwanted;
 }
 
-/* ---- Fields that every file may write through these functions ---- */
+/* ---- Fields that every file is allowed to write through these functions ---- */
 
 /* Notes an action that spends no budget, so that the step is not treated as idle. */
 static inline void bnti_guest_note_work(struct bnt_guest *guest)
@@ -300,7 +300,7 @@ static inline void bnti_guest_leave_call(struct bnt_guest *guest)
     guest->call = BNTI_GUEST_CALL_NONE;
 }
 
-/* A call by the embedder begins that may change what the next step does. */
+/* The embedder begins a call that can change what the next step does. */
 static inline void bnti_guest_enter_call(struct bnt_guest *guest, uint64_t now_ns)
 {
     guest->call = BNTI_GUEST_CALL_BUSY;

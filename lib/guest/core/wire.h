@@ -44,7 +44,7 @@ struct bnti_guest_role {
  * init. */
 struct bnti_guest_wire {
     bool ticks;           /* requests are sent in ticks; a poll begins each tick */
-    bool slack;           /* the balloon may exceed its target by vmware.slack_pfns */
+    bool slack;           /* vmware.slack_pfns above the target are allowed */
     bool deflates_freely; /* a deflate below the target needs no feature (BD-7) */
     bool answers_at_once; /* a request is answered as soon as it is submitted */
     bool detach_tells;    /* an orderly detach deflates every page before its end */

@@ -240,7 +240,8 @@ static void repeat_hint_id(struct bnt_guest *guest)
     }
 }
 
-/* Sends as many blocks as the budget and the ring allow. Returns true if a buffer was added. */
+/* Sends blocks until the budget is spent or the ring is full. Returns true if a buffer was
+ * added. */
 static bool send_hint_blocks(struct bnt_guest *guest)
 {
     struct hint *hint = get_hint_state(guest);
@@ -274,7 +275,7 @@ static void end_hint_run(struct bnt_guest *guest)
                           get_hint_state(guest)->run_pfns);
 }
 
-/* Advances the run through its states as far as possible. Returns true if a buffer was added. */
+/* Advances the run to the last state that it can reach now. Returns true if a buffer was added. */
 static bool advance_hint_run(struct bnt_guest *guest)
 {
     struct hint *hint = get_hint_state(guest);

@@ -16,8 +16,8 @@ struct bnti_guest_page_record bnti_guest_get_hint_record(const struct bnt_guest 
                                            guest->config.memory.page_order};
 }
 
-/* Whether the OS must write hinted pages before it uses them: before DONE the device may still
- * discard their content. */
+/* Whether the OS must write hinted pages before it uses them. This is necessary before DONE,
+ * because the device may still discard their content. */
 static bool must_initialise_hinted_pages(const struct bnt_guest *guest)
 {
     return get_hint_state(guest)->command != BNT_BALLOON_HINT_DONE;
@@ -79,7 +79,7 @@ uint64_t bnti_guest_release_hinted_pages(struct bnt_guest *guest, uint64_t pages
                : release_hints_in_flight(guest, pages_max);
 }
 
-/* Whether a hinted page may be given back now. */
+/* Whether the driver is allowed to give a hinted page back now. */
 bool bnti_guest_has_releasable_hints(const struct bnt_guest *guest)
 {
     return get_hint_state(guest)->pages > 0 ||

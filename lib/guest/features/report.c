@@ -54,9 +54,9 @@ static void start_reporting(struct bnt_guest *guest)
 }
 
 /*
- * Adds the blocks as device-writable segments of one buffer, since discarding their content is a
- * write by the device. With DEVICE_INIT_REPORTED each block is its own buffer with its own used
- * length.
+ * Adds the blocks as device-writable segments of one buffer, because the device changes their
+ * content when it discards them. With DEVICE_INIT_REPORTED each block is its own buffer with its
+ * own used length.
  */
 static void submit_report_blocks(struct bnt_guest *guest)
 {
@@ -168,8 +168,8 @@ static void handle_used_report_buffer(struct bnt_guest *guest, uint32_t q, uint1
     }
 }
 
-/* A late report stays in flight. The device is notified again, because the notification may have
- * been lost. */
+/* A late report stays in flight. The device is notified again, because it is possible that the
+ * notification was lost. */
 static void handle_overdue_report(struct bnt_guest *guest)
 {
     struct report *report = get_report_state(guest);
@@ -346,8 +346,8 @@ const struct bnti_guest_feature bnti_guest_feature_report = {
     .info = fill_report_info,
     .release = abort_report,
     .forget = clear_report_state,
-    /* A small queue allows only small reports (bug 45). A report has at most as many segments as
-     * the queue has descriptors, so that no indirect table is needed (VS-7). */
+    /* A small queue allows only small reports (bug 45). A report has no more segments than the
+     * queue has descriptors, so that no indirect table is needed (VS-7). */
     .queues = {{.role = BNTI_GUEST_Q_REPORT,
                 .descriptors = 1,
                 .direct = true,

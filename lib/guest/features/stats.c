@@ -1,6 +1,6 @@
 /*
  * Statistics (VIRTIO 1.3, 5.5.6.3): one buffer is always in flight. When the device uses the
- * buffer, the driver fills it with new values and sends it again, but only once per
+ * buffer, the driver fills it with new values and sends it again, but at most one time per
  * stats_interval_ns. The tags never change. With the legacy interface entries are in the guest's
  * byte order (BL-7).
  */
@@ -31,8 +31,8 @@ static struct stats *get_stats_state(const struct bnt_guest *guest)
 
 /*
  * Asks the OS for statistics. The first answer fixes the tags. A tag that is missing later keeps
- * its last value. An answer without tags means that the source of the statistics has stopped, as
- * virtio-win's service may (bug 53): all values become unset.
+ * its last value. An answer without tags means that the source of the statistics has stopped, which
+ * is possible for virtio-win's service (bug 53). Then all values become unset.
  */
 static void refresh_stats(struct bnt_guest *guest)
 {

@@ -61,8 +61,8 @@ static void remove_unnegotiated_queues(const struct bnt_guest *guest,
 
 /*
  * Reads the size of each queue; a size of 0 means that the queue does not exist. The sizes of a
- * correct device match one layout, or several that agree. A device with fixed indices has the
- * queues of all offered features, or only those of the negotiated features.
+ * correct device match one layout, or several layouts that give the same indices. A device with
+ * fixed indices has the queues of all offered features, or only those of the negotiated features.
  */
 static struct layout_search search_queue_layouts(struct bnt_guest *guest)
 {
@@ -136,7 +136,7 @@ static uint32_t choose_layout(const struct bnt_guest *guest, const struct layout
 
 /* ---- Setting up ---- */
 
-/* Number of descriptors for everything that may be in flight on the queue at once. */
+/* Number of descriptors for all buffers that can be in flight on the queue at the same time. */
 static uint32_t count_descriptors_needed(const struct bnt_guest *guest, uint32_t q)
 {
     const uint32_t each = bnti_guest_count_request_descriptors(guest);
@@ -172,9 +172,9 @@ static void note_missing_queue(struct bnt_guest *guest, uint32_t q, uint16_t off
 }
 
 /*
- * Number of entries in an indirect table; 0: no tables. A free page report is at most as long as
- * its queue and needs no table (VS-7). With the DEVICE_INIT draft no tables are used either, as in
- * Linux.
+ * Number of entries in an indirect table; 0: no tables. A free page report has no more segments
+ * than its queue has descriptors, and needs no table (VS-7). With the DEVICE_INIT draft no tables
+ * are used either, as in Linux.
  */
 static uint16_t choose_indirect_max(const struct bnt_guest *guest, uint32_t q)
 {

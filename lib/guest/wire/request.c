@@ -254,9 +254,9 @@ struct used_pass {
 
 /*
  * Plans how often the pass polls each queue: once for each buffer in flight now, and once more to
- * find the ring empty. So a device that returns buffers at once cannot extend the pass. If the
- * budget is short, each queue gets an equal share, which is returned. Every queue with buffers in
- * flight is polled, marked or not: a lost interrupt only costs time.
+ * find the ring empty. Therefore a device that returns new buffers at once cannot make the pass
+ * longer. If the budget is short, each queue gets an equal share, which is returned. Every queue
+ * with buffers in flight is polled, marked or not: a lost interrupt only costs time.
  */
 static uint32_t plan_used_ring_pass(struct bnt_guest *guest, struct used_pass *pass)
 {
@@ -370,8 +370,8 @@ void bnti_guest_pop_remaining_used_buffers(struct bnt_guest *guest)
 }
 
 /*
- * Handles a late request: its pages stay in flight. The notification may have been lost, so the
- * device is notified again. The device may have failed, so its status is read in the next step.
+ * Handles a late request: its pages stay in flight. Perhaps the notification was lost, so the
+ * device is notified again. Perhaps the device has failed, so its status is read in the next step.
  */
 static void handle_overdue_request(struct bnt_guest *guest, bnti_guest_slot slot)
 {

@@ -90,8 +90,8 @@ static uint32_t choose_offered_caps(const struct bnt_guest *guest)
                      : (guest->config.vmware.caps & ~CAPS_OF_BATCHES) | BNT_VMWARE_CAP_BASIC;
 }
 
-/* Emits once per attachment that pages are locked one by one because the batch page is at too high
- * an address. */
+/* Emits an event, a single time per attachment: pages are locked one by one, because the address of
+ * the batch page is too high. */
 void bnti_vmware_emit_unusable_caps(struct bnt_guest *guest)
 {
     const uint32_t lost = bnti_guest_has_vmware_quirk(guest, BNT_GUEST_VMWARE_QUIRK_PROTOCOL_2010)
@@ -277,8 +277,8 @@ void bnti_vmware_submit_request(struct bnt_guest *guest, bnti_guest_slot slot)
     guest->vmware.answered = true;
 }
 
-/* Applies the stored answer. That may submit the next request, whose answer is applied next. The
- * budget was spent when the request was built. */
+/* Applies the stored answer. The next request can be submitted by this; then its answer is applied,
+ * too. The budget was spent when the request was built. */
 void bnti_vmware_apply_stored_answer(struct bnt_guest *guest, uint32_t budget)
 {
     (void)budget;

@@ -52,8 +52,8 @@ void bnti_host_actual_clear(struct bnt_host *host)
     host->differs_event.due = false;
 }
 
-/** Emits ACTUAL_DIFFERS if `actual` and the ledger differ while no request is queued. Until then
- * requests in flight may explain the difference. */
+/** Emits ACTUAL_DIFFERS if `actual` and the ledger differ while no request is queued. As long as
+ * requests are queued, they can be the reason for the difference. */
 static void emit_actual_differs(struct bnt_host *host)
 {
     struct bnti_host_throttle *event = &host->differs_event;

@@ -2,7 +2,7 @@
  * Huge pages (2 MiB): one verdict for all of their 512 PFNs.
  *
  * A huge page is refused with the verdict of its first refused PFN, and then none of its PFNs
- * changes. The driver may then inflate the other PFNs one by one. The order of reasons is that of
+ * changes. The driver can then inflate the other PFNs one by one. The order of reasons is that of
  * host_verdict.c, which also discards the backing memory.
  */
 #include "lib/host/balloon/host_balloon.h"
@@ -32,8 +32,8 @@ static bnt_verdict inflate_huge_page(struct bnt_host *host, const struct bnti_ho
     if (!bnti_host_ledger_is_none_held(&host->ledger, at, BNT_HOST_HUGE_PFNS)) {
         return BNT_VERDICT_LOCKED;
     }
-    /* The last huge page may exceed the target: the guest rounds up, and deflates only for an
-     * excess of a whole huge page. */
+    /* The last huge page is allowed to exceed the target: the guest rounds up, and deflates only if
+     * the excess is a whole huge page. */
     if (judge->bounded && host->ledger.ballooned >= host->target.pfns) {
         return BNT_VERDICT_NOT_NEEDED;
     }

@@ -4,8 +4,8 @@
  * A request is read a single time, by bounded copies, whatever descriptors it occupies. Its
  * verdicts are then decided and carried out, one unit of the budget at a time (host_verdict.c,
  * job.c). The request is answered and reported to the embedder, and only then returned to the
- * driver. A plain driver's request may have any length and is read in pieces. A request with
- * verdicts is bounded and must be well formed (BX-4).
+ * driver. A request of a driver without verdicts can have any length, and is read in pieces. A
+ * request with verdicts is bounded and must be well formed (BX-4).
  */
 #include "lib/host/balloon/host_balloon.h"
 

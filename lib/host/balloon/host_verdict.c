@@ -82,7 +82,7 @@ static bool move_run(struct bnti_host_ledger *ledger, bool inflate, uint64_t at,
     return true;
 }
 
-/** Accepts a run as a whole if no page of it may be refused. */
+/** Accepts a run as a whole if it is certain that no page of the run is refused. */
 static bool accept_run(struct bnt_host *host, struct bnti_host_judge *judge,
                        const struct pfn_run *run)
 {
@@ -101,8 +101,8 @@ static bool accept_run(struct bnt_host *host, struct bnti_host_judge *judge,
     return true;
 }
 
-/** Whether the target needs no more pages (BX-9). This is decided once per guest page, so that no
- * guest page is split. */
+/** Whether the target needs no more pages (BX-9). There is one such decision per guest page, so
+ * that no guest page is split. */
 static bool is_page_unneeded(const struct bnt_host *host, struct bnti_host_judge *judge,
                              uint64_t pfn)
 {
@@ -312,7 +312,8 @@ static void discard_or_restore_extents(struct bnt_host *host, struct bnti_host_j
             bnti_host_restore_backing(host, bnti_host_get_extent_first(host, extent), extent->pfns);
         }
     }
-    /* Leaves are freed only now: extents may share a leaf, and a failed discard needs the leaf. */
+    /* Leaves are freed only now, because several extents can share a leaf, and a failed discard
+     * needs the leaf. */
     for (uint32_t i = 0; i < host->extent_count; i++) {
         const struct bnti_host_extent *extent = &host->extents[i];
         const uint64_t at =

@@ -111,8 +111,9 @@ uint64_t bnti_host_poll_target_timeouts(struct bnt_host *host)
     return BNT_NEVER;
 }
 
-/** Whether a target may be announced now. Configuration space must not change while the device is
- * suspended (VG-39). With NEEDS_RESET no driver follows a target, and Linux would wait for ever. */
+/** Whether the device is allowed to announce a target now. Configuration space must not change
+ * while the device is suspended (VG-39). With NEEDS_RESET no driver follows a target, and Linux
+ * would wait for ever. */
 static bool can_announce_target(const struct bnt_host *host)
 {
     return !bnt_dev_is_suspended(&host->dev) &&

@@ -1,7 +1,8 @@
 /*
  * Emits events to the embedder, among them events about misuse by the guest.
  *
- * An event for a fault is emitted only once per buffer. The counters count every occurrence.
+ * An event for a fault is emitted only a single time per buffer. The counters count every
+ * occurrence.
  */
 #include "lib/host/core/host_core.h"
 

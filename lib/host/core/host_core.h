@@ -119,7 +119,7 @@ struct bnti_host_throttle {
 struct bnti_host_judge {
     bool inflate;
     bool verdicts;      /**< the driver gets verdicts */
-    bool deniable;      /**< a page may be refused: an inflate, or a deflate by BX-8 */
+    bool deniable;      /**< the device may refuse a page: inflate, or deflate by BX-8 */
     bool bounded;       /**< NOT_NEEDED applies (BX-9) */
     bool ruled;         /**< rules or the embedder may refuse a page */
     bool changed;       /**< the ledger changed */
@@ -309,7 +309,8 @@ void bnti_host_set_clock(struct bnt_host *host, uint64_t now_ns);
 bool bnti_host_has_interrupts_due(const struct bnt_host *host);
 /** Sets or clears the mark of the interrupt for a configuration change. */
 void bnti_host_mark_config_interrupt(struct bnt_host *host, bool due);
-/** Called when a field of configuration space changed that the driver may be reading. */
+/** Called when a field of configuration space changed, because the driver can be reading that
+ * field. */
 void bnti_host_raise_generation(struct bnt_host *host);
 
 /* event.c */

@@ -320,8 +320,8 @@ static void serve_hint_unit(struct bnt_host *host)
 
 /* ---- The row -------------------------------------------------------------------------------- */
 
-/** Saves or loads the run. The run continues after a load, because the driver knows the id and may
- * have buffers in the ring. */
+/** Saves or loads the run. The run continues after a load, because the driver knows the id, and its
+ * buffers can be in the ring. */
 static void pack_hint_state(struct bnti_pack *pack, struct bnt_host *host)
 {
     struct hint_state *hint = get_host_hint_state(host);

@@ -1,6 +1,6 @@
 /*
- * Backing memory in units of host pages: which host pages may be discarded, and which must be
- * restored.
+ * Backing memory in units of host pages: decides which host pages the device can discard, and which
+ * it must restore.
  *
  * A host page larger than a PFN is discarded when all of its PFNs are in the balloon, and restored
  * when the first of them leaves it. The ledger shows this even if the PFNs came in several
@@ -8,9 +8,9 @@
  * a request, with its collected extents.
  *
  * A driver without MUST_TELL_HOST may use a page before the device has seen its deflate (BD-11,
- * BV-2). A page of an earlier request that is ballooned in the ledger may already be in use. For a
- * driver without MUST_TELL_HOST, a host page is discarded only if one request contains the whole
- * host page.
+ * BV-2). Perhaps the driver already uses a page of an earlier request, although the page is
+ * ballooned in the ledger. For a driver without MUST_TELL_HOST, a host page is discarded only if
+ * one request contains the whole host page.
  */
 #include "lib/host/ledger/host_ledger.h"
 

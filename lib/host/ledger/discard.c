@@ -3,8 +3,8 @@
  *
  * For most drivers the content does not matter. With PAGE_POISON it does (BV-14). With the
  * DEVICE_INIT drafts the device reports that a page reads as 0 or as the poison value, but only if
- * the embedder promises this for its discard or fill. Used for inflates, free page reports and
- * hints.
+ * the embedder promises this for its callback discard or fill. Used for inflates, free page reports
+ * and hints.
  */
 #include "lib/host/ledger/host_ledger.h"
 

@@ -50,8 +50,8 @@ static void sink_in_heap(struct bnti_host_extent *heap, uint32_t at, uint32_t co
     heap[at] = sinking;
 }
 
-/** Sorts and joins the extents, so that each host page is visited once and a whole host page is in
- * one extent. */
+/** Sorts and joins the extents, so that each host page is visited a single time, and a whole host
+ * page is in one extent. */
 void bnti_host_extents_sort(struct bnt_host *host)
 {
     struct bnti_host_extent *extents = host->extents;

@@ -24,7 +24,8 @@ struct bnti_host_wire {
     void (*reset_announce)(struct bnt_host *host);
     /** Makes the guest read its target. */
     void (*target_announce)(struct bnt_host *host);
-    /** Whether the guest reuses a page only after the device accepted its deflate. */
+    /** Whether the guest uses a page again only after the device has accepted the deflate of the
+     * page. */
     bool (*is_told_first)(const struct bnt_host *host);
     void (*info)(const struct bnt_host *host, struct bnt_host_info *info);
 };

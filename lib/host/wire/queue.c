@@ -55,7 +55,7 @@ bool bnti_host_push_buffer(struct bnt_host *host, bnt_balloon_queue role, uint16
     return status == BNT_OK;
 }
 
-/** Whether an interrupt may be sent, even in a broken device: buffers used before the break still
+/** Whether an interrupt is allowed, even in a broken device: buffers used before the break still
  * need their interrupt (VIRTIO 1.3, 2.7.7.2). */
 static bool may_queue_interrupt(const struct bnt_host *host)
 {

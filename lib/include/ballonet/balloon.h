@@ -141,7 +141,7 @@ typedef enum bnt_balloon_queue {
 /**
  * How queues get their indices. In the standard each role has a fixed index. QEMU numbers the
  * queues of the offered features without gaps, and Linux those of the negotiated features. The
- * three rules differ as soon as a queue in the middle is missing.
+ * three rules give different indices if a queue in the middle is missing.
  */
 typedef enum bnt_queue_layout {
     BNT_QUEUE_LAYOUT_DEFAULT = 0,      /**< PROBE for a driver, FIXED for a device */

@@ -10,8 +10,8 @@
  * bnt_guest_handle_shared_interrupt, bnt_guest_config_changed and bnt_guest_handle_freed_pages may
  * be called from an interrupt handler of the same CPU, and from inside any callback: they mark work
  * for the next step. Any other call from inside a callback returns E_REENTRANT, except
- * bnt_guest_handle_oom and bnt_guest_reclaim_hinted_pages, which may be called from inside
- * ops.pages.alloc, where an OS runs out of memory because of the balloon.
+ * bnt_guest_handle_oom and bnt_guest_reclaim_hinted_pages, which are allowed inside
+ * ops.pages.alloc, where an allocation for the balloon can exhaust the memory of the OS.
  *
  *     struct bnt_guest_config config = {.size = sizeof config, .memory.pfns = 1 << 18};
  *     status = bnt_guest_compute_footprint(&config, &need);    // bytes of state and of DMA memory
@@ -155,13 +155,13 @@ BNT_MUST_USE bnt_status bnt_guest_init(void *state, size_t state_bytes, void *dm
 /**
  * Starts the driver: resets the device, negotiates features, sets up the queues.
  *
- * Call it in state DOWN. The first step reads the target. A feature that is not required, and whose
- * queue is missing, too small, or elsewhere than `queues.layout` says, is not used (event
+ * Call it in state DOWN. The first step reads the target. The driver does not use an optional
+ * feature whose queue is missing, too small, or at another index than `queues.layout` says (event
  * DEGRADED). After a failure the state is DOWN, the device's status has FAILED, and
  * bnt_guest_diag_get says why.
  *
- * - BNT_OK: RUNNING; or STARTING while the device's reset takes time: go on with bnt_guest_step,
- *   which then returns the statuses below
+ * - BNT_OK: the state is RUNNING, or STARTING if the device's reset is not complete: continue with
+ *   bnt_guest_step, which then returns the statuses below
  * - BNT_E_STATE: the state is not DOWN
  * - BNT_E_FEATURES: a required feature is missing, or the device refused the features
  * - BNT_E_UNSUPPORTED: a required queue is missing or too small
@@ -173,7 +173,7 @@ BNT_MUST_USE bnt_status bnt_guest_attach(struct bnt_guest *guest, uint64_t now_n
 /**
  * Detaches quickly: resets the device, then gives every page back to the OS.
  *
- * Call it in any state. The device forgets the pages first, so no page is used while the device may
+ * Call it in any state. The device forgets the pages first, so no page is used while the device can
  * still take it. Then the pages in flight, the ballooned pages and the held pages come back. If the
  * status of the device never reads 0, the driver keeps the pages, the state stays STOPPING, and
  * STALLED is emitted once with BNT_GUEST_STALLED_RESET.
@@ -184,8 +184,8 @@ BNT_MUST_USE bnt_status bnt_guest_attach(struct bnt_guest *guest, uint64_t now_n
  * not unlock (event FORCED).
  *
  * - BNT_OK: DOWN
- * - BNT_E_AGAIN: STOPPING: the reset takes time, or more pages are left than one call gives back;
- *   go on with bnt_guest_step
+ * - BNT_E_AGAIN: the state is STOPPING: the reset is not complete, or more pages are left than one
+ *   call gives back; continue with bnt_guest_step
  * - BNT_E_REENTRANT: called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_guest_detach(struct bnt_guest *guest, uint64_t now_ns);
@@ -203,17 +203,18 @@ BNT_MUST_USE bnt_status bnt_guest_detach(struct bnt_guest *guest, uint64_t now_n
  * In STARTING, BROKEN and RECOVERING, while suspended, and on VMware's wire, whose START tells the
  * host everything, the call does the same as bnt_guest_detach.
  *
- * A device without DEFLATE_ON_OOM sees pages come back that it did not ask for. BD-7 forbids that,
- * and drivers do it at their end all the same; bnt_guest_detach does not.
+ * A device without DEFLATE_ON_OOM sees pages come back that it did not ask for. BD-7 forbids such
+ * deflates, but drivers send them at their end nevertheless; bnt_guest_detach sends none.
  *
  * A sleeping allocation is cancelled, or its pages are given back as soon as they come. A migration
- * that is under way ends first, and another one returns E_AGAIN. The detach waits for a queue that
- * is being reset. An OOM deflate counts as any other deflate. A reset by the host is handled first.
- * bnt_guest_suspend returns E_STATE. bnt_guest_detach and bnt_guest_handle_unplug take over at
- * once.
+ * that is in progress ends first; the start of another one returns E_AGAIN. The detach waits for a
+ * queue that is being reset. An OOM deflate counts as any other deflate. A reset by the host is
+ * handled first. bnt_guest_suspend returns E_STATE. bnt_guest_detach and bnt_guest_handle_unplug
+ * take over at once.
  *
  * - BNT_OK: DOWN
- * - BNT_E_AGAIN: under way: go on with bnt_guest_step until DOWN; another call changes nothing
+ * - BNT_E_AGAIN: the detach is in progress: continue with bnt_guest_step until the state is DOWN; a
+ *   second call changes nothing
  * - BNT_E_REENTRANT: called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_guest_detach_orderly(struct bnt_guest *guest, uint64_t now_ns);
@@ -225,7 +226,7 @@ BNT_MUST_USE bnt_status bnt_guest_detach_orderly(struct bnt_guest *guest, uint64
  * and does not wait for a reset. Attach again when a device is plugged in.
  *
  * - BNT_OK: DOWN
- * - BNT_E_AGAIN: STOPPING: more pages are left than one call gives back; go on with
+ * - BNT_E_AGAIN: the state is STOPPING: more pages are left than one call gives back; continue with
  *   bnt_guest_step
  * - BNT_E_REENTRANT: called from inside a callback
  */
@@ -234,7 +235,7 @@ BNT_MUST_USE bnt_status bnt_guest_handle_unplug(struct bnt_guest *guest, uint64_
 /* ---- Events of the embedder ---- */
 
 /**
- * An interrupt of one queue came, where each queue has a vector of its own (MSI-X).
+ * An interrupt of one queue came; for devices in which each queue has its own vector (MSI-X).
  *
  * `queue` is the index of the queue. The call only marks work for the next step. An interrupt of a
  * queue without a used buffer counts as `wire.spurious`.
@@ -290,7 +291,7 @@ void bnt_guest_handle_freed_pages(struct bnt_guest *guest);
  *
  * - BNT_OK
  * - BNT_E_BROKEN: the state is BROKEN, and bnt_guest_diag_get says why; `deadline_ns` is when
- * recovery begins, BNT_NEVER without recovery
+ *   recovery begins, BNT_NEVER without recovery
  * - BNT_E_REENTRANT: called from inside a callback
  * - other statuses: in STARTING, the statuses of bnt_guest_attach
  */
@@ -327,21 +328,21 @@ struct bnt_guest_oom_result {
  *
  * Call it from inside ops.pages.alloc or from outside callbacks. The call needs no allocation and
  * does not wait: a descriptor and a PFN array are reserved for it. Hinted and held pages come back
- * first, without a message. Without MUST_TELL_HOST each request is queued and its pages come back
- * at once, and then no device may refuse the deflate (BX-8). With MUST_TELL_HOST the driver polls
- * the used ring `oom.polls` times, and pages that the device has not acknowledged by then are
- * pending. The driver continues with further requests until `pfns` are freed. PFNs for which the
- * device is too slow are pending, too, and later steps continue with them. A call while another one
- * is pending does not add to it: the driver then has to give back the larger of the two numbers. If
- * the device does not give the pages back, the OOM deflate ends. The driver does not inflate for
- * `oom.holdoff_ns` after an OOM deflate.
+ * first, without a message. Without MUST_TELL_HOST, each request is queued and its pages come back
+ * at once; in this case the device is not allowed to refuse the deflate (BX-8). With MUST_TELL_HOST
+ * the driver polls the used ring `oom.polls` times, and pages that the device has not acknowledged
+ * by then are pending. The driver continues with further requests until `pfns` are freed. PFNs for
+ * which the device is too slow are pending, too, and later steps continue with them. A call while
+ * another one is pending does not add to it: the driver then has to give back the larger of the two
+ * numbers. If the device does not give the pages back, the OOM deflate ends. The driver does not
+ * inflate for `oom.holdoff_ns` after an OOM deflate.
  *
  * In RELEASING, STOPPING and RECOVERING the pages come back without a message. In STOPPING and
  * RECOVERING they are pending until the device's reset is complete.
  *
  * - BNT_OK: also if nothing was freed because the balloon is empty
  * - BNT_E_UNSUPPORTED: DEFLATE_ON_OOM was not negotiated, and no page is hinted
- * - BNT_E_STATE: DOWN, STARTING or suspended
+ * - BNT_E_STATE: the state is DOWN or STARTING, or the device is suspended
  * - BNT_E_BROKEN: the device is broken
  * - BNT_E_REENTRANT: called from inside a callback other than ops.pages.alloc
  */
@@ -349,12 +350,12 @@ BNT_MUST_USE bnt_status bnt_guest_handle_oom(struct bnt_guest *guest, uint64_t n
                                              uint64_t pfns, struct bnt_guest_oom_result *result);
 
 /**
- * The OS is short of memory, though not out of it: gives back up to `pfns` hinted pages, at once
- * and without a message, and returns their number in `freed_pfns`.
+ * The OS has little memory left: gives back up to `pfns` hinted pages, at once and without a
+ * message, and returns their number in `freed_pfns`.
  *
  * Call it from inside ops.pages.alloc or from outside callbacks. The call takes nothing from the
- * balloon, whatever the features are, because reclaim must not deflate the balloon. It ends the run
- * of hints that is under way.
+ * balloon, whatever the features are, because reclaim must not deflate the balloon. The call ends
+ * the current run of hints.
  *
  * - BNT_OK: also if nothing was freed
  * - BNT_E_STATE: the device's reset is not complete
@@ -381,8 +382,8 @@ BNT_MUST_USE bnt_status bnt_guest_limit_set(struct bnt_guest *guest, uint64_t li
  * The caller has allocated `new_page` for this purpose. With `deflate_first` the old page leaves
  * before the new one enters. Linux's virtio_balloon inflates first, so that the balloon never
  * shrinks; VMware's driver unlocks first, because its host answers "not needed" for a page above
- * its target. On VIRTIO's wire without DEFLATE_ON_OOM a balloon that is not above its target may
- * not shrink (BD-7), so the new page enters first whatever `deflate_first` is.
+ * its target. On VIRTIO's wire without DEFLATE_ON_OOM, a balloon that is not above its target must
+ * not shrink (BD-7), so the new page enters first even if `deflate_first` is set.
  *
  * The call only starts the migration, one at a time and only between requests; event MIGRATED
  * reports the end. After this event, each of the two pages is in the balloon or has come back. A
@@ -412,7 +413,7 @@ BNT_MUST_USE bnt_status bnt_guest_page_migrate(struct bnt_guest *guest, uint64_t
  * next.
  *
  * - BNT_OK: the balloon is empty and nothing is in flight
- * - BNT_E_AGAIN: under way; event TARGET_REACHED reports the end
+ * - BNT_E_AGAIN: deflates are in progress; event TARGET_REACHED reports the end
  * - BNT_E_STATE: DOWN or STOPPING
  * - BNT_E_REENTRANT: called from inside a callback
  */
@@ -425,7 +426,7 @@ BNT_MUST_USE bnt_status bnt_guest_deflate_all(struct bnt_guest *guest, uint64_t 
  * Without bnt_guest_deflate_all the call changes nothing. Call bnt_guest_step next.
  *
  * - BNT_OK
- * - BNT_E_STATE: DOWN or STOPPING, or an orderly detach is under way
+ * - BNT_E_STATE: the state is DOWN or STOPPING, or an orderly detach is in progress
  * - BNT_E_REENTRANT: called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_guest_target_follow(struct bnt_guest *guest, uint64_t now_ns);
@@ -441,8 +442,8 @@ BNT_MUST_USE bnt_status bnt_guest_target_follow(struct bnt_guest *guest, uint64_
  * complete when the device shows the queue as disabled; if that takes longer than
  * `queues.reset_max_ns` the driver resets the device.
  *
- * - BNT_OK: done, or under way while the device takes its time (event QUEUE_RESET at the end,
- *   STALLED if it takes long)
+ * - BNT_OK: the queue was reset, or its reset is in progress (event QUEUE_RESET at the end, STALLED
+ *   if the reset takes long)
  * - BNT_E_UNSUPPORTED: RING_RESET was not negotiated, or not for this queue
  * - BNT_E_STATE: the state is not RUNNING or RELEASING
  * - BNT_E_ARGUMENT: no queue in use has this index
@@ -461,10 +462,10 @@ BNT_MUST_USE bnt_status bnt_guest_queue_reset(struct bnt_guest *guest, uint64_t 
  * nothing back.
  *
  * - BNT_OK: SUSPENDED
- * - BNT_E_AGAIN: SUSPENDING: go on with bnt_guest_step
+ * - BNT_E_AGAIN: the state is SUSPENDING: continue with bnt_guest_step
  * - BNT_E_UNSUPPORTED: F_SUSPEND was not negotiated
  * - BNT_E_STATE: the state is not RUNNING or RELEASING, a queue is being reset, or an orderly
- *   detach is under way
+ *   detach is in progress
  * - BNT_E_BROKEN: the device asked for a reset instead
  * - BNT_E_REENTRANT: called from inside a callback
  */
@@ -474,7 +475,7 @@ BNT_MUST_USE bnt_status bnt_guest_suspend(struct bnt_guest *guest, uint64_t now_
  * Resumes a suspended device.
  *
  * - BNT_OK: back in RUNNING or RELEASING
- * - BNT_E_AGAIN: RESUMING: go on with bnt_guest_step
+ * - BNT_E_AGAIN: the state is RESUMING: continue with bnt_guest_step
  * - BNT_E_STATE: the state is not SUSPENDED
  * - BNT_E_BROKEN: the device asked for a reset, or was reset
  * - BNT_E_REENTRANT: called from inside a callback

@@ -189,8 +189,8 @@ struct bnt_guest_hinting_config {
     uint64_t *bits;
     /**
      * Give no hinted page back before the device has used its buffer, not even at DONE. Set it for
-     * a device that discards hinted pages: otherwise the device may discard a page that the OS uses
-     * again.
+     * a device that discards hinted pages: otherwise the device could discard a page that the OS
+     * uses again.
      */
     bool wait_on_ack;
 };

@@ -48,7 +48,7 @@ struct bnt_guest_balloon_info {
     uint64_t actual_pfns; /**< the `actual` that was written last */
     uint32_t epoch;       /**< the reset epoch that was acknowledged last */
     uint32_t
-        emptying; /**< 1: bnt_guest_deflate_all is in force; 2: an orderly detach is under way */
+        emptying; /**< 1: bnt_guest_deflate_all is in force; 2: an orderly detach is in progress */
     uint64_t migrating_pfns; /**< new page of a migration that was not sent yet */
 };
 
@@ -108,7 +108,7 @@ struct bnt_guest_rate_info {
     uint64_t ticks;
 };
 
-/** Allocations that may wait (ops.sleeping). */
+/** Allocations that are allowed to wait (ops.sleeping). */
 struct bnt_guest_sleeping_info {
     uint32_t pages;      /**< requested, not there yet; also those that are no longer wanted */
     uint64_t started;    /**< allocations */

@@ -132,7 +132,7 @@ struct bnt_guest_request {
 
 /** How blocks come back from a free page report. */
 typedef enum bnt_guest_reported {
-    BNT_GUEST_REPORTED_VOID = 0, /**< the device was reset: not reported, content lost anyway */
+    BNT_GUEST_REPORTED_VOID = 0, /**< the device was reset: not reported, but content is lost */
     BNT_GUEST_REPORTED_ACKED,    /**< the device acknowledged the report */
     BNT_GUEST_REPORTED_INIT      /**< acknowledged and initialised by the device (DEVICE_INIT) */
 } bnt_guest_reported;
@@ -177,13 +177,14 @@ struct bnt_guest_link_ops {
     bool (*remove)(void *opaque, uint64_t *head, uint64_t page);
 };
 
-/** Allocations that may wait, for reclaim or swap. Optional; used by `sizing.sleeping`. */
+/** Allocations that are allowed to wait, for reclaim or swap. Optional; used by
+ * `sizing.sleeping`. */
 struct bnt_guest_sleeping_ops {
     /**
-     * Starts to take up to `count` pages, and may wait for them. The embedder calls
-     * bnt_guest_handle_alloc_done once, later, not from inside this callback. The core starts one
-     * such allocation at a time. Returning false counts as an allocation that failed. The callback
-     * may call bnt_guest_handle_oom, as pages.alloc may.
+     * Starts to take up to `count` pages, and is allowed to wait for them. The embedder calls
+     * bnt_guest_handle_alloc_done a single time, later, and not from inside this callback. The core
+     * starts one such allocation at a time. Returning false counts as an allocation that failed.
+     * The callback may call bnt_guest_handle_oom, as pages.alloc may.
      */
     bool (*alloc)(void *opaque, uint32_t count);
     /**
@@ -194,7 +195,7 @@ struct bnt_guest_sleeping_ops {
     bool (*cancel)(void *opaque);
 };
 
-/** Huge pages. Optional; used where driver and device both support huge pages. */
+/** Huge pages. Optional; used if driver and device both support huge pages. */
 struct bnt_guest_huge_ops {
     /** Takes up to `count` aligned huge pages without waiting and without reclaim; otherwise as
      * pages.alloc. */
@@ -235,7 +236,7 @@ struct bnt_guest_reporting_ops {
     uint32_t (*take)(void *opaque, uint64_t *blocks, uint32_t count);
     /**
      * Gives blocks back to the OS. The content of a block is undefined (BD-37), or the poison value
-     * where PAGE_POISON is negotiated. An ACKED block needs no report before the OS uses it.
+     * if PAGE_POISON is negotiated. An ACKED block needs no report before the OS uses it.
      */
     void (*done)(void *opaque, const uint64_t *blocks, uint32_t count, bnt_guest_reported how);
 };
@@ -280,8 +281,8 @@ struct bnt_guest_device_init_ops {
 
 /** Working-set reports. Optional; without it the driver declines WS_REPORTING. */
 struct bnt_guest_working_set_ops {
-    /** Fills in `count` zeroed bins, whose ends are the intervals of `config`; where `config` has
-     * no intervals the OS chooses the ends. */
+    /** Fills in `count` zeroed bins, whose ends are the intervals of `config`; if `config` has no
+     * intervals, the OS chooses the ends. */
     void (*get)(void *opaque, const struct bnt_ws_config *config, struct bnt_ws_bin *bins,
                 uint32_t count);
 };

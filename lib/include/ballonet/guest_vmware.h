@@ -6,10 +6,10 @@
  * and then inflates or deflates within its rates. On VIRTIO's wire rates are off by default; with
  * rates, ticks begin every `rates.period_ns`, and use the target that was read last.
  *
- * An inflating tick first allocates pages without waiting, at a fast rate. If that fails, the tick
- * continues with allocations that may wait, if the embedder has ops.sleeping, and the next ticks
- * are slow: ops.sleeping.alloc starts an allocation, bnt_guest_handle_alloc_done ends it, and the
- * core meanwhile does other work.
+ * An inflating tick first allocates pages without waiting, at a fast rate. If that fails, the next
+ * ticks are slow, and the tick continues with allocations that are allowed to wait, if the embedder
+ * has ops.sleeping: ops.sleeping.alloc starts an allocation, bnt_guest_handle_alloc_done ends it,
+ * and the core does other work meanwhile.
  *
  * Every constant is a setting, whose default is in BNT_GUEST_DEFAULT_MAP.
  * bnt_guest_config_set_vmware_2010 sets the constants of the driver in Linux 2.6.34.
@@ -39,7 +39,7 @@ typedef enum bnt_guest_switch {
     BNT_GUEST_ON
 } bnt_guest_switch;
 
-/** The time between two ticks of VMware's wire where `sizing.poll_ns` is 0: 1 s. */
+/** The time between two ticks of VMware's wire if `sizing.poll_ns` is 0: 1 s. */
 #define BNT_GUEST_VMWARE_POLL_NS UINT64_C(1000000000)
 
 /** Default of the lowest rates. */

@@ -4,9 +4,9 @@
  * The core is a state machine without I/O, threads, clock or globals. The embedder's transport
  * calls the register functions; a kick marks work, and bnt_host_step does a bounded amount of the
  * work in a fixed order and returns the next deadline. The core does not trust guest memory: it
- * reads it once, by bounded copies, and validates what it read. A violation sets NEEDS_RESET, is
- * counted, is described by bnt_host_diag_get, and emits one event BROKEN. An instance belongs to
- * one thread at a time.
+ * reads each value a single time, by bounded copies, and validates what it read. A violation sets
+ * NEEDS_RESET, is counted, is described by bnt_host_diag_get, and emits one event BROKEN. An
+ * instance belongs to one thread at a time.
  *
  * From inside any callback the embedder may read (features, status, configuration, info,
  * statistics, pages, diag), and call bnt_host_handle_kick and bnt_host_handle_kick_with_data. The
@@ -23,8 +23,8 @@
  *     status = bnt_host_step(host, now, budget, &deadline_ns);        // see below
  *
  * Call bnt_host_step after every kick, register write and policy call (target, reset, statistics,
- * hints, working sets: each may leave work for a step, or move the deadline), after bnt_host_load,
- * and when the `deadline_ns` of the last step has come.
+ * hints, working sets: each can leave work for a step, or change the deadline), after
+ * bnt_host_load, and when the `deadline_ns` of the last step has come.
  *
  * Units: PFNs are 4 KiB. A huge page is 2 MiB. Times are nanoseconds of the embedder's monotonic
  * clock; a clock that goes back counts as one that stands still.
@@ -171,12 +171,12 @@ uint8_t bnt_host_status_read(const struct bnt_host *host);
  * The value 0 resets the device: every page is the guest's again, the pending target request ends
  * with outcome RESET, and the target stays.
  *
- * SUSPEND, where F_SUSPEND was negotiated, suspends the device (VIRTIO 1.4, 2.1 and 3.4): until the
- * driver writes DRIVER_OK again the device serves no buffer, sends no interrupt and ignores writes
- * to configuration space. A target that is set meanwhile is announced once at resume, statistics
- * that the embedder requests meanwhile are requested from the driver at resume, and the stall bound
- * of a target begins anew. If a buffer is being served, SUSPEND takes effect in the step that
- * completes the buffer, and reads 0 until then.
+ * If F_SUSPEND was negotiated, SUSPEND suspends the device (VIRTIO 1.4, 2.1 and 3.4): until the
+ * driver writes DRIVER_OK again, the device serves no buffer, sends no interrupt and ignores writes
+ * to configuration space. A target that is set meanwhile is announced a single time at resume,
+ * statistics that the embedder requests meanwhile are requested from the driver at resume, and the
+ * stall bound of a target begins anew. If a buffer is being served, SUSPEND takes effect in the
+ * step that completes the buffer, and reads 0 until then.
  *
  * - BNT_OK
  * - BNT_E_FEATURES: an illegal write: nothing changed
@@ -231,8 +231,8 @@ bool bnt_host_is_queue_enabled(const struct bnt_host *host, uint16_t queue);
 uint16_t bnt_host_queue_index_get(const struct bnt_host *host, bnt_balloon_queue role);
 
 /**
- * The driver reset one queue (RING_RESET): the queue is at once as it was before it was enabled
- * (VG-42, VG-43).
+ * The driver reset one queue (RING_RESET): the queue is immediately in the state that it had before
+ * it was enabled (VG-42, VG-43).
  *
  * The register that says whether the queue is being reset reads 0 (VG-46). The device forgets the
  * buffers of the queue, and keeps the ledger: a request that was not served is never served, and of
@@ -269,10 +269,10 @@ void bnt_host_handle_kick(struct bnt_host *host, uint16_t queue);
 
 /**
  * The driver kicked a queue under NOTIFICATION_DATA: bits 0 to 15 of `data` are the queue, bits 16
- * to 31 say up to where the queue has buffers.
+ * to 31 are the position after the last available buffer.
  *
  * With built-in rings the next step compares `data` with the ring (bnt_vq_dev_check_notify_data). A
- * wrong value is the misuse NOTIFY_DATA, and the device serves the queue all the same.
+ * wrong value is the misuse NOTIFY_DATA, but the device serves the queue nevertheless.
  */
 void bnt_host_handle_kick_with_data(struct bnt_host *host, uint32_t data);
 
@@ -347,8 +347,8 @@ BNT_MUST_USE bnt_status bnt_host_guest_memory_set(struct bnt_host *host, uint64_
                                                   uint64_t pfns, uint64_t timeout_ns, uint64_t *id);
 
 /**
- * Resets the balloon: every page counts as the guest's at once and its backing is not touched, then
- * the epoch rises, then every queued request is answered with RESET.
+ * Resets the balloon: first, every page counts as the guest's, and its backing is not changed; then
+ * the epoch is incremented; then every queued request is answered with RESET.
  *
  * If the device is suspended the reset happens when it is resumed.
  *
@@ -473,7 +473,7 @@ BNT_MUST_USE bnt_status bnt_host_stats_get(const struct bnt_host *host, uint64_t
 
 /**
  * Starts a run of free page hints: issues the next command id, which `id` (may be NULL) returns,
- * and asks the driver for hints. A run that is under way ends. Never blocks.
+ * and asks the driver for hints. A run that is in progress ends. Never blocks.
  *
  * - BNT_OK
  * - BNT_E_UNSUPPORTED: FREE_PAGE_HINT was not offered or not negotiated
@@ -506,13 +506,14 @@ BNT_MUST_USE bnt_status bnt_host_hint_stop(struct bnt_host *host, uint64_t now_n
 BNT_MUST_USE bnt_status bnt_host_hint_finish(struct bnt_host *host, uint64_t now_ns);
 
 /**
- * Sets where the bins of working-set reports end; `interval_count` is working_set.bins - 1.
+ * Sets the intervals at which the bins of working-set reports end; `interval_count` is
+ * working_set.bins - 1.
  *
  * The device sends the intervals when the driver has provided a buffer, and to each later driver.
  *
  * - BNT_OK
  * - BNT_E_ARGUMENT: interval_count is not working_set.bins - 1, or the intervals are not above 0
- * and ascending
+ *   and ascending
  * - BNT_E_REENTRANT: called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_host_ws_config_set(struct bnt_host *host, uint64_t now_ns,
@@ -522,7 +523,8 @@ BNT_MUST_USE bnt_status bnt_host_ws_config_set(struct bnt_host *host, uint64_t n
  * Requests a working-set report; never blocks.
  *
  * `sequence` (may be NULL) returns the least sequence number that the WORKING_SET event of the
- * answer can have. A report that the driver sends by itself meanwhile (by report_ms) counts too.
+ * answer can have. If the driver sends a report by itself meanwhile (because of report_ms), that
+ * report counts as the answer, too.
  *
  * - BNT_OK
  * - BNT_E_AGAIN: a report was requested already and has not come
@@ -564,7 +566,7 @@ BNT_MUST_USE bnt_status bnt_host_ws_get(const struct bnt_host *host, uint64_t no
 size_t bnt_host_state_size_get(struct bnt_host *host);
 
 /**
- * Writes everything that the instance learned since bnt_host_init to `state`: registers, queues,
+ * Writes everything that changed in the instance after bnt_host_init to `state`: registers, queues,
  * buffers that it has, ledger, target request, statistics, rules, counters.
  *
  * Call it at any moment between two other calls, whatever is in flight; it changes nothing. The

@@ -41,7 +41,7 @@ typedef enum bnt_host_ledger {
 /** The guest's memory, the pages of guest and host, and the ledger of them. */
 struct bnt_host_memory_config {
     uint64_t first_pfn; /**< lowest PFN of the guest's memory */
-    /** PFNs from first_pfn on, up to BNT_PFN_MAX; the memory map may leave holes in this range. The
+    /** PFNs from first_pfn on, up to BNT_PFN_MAX; the memory map can have holes in this range. The
      * last PFN must fit 32 bits, or 52 bits on VMware's wire. */
     uint64_t pfns;
     /** PFNs of a guest page, as a power of two, for rounding the target. */
@@ -100,7 +100,7 @@ struct bnt_host_target_config {
 
 /** What the host does with the backing of pages. */
 struct bnt_host_backing_config {
-    /** Memory that ops.backing.discard discarded reads as 0, so that the device may report pages as
+    /** Memory that ops.backing.discard discarded reads as 0, so that the device can report pages as
      * initialised (the DEVICE_INIT features). */
     bool discard_zeroes;
 };

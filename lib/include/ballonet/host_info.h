@@ -21,12 +21,12 @@ extern "C" {
  * How a target request ended: name, name in messages, meaning. Each request has exactly one outcome.
  *
  * Two bounds limit a request: target.stall_ns, which begins anew with each progress, and the
- * timeout of the request. A request makes progress when the ledger comes nearer to the target than
- * it was at any time since the target was set; a guest that inflates and deflates in turn makes
- * none. The bound that comes first ends the request. The timeout ends it as TIMED_OUT if there was
- * progress. Otherwise the outcome is REFUSED if a page was refused since the target was set, and
- * STALLED if none was. A second reset of the device in a row ends no target request, so a target
- * can be set before the guest boots.
+ * timeout of the request. A request makes progress if the ledger comes nearer to the target than
+ * ever before since the target was set. A guest that inflates and deflates in turn makes no
+ * progress. The bound that comes first ends the request. The timeout ends it as TIMED_OUT if there
+ * was progress. In all other cases the outcome is REFUSED if a page was refused after the target
+ * was set, and STALLED if no page was refused. A second reset of the device in a row ends no target
+ * request, so a target can be set before the guest boots.
  */
 #define BNT_OUTCOME_MAP(X)                                                                         \
     X(PENDING,    "pending",    "not ended yet")                                                   \

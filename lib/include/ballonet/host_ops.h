@@ -23,8 +23,8 @@ extern "C" {
  * ACTUAL is emitted in the call that wrote `actual`, or when target.event_interval_ns has passed
  * since the last ACTUAL; the last value is never lost. The next step compares `actual` with the
  * ledger as soon as no inflate or deflate queue is kicked, and emits ACTUAL_DIFFERS at the same
- * rate. MISUSE is emitted once for each fault of a buffer, and wire.misuses counts every page. A
- * second DEVICE_RESET in a row is not emitted.
+ * rate. MISUSE is emitted a single time for each kind of fault in a buffer, but wire.misuses counts
+ * every page. A second DEVICE_RESET in a row is not emitted.
  */
 #define BNT_HOST_EVENT_MAP(X)                                                                      \
     X(OUTCOME,        "outcome",        "a target request ended; value: request id; extra: the bnt_outcome") \
@@ -131,9 +131,10 @@ struct bnt_host_reporting_ops {
 /** Free page hinting. Optional. */
 struct bnt_host_hinting_ops {
     /**
-     * The driver hinted a range in the current run. A migration may leave out what the guest wrote
-     * to the range before the run was started; what the guest writes from then on is new and must
-     * be kept (BD-32). With `hinting.discard` the device has discarded the range.
+     * The driver hinted a range in the current run. A migration can skip everything that the guest
+     * wrote to the range before the run was started. Everything that the guest writes after the
+     * start is new and must be kept (BD-32). With `hinting.discard` the device has discarded the
+     * range.
      */
     void (*hint)(void *opaque, uint64_t first_pfn, uint64_t pfns);
 };
@@ -141,8 +142,8 @@ struct bnt_host_hinting_ops {
 /** VMware's wire. */
 struct bnt_host_vmware_ops {
     /** Rings the doorbell that the guest registered, when the target changed or the host wants a
-     * reset. Required by the capability SIGNALLED_WAKEUP. The guest may call the device inside it,
-     * as inside an interrupt. */
+     * reset. Required by the capability SIGNALLED_WAKEUP. Inside this callback the guest is allowed
+     * to call the device, as inside an interrupt. */
     void (*doorbell)(void *opaque, uint64_t context, uint64_t resource);
 };
 

@@ -55,7 +55,7 @@ typedef enum bnt_interface {
 /** "transitional" and so on; "unknown" for a value that is no interface. */
 const char *bnt_interface_name(uint32_t interface);
 
-/** A dependency: `feature` may be offered or accepted only together with all of `needs`. */
+/** A dependency: a side can offer or accept `feature` only together with all of `needs`. */
 struct bnt_feature_rule {
     uint64_t feature;
     uint64_t needs;
@@ -92,7 +92,7 @@ typedef enum bnt_dev_action {
  * only through the functions. */
 struct bnt_dev_status {
     uint64_t offered;
-    uint64_t accepted; /**< written by the driver; negotiated once FEATURES_OK is set */
+    uint64_t accepted; /**< written by the driver; negotiated when FEATURES_OK is set */
     uint8_t status;
     const struct bnt_feature_rule *rules; /**< static data of the device, not copied */
     uint32_t rule_count;
@@ -126,7 +126,8 @@ BNT_MUST_USE bnt_status bnt_dev_status_init_with_interface(struct bnt_dev_status
                                                            uint32_t rule_count);
 
 /**
- * The driver set up a queue, or set DRIVER_OK, before FEATURES_OK, as only a legacy driver may.
+ * The driver set up a queue, or set DRIVER_OK, before FEATURES_OK. Only a legacy driver is allowed
+ * to do this.
  *
  * Returns true if the driver counts as a legacy driver from now on: the device has a legacy
  * interface, DRIVER is set and VERSION_1 was not accepted. Features that the driver accepted
@@ -153,9 +154,10 @@ BNT_MUST_USE bnt_status bnt_dev_features_write(struct bnt_dev_status *dev, uint6
  * The driver wrote the status register; `action` returns what the device must do.
  *
  * FEATURES_OK is set only if the device can serve the accepted features: a subset of the offer that
- * breaks no rule and contains VERSION_1 (VG-13). ACKNOWLEDGE and DRIVER may come in one write. A
- * write with FAILED sets that bit alone, because a driver whose features were refused may still
- * write FEATURES_OK with it (VG-10). A legacy driver sets DRIVER_OK without FEATURES_OK (VG-32).
+ * breaks no rule and contains VERSION_1 (VG-13). The driver can set ACKNOWLEDGE and DRIVER in one
+ * write. A write with FAILED sets that bit alone, because a driver whose features were refused is
+ * allowed to write FEATURES_OK together with FAILED (VG-10). A legacy driver sets DRIVER_OK without
+ * FEATURES_OK (VG-32).
  *
  * The device ignores NEEDS_RESET in a write, and bits that have no meaning here. SUSPEND has a
  * meaning only with F_SUSPEND and DRIVER_OK (VG-38): the device then sets SUSPEND and clears
@@ -177,7 +179,7 @@ BNT_MUST_USE bnt_status bnt_dev_status_write(struct bnt_dev_status *dev, uint8_t
 bool bnt_dev_set_needs_reset(struct bnt_dev_status *dev);
 
 /** Whether the device may use its queues: DRIVER_OK is set, NEEDS_RESET and FAILED are not (VG-5).
- * A legacy driver may use the queues before DRIVER_OK (VG-32). */
+ * A legacy driver is allowed to use the queues before DRIVER_OK (VG-32). */
 bool bnt_dev_is_live(const struct bnt_dev_status *dev);
 
 /** Whether the device is suspended: it sends no notification, and nothing changes that the driver

@@ -5,11 +5,11 @@
  *
  * The driver side, `bnt_vq_drv`, uses ring memory that the device can write, so it checks
  * everything that it reads from the ring against private records. The device side, `bnt_vq_dev`,
- * accesses the ring only by bounded copies, reads each value once, and bounds each loop by the
- * queue's size. Either side sets `broken` at the first violation. From then on it does not touch
- * the ring, and every call returns E_BROKEN until the queue is initialised again.
+ * accesses the ring only by bounded copies, reads each value a single time, and bounds each loop by
+ * the queue's size. Either side sets `broken` at the first violation. From then on it does not
+ * touch the ring, and every call returns E_BROKEN until the queue is initialised again.
  *
- * Both structs are plain data without pointers into themselves, so they may be copied with memcpy.
+ * Both structs are plain data without pointers into themselves, so you can copy them with memcpy.
  * Their fields are for reading, and for saving and restoring.
  *
  * The driver kicks when bnt_vq_drv_publish returns true:
@@ -104,7 +104,7 @@ struct bnt_vq_parts {
  */
 struct bnt_vq_parts bnt_vq_compute_layout(uint16_t size);
 
-/** Computes the layout of the ring that `features` choose; a packed ring may have any size (VP-1).
+/** Computes the layout of the ring that `features` choose; a packed ring can have any size (VP-1).
  */
 struct bnt_vq_parts bnt_vq_compute_layout_for_features(uint16_t size, uint64_t features);
 
@@ -118,8 +118,8 @@ struct bnt_vq_parts bnt_vq_compute_legacy_layout(uint16_t size);
  * Maximum number of buffers in flight (popped and not pushed) if the device must record each of
  * them. It must do this on a packed ring, and on any ring with IN_ORDER. Each record takes 16 bytes
  * of the queue. The balloon device has one buffer in flight at a time. An embedder whose device has
- * more may define another number, at least 1, and must define the same number in each file that
- * includes this header.
+ * more buffers in flight can define another number, at least 1. It must define the same number in
+ * each file that includes this header.
  */
 #ifndef BNT_VQ_DEV_INFLIGHT_MAX
 #define BNT_VQ_DEV_INFLIGHT_MAX 64
@@ -128,7 +128,7 @@ struct bnt_vq_parts bnt_vq_compute_legacy_layout(uint16_t size);
 /** The device's record of a buffer in flight. */
 struct bnt_vq_dev_inflight {
     uint32_t writable_bytes;
-    uint32_t len;   /**< used length, once the buffer was pushed */
+    uint32_t len;   /**< used length, after the buffer was pushed */
     uint16_t head;  /**< head descriptor, or a packed buffer's id */
     uint16_t descs; /**< packed: descriptors of the ring that the buffer occupies */
     bool done;      /**< pushed, and waits for older buffers (IN_ORDER) */
@@ -162,8 +162,9 @@ struct bnt_vq_dev {
 };
 
 /**
- * A buffer that the device popped: the segments of its chain, each read once and checked. A segment
- * of 0 bytes is legal on the ring and is left out here, so a buffer may have no segment.
+ * A buffer that the device popped: the segments of its chain, each read a single time and checked.
+ * A segment of 0 bytes is legal on the ring, but is left out here, so it is possible that a buffer
+ * has no segment.
  */
 struct bnt_vq_chain {
     struct bnt_vq_seg *segs; /**< array of the caller, set before bnt_vq_dev_pop */
@@ -178,8 +179,8 @@ struct bnt_vq_chain {
 /**
  * Enables a queue with the size and addresses that the driver wrote.
  *
- * `size` is a power of two up to BNT_VQ_SIZE_MAX; a packed ring may have any size up to there. The
- * addresses are multiples of 16, 2 and 4 (packed: 16, 4 and 4) inside guest memory. On a packed
+ * `size` is a power of two up to BNT_VQ_SIZE_MAX; a packed ring can have any size up to that limit.
+ * The addresses are multiples of 16, 2 and 4 (packed: 16, 4 and 4) inside guest memory. On a packed
  * ring `avail_gpa` and `used_gpa` are the event structures of driver and device. A zeroed struct is
  * a queue that is not enabled.
  *
@@ -204,15 +205,15 @@ BNT_MUST_USE bnt_status bnt_vq_dev_init_legacy(struct bnt_vq_dev *vq, const stru
  * Pops the next available buffer into `chain`.
  *
  * At most `size` buffers are in flight (popped and not pushed), whatever the driver writes; more
- * are the fault AVAIL_INDEX_JUMP. The same head may be in flight twice if the driver makes it
- * available twice. On a packed ring, more descriptors than the ring has are the fault DESC_OVERRUN,
- * and an id that is in flight already is the fault BUFFER_ID_TWICE.
+ * are the fault AVAIL_INDEX_JUMP. The same head is in flight twice if the driver makes it available
+ * twice. On a packed ring, more descriptors than the ring has are the fault DESC_OVERRUN, and an id
+ * that is in flight already is the fault BUFFER_ID_TWICE.
  *
  * - BNT_OK
  * - BNT_E_AGAIN: no buffer is available; with EVENT_IDX the device has requested the next kick and
  *   read the index again, so that no kick is lost
- * - BNT_E_LIMIT: packed or IN_ORDER: BNT_VQ_DEV_INFLIGHT_MAX buffers are in flight; push one, then
- * pop again, since the driver does not kick for the buffers that wait
+ * - BNT_E_LIMIT: packed or IN_ORDER: BNT_VQ_DEV_INFLIGHT_MAX buffers are in flight; push one
+ *   buffer, then pop again, because the driver does not kick for the buffers that wait
  * - BNT_E_STATE: the queue is not enabled
  * - BNT_E_BROKEN: the queue was broken before
  * - BNT_E_RING: the ring is malformed, and `diag` says how: the queue is broken; set NEEDS_RESET
@@ -224,9 +225,9 @@ BNT_MUST_USE bnt_status bnt_vq_dev_pop(struct bnt_vq_dev *vq, const struct bnt_m
 /**
  * Pushes the buffer `head` back to the driver as used, with `len` bytes written (VS-14).
  *
- * Buffers may be pushed in any order. With IN_ORDER the driver sees a buffer only when all older
- * buffers were pushed, too; buffers that were written in full are published as one batch (VG-30,
- * VS-17).
+ * The device can push buffers in any order. With IN_ORDER the driver sees a buffer only when all
+ * older buffers were pushed, too; buffers that were written in full are published as one batch
+ * (VG-30, VS-17).
  *
  * - BNT_OK
  * - BNT_E_ARGUMENT: `head` is not in the descriptor table; packed or IN_ORDER: it is not in flight
@@ -242,8 +243,8 @@ BNT_MUST_USE bnt_status bnt_vq_dev_push(struct bnt_vq_dev *vq, const struct bnt_
  * Sets `due` if the driver wants an interrupt for the buffers that were pushed since the last call
  * (VS-11, VS-12, VP-9).
  *
- * Call it once for one push or for many. If the queue is broken, the call answers for the buffers
- * that were pushed before the queue broke. `due` is false unless the call returns OK.
+ * One call is enough for one push or for many. If the queue is broken, the call answers for the
+ * buffers that were pushed before the queue broke. `due` is false unless the call returns OK.
  *
  * - BNT_OK
  * - BNT_E_STATE: the queue is not enabled
@@ -277,8 +278,8 @@ BNT_MUST_USE bnt_status bnt_vq_dev_check_notify_data(struct bnt_vq_dev *vq,
 /**
  * Requests kicks from the driver, or suppresses them while the device polls.
  *
- * The driver may kick all the same (VS-13). After requesting kicks again, pop until E_AGAIN before
- * sleeping.
+ * The driver is still allowed to kick (VS-13). After requesting kicks again, pop until E_AGAIN
+ * before sleeping.
  *
  * - BNT_OK
  * - BNT_E_STATE: the queue is not enabled
@@ -450,7 +451,7 @@ bool bnt_vq_drv_has_any_watch_changed(const struct bnt_vq_watch *watches, uint32
 /**
  * Requests interrupts from the device, or suppresses them while the driver polls.
  *
- * The device may interrupt all the same (VS-13). After requesting interrupts again, pop until
+ * The device is still allowed to interrupt (VS-13). After requesting interrupts again, pop until
  * E_AGAIN before sleeping.
  */
 void bnt_vq_drv_set_interrupts_wanted(struct bnt_vq_drv *vq, bool wanted);
