@@ -21,9 +21,9 @@
     } while (0)
 
 /*
- * Asserts that a step which asks to be called again at once has done something. It is active only
- * in test builds (BNTI_CHECK_PROGRESS). In other builds a step that has done nothing is only
- * counted.
+ * Asserts that a step which asks to be called again at once has done something. This assertion is
+ * active only in test builds (BNTI_CHECK_PROGRESS). In other builds a step that has done nothing is
+ * only counted.
  */
 #ifdef BNTI_CHECK_PROGRESS
 #define BNTI_ASSERT_PROGRESS(condition) BNTI_ASSERT(condition)

@@ -14,7 +14,7 @@
 
 struct bnti_pack {
     const uint8_t *in; /**< input when loading */
-    uint8_t *out;      /**< output when saving; both NULL: measuring */
+    uint8_t *out;      /**< output when saving; if both are NULL, the size is measured */
     size_t bytes;      /**< size of the input or output */
     size_t at;
     uint64_t now_ns; /**< a deadline is saved as the time that is left */

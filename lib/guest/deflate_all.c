@@ -1,7 +1,7 @@
 /*
- * Empties the balloon regardless of the target. An orderly detach uses this: it deflates every page
- * and writes `actual` 0 before it resets the device, as Linux's driver does. sizing.c sends the
- * deflates, attach.c resets the device at the end.
+ * Empties the balloon regardless of the target. An orderly detach uses these functions: it deflates
+ * every page and writes `actual` 0 before it resets the device, as Linux's driver does. sizing.c
+ * sends the deflates, attach.c resets the device at the end.
  */
 #include "lib/guest/front.h"
 

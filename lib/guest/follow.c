@@ -22,8 +22,8 @@ void bnti_guest_begin_release(struct bnt_guest *guest)
     bnti_guest_set_state(guest, BNT_GUEST_RELEASING);
 }
 
-/* A new epoch means that the host reset the balloon. During a release a new epoch is only noted
- * (BX-20). */
+/* A new epoch means that the host reset the balloon. During a release, a new epoch is only stored
+ * for later (BX-20). */
 static void handle_epoch_change(struct bnt_guest *guest, uint32_t epoch)
 {
     if (guest->state == BNT_GUEST_RUNNING && epoch != guest->epoch) {

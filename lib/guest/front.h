@@ -1,7 +1,7 @@
 /*
  * The front contains the embedder's calls, the sessions on both wires, and the reaction to changes
- * that the device announces. The front calls every floor below it. The floors below call it only
- * through the tables of core/wire.h.
+ * that the device announces. The front calls every floor below it. The floors below call the front
+ * only through the tables of core/wire.h.
  */
 #ifndef LIB_GUEST_FRONT_H
 #define LIB_GUEST_FRONT_H

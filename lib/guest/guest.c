@@ -296,7 +296,7 @@ static void check_step_progress(struct bnt_guest *guest, uint64_t deadline_ns)
 bnt_status bnti_guest_run_full_step(struct bnt_guest *guest, uint64_t *deadline_ns)
 {
     guest->call = BNTI_GUEST_CALL_BUSY;
-    guest->woken = false; /* before marks are read: a later mark wakes the next step */
+    guest->woken = false; /* cleared before marks are read: a later mark sets it */
     guest->idle.until_ns = 0;
     guest->begun = (struct bnti_guest_begun){.budget = guest->budget, .work = guest->work};
     bnt_status status = BNT_OK;
@@ -308,7 +308,7 @@ bnt_status bnti_guest_run_full_step(struct bnt_guest *guest, uint64_t *deadline_
         if (!guest->leaving) {
             bnti_guest_continue_recovery(guest);
         }
-    } else if (guest->state >= BNT_GUEST_SUSPENDING) { /* also SUSPENDED and RESUMING */
+    } else if (guest->state >= BNT_GUEST_SUSPENDING) { /* includes SUSPENDED and RESUMING */
         bnti_guest_poll_suspend(guest);
     } else {
         run_live_step(guest);

@@ -32,6 +32,6 @@ void bnti_guest_continue_recovery(struct bnt_guest *guest)
     bnti_guest_complete_oom_deflate(guest);
     bnti_guest_clear_session(guest);
     bnti_guest_set_state(guest, BNT_GUEST_STARTING);
-    /* A failure leads back to BROKEN, which plans the next attempt. */
+    /* After a failure the state is BROKEN again, and the next attempt is planned. */
     (void)guest->wire->start_poll(guest);
 }

@@ -1,7 +1,7 @@
 /*
- * Suspends and resumes the device (VIRTIO 1.4, 3.4). While it is suspended, no buffer is added, no
- * notification sent and no field written (VG-36). Requests stay in flight, and the suspended time
- * does not count for their deadlines. The balloon keeps its pages.
+ * Suspends and resumes the device (VIRTIO 1.4, 3.4). While the device is suspended, no buffer is
+ * added, no notification is sent and no field is written (VG-36). Requests stay in flight, and the
+ * suspended time does not count for their deadlines. The balloon keeps its pages.
  */
 #include "lib/guest/front.h"
 

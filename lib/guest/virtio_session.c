@@ -11,7 +11,8 @@
 #define LEGACY_UNDEFINED \
     (BNT_BALLOON_F_FREE_PAGE_HINT | BNT_BALLOON_F_PAGE_POISON | BNT_BALLOON_F_PAGE_REPORTING)
 
-/* Features of the transport. Some need optional functions of the embedder's transport. */
+/* Features of the transport. Some of these features need optional functions of the embedder's
+ * transport. */
 static uint64_t list_transport_features(const struct bnt_drv_transport *transport)
 {
     const bool resets = transport->queue_reset != NULL && transport->queue_reset_read != NULL;
@@ -66,8 +67,8 @@ void bnti_virtio_begin_reset(struct bnt_guest *guest)
     guest->reset_stalled = false;
 }
 
-/* Returns OK when the status reads 0 (VG-16); else E_AGAIN: the status is read again at
- * reset_due_ns. */
+/* Returns OK if the status reads 0 (VG-16). Otherwise returns E_AGAIN, and the status is read again
+ * at reset_due_ns. */
 bnt_status bnti_virtio_poll_reset(struct bnt_guest *guest)
 {
     const uint64_t waited = guest->now_ns - guest->reset_sent_ns;
@@ -145,8 +146,8 @@ static bnt_status set_up_device(struct bnt_guest *guest, uint64_t wanted)
     return bnt_drv_set_driver_ok(&guest->drv, &guest->ops.transport, guest->opaque);
 }
 
-/* The reset is complete: negotiates and starts. On failure it writes FAILED, and the instance is
- * DOWN, or BROKEN during a recovery. */
+/* The reset is complete: negotiates and starts. On failure the driver writes FAILED, and the state
+ * of the instance is DOWN, or BROKEN during a recovery. */
 static bnt_status negotiate_and_start(struct bnt_guest *guest)
 {
     const uint64_t wanted = collect_wanted_features(guest);

@@ -63,7 +63,7 @@ bnt_status bnti_vmware_poll_start(struct bnt_guest *guest)
     return BNT_OK;
 }
 
-/* Begins a detach. The doorbell is cleared first, so that the host rings no more. */
+/* Begins a detach. The doorbell is cleared first, so that the host does not ring it any more. */
 void bnti_vmware_begin_detach(struct bnt_guest *guest)
 {
     bnti_vmware_clear_doorbell(guest);
@@ -178,7 +178,7 @@ void bnti_vmware_end_release(struct bnt_guest *guest)
     begin_release_after_reset(guest);
 }
 
-/* Checks an answer for RESET before it is applied. A call that failed as a whole ends the tick. */
+/* Checks an answer for RESET before it is applied. If a call failed as a whole, the tick ends. */
 void bnti_vmware_check_answer(struct bnt_guest *guest, const struct bnti_guest_answer *answer)
 {
     bool seen = false;

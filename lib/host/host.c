@@ -257,7 +257,7 @@ static void serve_queues(struct bnt_host *host, uint32_t *left)
             host->first_role = (role + 1) % BNT_BALLOON_QUEUE_COUNT;
         }
     }
-    if (job) { /* only the queue of the job was served */
+    if (job) { /* while a job is active, only its queue is served */
         host->first_role = (job_role + 1) % BNT_BALLOON_QUEUE_COUNT;
     }
 }

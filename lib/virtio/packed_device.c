@@ -132,7 +132,7 @@ static bnt_status write_packed_used(struct bnt_vq_dev *vq, const struct bnt_mem 
     vq->descs_inflight -= used->descs;
     vq->used_since += used->descs;
     if (vq->used_since > 2u * vq->size) {
-        vq->used_since = 2u * vq->size; /* all descriptors under both wrap counters */
+        vq->used_since = 2u * vq->size; /* number of descriptors under both wrap counters */
     }
     return BNT_OK;
 }

@@ -13,7 +13,7 @@
 static void mark_inflate_outcome_unknown(struct bnt_guest *guest)
 {
     const struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_INFLATE];
-    if (request->gone_on) { /* its pages were counted when the answer was late */
+    if (request->gone_on) { /* the pages were counted when the answer was late */
         bnti_guest_set_request_assumed_done(guest, BNTI_GUEST_INFLATE, false);
         bnti_guest_end_request(guest, BNTI_GUEST_INFLATE);
     }
@@ -31,7 +31,7 @@ static void release_slot_pages(struct bnt_guest *guest, bnti_guest_slot slot)
     guest->answered(guest, slot, &none);
 }
 
-/* Sends a doubtful deflate again. For pages that already left the balloon, the device changes
+/* Sends a doubtful deflate again. If the pages have already left the balloon, the device changes
  * nothing. */
 static void repeat_deflate(struct bnt_guest *guest, bnti_guest_slot slot)
 {

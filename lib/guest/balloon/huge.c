@@ -7,7 +7,7 @@
  */
 #include "lib/guest/balloon/policy.h"
 
-/* After a handshake or a negotiation: decides whether huge pages are used. */
+/* Decides after a handshake or a negotiation whether huge pages are used. */
 void bnti_guest_enable_huge_pages(struct bnt_guest *guest)
 {
     const bool record = guest->config.record.kind == BNT_GUEST_RECORD_LINKS ||

@@ -1,7 +1,7 @@
 /*
- * OOM deflate: a synchronous call by which an OS without free memory gets pages back. It has its
- * own request slot and allocates nothing. The OS can call it even while the OS allocates pages for
- * the balloon.
+ * OOM deflate: a synchronous call by which an OS without free memory gets pages back. An OOM
+ * deflate has its own request slot and allocates nothing. The OS can call it even while the OS
+ * allocates pages for the balloon.
  */
 #include "lib/guest/balloon/policy.h"
 

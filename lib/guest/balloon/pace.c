@@ -36,7 +36,7 @@ void bnti_guest_begin_tick(struct bnt_guest *guest)
     bnti_guest_note_work(guest);
 }
 
-/* A tick that is due cannot begin: the next tick is due one period later. */
+/* A tick that is due cannot begin, so the next tick is due one period later. */
 void bnti_guest_skip_tick(struct bnt_guest *guest)
 {
     guest->pace.tick_ns = bnti_guest_add_time(guest->now_ns, guest->pace.period_ns);
@@ -94,8 +94,8 @@ void bnti_guest_pace_begin_cycle(struct bnt_guest *guest, bnti_guest_cycle cycle
     }
 }
 
-/* Whether the page that was counted last exceeded the rate. This is possible because an inflate
- * checks its rate only after each page. */
+/* Whether the page that was counted last exceeded the rate: an inflate checks its rate only after
+ * it has counted a page. */
 static bool is_rate_exceeded(const struct bnti_guest_pace *pace)
 {
     return pace->done_pfns > 0 && pace->done_pfns - pace->last_pfns >= pace->rate;

@@ -1,7 +1,7 @@
 /*
- * Pages that the device refused. A held page was refused on inflate: it stays allocated, so that
- * the allocator returns other pages, but is not ballooned. A stuck page was refused on deflate: it
- * is still ballooned, but not in the record, so that it is not sent again in this cycle.
+ * Pages that the device refused. A held page was refused on inflate: it is not ballooned, but it
+ * stays allocated, so that the allocator returns other pages. A stuck page was refused on deflate:
+ * it is still ballooned, but not in the record, so that it is not sent again in this cycle.
  */
 #include "lib/guest/balloon/policy.h"
 
@@ -109,7 +109,7 @@ uint64_t bnti_guest_count_held_huge_pfns(const struct bnt_guest *guest)
            ((uint64_t)guest->huge.parts_out << guest->config.memory.page_order);
 }
 
-/* Gives back the held huge pages, and the remaining parts of one that was split. */
+/* Gives back the held huge pages, and the remaining parts of a huge page that was split. */
 void bnti_guest_give_back_held_huge_pages(struct bnt_guest *guest)
 {
     struct bnti_guest_huge *huge = &guest->huge;

@@ -57,7 +57,7 @@ static void handle_short_alloc(struct bnt_guest *guest, uint64_t missing, uint32
     bnti_guest_emit_event(guest, BNT_GUEST_EVENT_ALLOC_FAILED, missing - got, wait_ns);
 }
 
-/* Allocates pages and sends an inflate. Returns false if sizing has to wait. */
+/* Allocates pages and sends an inflate. Returns false if the driver has to wait. */
 static bool send_inflate(struct bnt_guest *guest, uint64_t missing, uint32_t want)
 {
     struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_INFLATE];
@@ -126,8 +126,8 @@ static bool advance_inflate(struct bnt_guest *guest, uint64_t missing_pfns)
     return guest->pace.over;
 }
 
-/* Sends the next deflate. With or without MUST_TELL_HOST, the OS gets the pages only when the
- * device has answered. */
+/* Sends the next deflate. Even without MUST_TELL_HOST, the OS gets the pages only when the device
+ * has answered. */
 static bool advance_deflate(struct bnt_guest *guest, uint64_t excess_pfns)
 {
     const bool huge = guest->record_pages == 0 && guest->huge.pages > 0;
@@ -197,7 +197,7 @@ static bool is_tick_ready(struct bnt_guest *guest)
     return true;
 }
 
-/* Sends one request or makes one decision. Returns false if sizing has to wait. */
+/* Sends one request or makes one decision. Returns false if the driver has to wait. */
 static bool run_sizing_step(struct bnt_guest *guest)
 {
     if (guest->held_due) {

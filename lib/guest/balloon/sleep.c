@@ -48,9 +48,9 @@ static void give_back_pages_at_once(struct bnt_guest *guest, const uint64_t *pag
 }
 
 /*
- * Whether an inflate could be sent now. It cannot be sent while a page is migrated or a queue is
- * being reset. A migration does not wait for a sleeping allocation, because the OS may need the
- * migration to complete the allocation.
+ * Whether an inflate could be sent now. An inflate cannot be sent while a page is migrated or a
+ * queue is being reset. A migration does not wait for a sleeping allocation, because the OS may
+ * need the migration to complete the allocation.
  */
 static bool can_send_inflate(const struct bnt_guest *guest)
 {

@@ -109,7 +109,7 @@ static void end_unneeded_cycle(struct bnt_guest *guest, struct bnti_guest_backof
     bnti_guest_emit_event(guest, BNT_GUEST_EVENT_NOT_NEEDED, pages, 0);
 }
 
-/* Whether every page of the request is done, so that no page needs sorting. */
+/* Whether the device accepted every page of the request, so that no page needs sorting. */
 static bool is_every_page_done(const struct bnt_guest *guest,
                                const struct bnti_guest_request *request)
 {
@@ -275,8 +275,8 @@ static void apply_deflate(struct bnt_guest *guest, bnti_guest_slot slot)
     bnti_guest_write_actual(guest, false);
 }
 
-/* During a reset the device does not have the pages, whatever it answered: they go back to the OS
- * (BX-19). */
+/* During a reset the device does not have the pages, whatever it answered. Therefore the pages go
+ * back to the OS (BX-19). */
 static void give_back_pages_without_message(struct bnt_guest *guest, bnti_guest_slot slot)
 {
     struct bnti_guest_request *request = &guest->requests[slot];

@@ -35,7 +35,7 @@ void bnti_guest_backoff_end_wait(struct bnti_guest_backoff *backoff)
     backoff->until_ns = 0;
 }
 
-/* After a success the next wait is the shortest one again. */
+/* After a success, the next wait is the shortest wait again. */
 void bnti_guest_backoff_reset_level(struct bnti_guest_backoff *backoff)
 {
     backoff->level_ns = 0;

@@ -1,6 +1,6 @@
 /*
- * The state of the floor `balloon` in an instance. One file writes each of these structs; all
- * others only read it.
+ * The state of the floor `balloon` in an instance. Each of these structs is written by a single
+ * file; all other files only read it.
  */
 #ifndef LIB_GUEST_CORE_BALLOON_STATE_H
 #define LIB_GUEST_CORE_BALLOON_STATE_H
@@ -20,7 +20,7 @@ typedef enum bnti_guest_cycle {
     BNTI_GUEST_CYCLE_DEFLATE
 } bnti_guest_cycle;
 
-/* The migration of a ballooned page to another page. At most one is in progress. */
+/* The migration of a ballooned page to another page. At most one migration is in progress. */
 struct bnti_guest_migration {
     bool active;
     bool deflate_first;
@@ -62,7 +62,7 @@ struct bnti_guest_sleep {
 };
 
 /* Huge pages (2 MiB). Refused huge pages wait in `huge_held`. When the cycle inflates no more huge
- * pages, they are split and their parts are inflated. */
+ * pages, the refused huge pages are split and their parts are inflated. */
 struct bnti_guest_huge {
     bool on; /* both sides and the OS support huge pages */
     uint32_t held_count;
@@ -73,8 +73,8 @@ struct bnti_guest_huge {
     uint64_t cursor;
 };
 
-/* Which kinds of pages that cannot be ballooned were seen. Each bit is a value of
- * bnt_guest_unusable. */
+/* The kinds of unusable pages (pages that cannot be ballooned) that were seen. Each bit is a value
+ * of bnt_guest_unusable. */
 struct bnti_guest_unusable {
     uint32_t told; /* kinds whose event was emitted */
     uint32_t seen; /* kinds seen in this cycle */

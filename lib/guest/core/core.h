@@ -1,6 +1,6 @@
 /*
  * The floor `core` contains the instance, its states and events, the counters, the target, and the
- * code that gives pages back. It calls no function of a floor above.
+ * code that gives pages back. This floor calls no function of a floor above.
  */
 #ifndef LIB_GUEST_CORE_CORE_H
 #define LIB_GUEST_CORE_CORE_H

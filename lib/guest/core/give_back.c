@@ -1,8 +1,8 @@
 /*
  * Gives single and huge pages back to the OS: no other file calls ops.pages.free and ops.huge.free.
- * It also fills the pages with the poison value if the OS expects one (BD-34), except those that
- * the device initialised (the DEVICE_INIT drafts, docs/understand/drafts.md). hint.c and report.c
- * give back hinted and reported pages.
+ * If the OS expects a poison value, this file also fills the pages with that value (BD-34), except
+ * those that the device initialised (the DEVICE_INIT drafts, docs/understand/drafts.md). hint.c and
+ * report.c give back hinted and reported pages.
  *
  * The caller's memory contains one bit for each page. From the inflate on, the bit stores whether
  * the device initialised the page. After a reset the bit is ignored, because the content of the
@@ -12,7 +12,8 @@
 
 #include <string.h>
 
-/* How many parts of a huge page one call fills: few, because their array is on the stack. */
+/* Number of parts of a huge page that one call fills. The number is small, because the array of
+ * parts is on the stack. */
 #define PARTS_MAX 4u
 
 static uint64_t get_index_of_page(const struct bnt_guest *guest, uint64_t page)
@@ -39,14 +40,15 @@ static bool read_and_clear_init_bit(struct bnt_guest *guest, uint64_t page)
     return init && guest->state == BNT_GUEST_RUNNING;
 }
 
-/* Reads the bits of an answered inflate: a page is initialised if each of its PFNs is. Bits beyond
- * the used length are ignored (VS-15). */
+/* Reads the bits of an answered inflate: a page is initialised if each of its PFNs is initialised.
+ * Bits beyond the used length are ignored (VS-15). */
 void bnti_guest_read_init_bits(struct bnt_guest *guest, const struct bnti_guest_request *request,
                                uint32_t len)
 {
     const uint32_t order = guest->config.memory.page_order;
     const uint32_t pfns = request->page_count << order;
-    uint8_t bits[(UINT32_C(1) << BNT_GUEST_PAGE_ORDER_MAX) / 8]; /* of a large page or a batch */
+    uint8_t bits[(UINT32_C(1) << BNT_GUEST_PAGE_ORDER_MAX) /
+                 8]; /* for one large page or a batch of pages */
     memcpy(bits, request->dma + bnti_guest_get_dma_response_offset(&guest->config),
            (pfns + 7) / 8); /* read once */
     for (uint32_t i = 0; i < request->page_count; i++) {

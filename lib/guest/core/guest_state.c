@@ -47,7 +47,7 @@ static bool is_last_recovery_old(const struct bnt_guest *guest)
            guest->now_ns >= bnti_guest_add_time(guest->recovered_ns, guest->recover_wait_ns);
 }
 
-/* In BROKEN: computes when the device is reset next. */
+/* In BROKEN: computes the time of the next device reset. */
 void bnti_guest_plan_recovery(struct bnt_guest *guest)
 {
     const uint64_t doubled = bnti_guest_add_time(guest->recover_wait_ns, guest->recover_wait_ns);

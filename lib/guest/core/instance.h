@@ -105,7 +105,7 @@ struct bnt_guest {
     volatile uint8_t queue_marked[BNTI_GUEST_Q_COUNT]; /* bnti_guest_mark */
     volatile bool config_marked;
     volatile bool freed_marked;
-    volatile bool woken; /* a notification or a call came since the last full step began */
+    volatile bool woken; /* a call or notification came after the last full step began */
 
     /* request.c: VIRTIO's rings and used buffers; set up by queues.c. */
     struct bnt_vq_drv vq[BNTI_GUEST_Q_COUNT];
@@ -208,7 +208,7 @@ struct bnt_guest {
     uint8_t verdict_copy[BNTI_GUEST_PAGES];
     union {
         uint64_t scratch[BNTI_GUEST_PAGES];
-        struct bnt_vq_seg segs[BNT_GUEST_REPORT_CAPACITY_MAX]; /* of a free page report */
+        struct bnt_vq_seg segs[BNT_GUEST_REPORT_CAPACITY_MAX]; /* segments of a free page report */
     };
 };
 

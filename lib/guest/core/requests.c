@@ -45,7 +45,7 @@ void bnti_guest_prepare_request(struct bnt_guest *guest, bnti_guest_slot slot, b
     guest->requests[slot].partial = false;
 }
 
-/* The allocator gave fewer pages than it was asked for. */
+/* The allocator gave fewer pages than the driver requested. */
 void bnti_guest_mark_request_partial(struct bnt_guest *guest, bnti_guest_slot slot)
 {
     guest->requests[slot].partial = true;

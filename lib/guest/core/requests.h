@@ -1,6 +1,6 @@
 /*
- * Requests and queues as every floor of the driver core uses them, and the layout of the DMA
- * memory. This header is private.
+ * Requests and queues, which every floor of the driver core uses, and the layout of the DMA memory.
+ * This header is private.
  */
 #ifndef LIB_GUEST_CORE_REQUESTS_H
 #define LIB_GUEST_CORE_REQUESTS_H
@@ -25,8 +25,8 @@ typedef enum bnti_guest_queue {
     BNTI_GUEST_Q_COUNT = BNT_BALLOON_QUEUE_COUNT
 } bnti_guest_queue;
 
-/* The slots of requests: at most one request of each is in flight. Each slot has a page array and a
- * DMA buffer. */
+/* The slots of requests: at most one request of each slot is in flight. Each slot has a page array
+ * and a DMA buffer. */
 typedef enum bnti_guest_slot {
     BNTI_GUEST_INFLATE = 0,
     BNTI_GUEST_DEFLATE,
@@ -69,7 +69,7 @@ struct bnti_guest_queue_reset {
     uint64_t patience_ns; /* longest wait for an answer, doubled by each reset; 0: default */
 };
 
-/* Why the next step polls a queue. */
+/* The reason why the next step polls a queue. */
 typedef enum bnti_guest_mark {
     BNTI_GUEST_MARK_NONE = 0,
     BNTI_GUEST_MARK_LOOK, /* after a shared interrupt, or because the budget was used up */

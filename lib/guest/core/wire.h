@@ -26,13 +26,13 @@ struct bnti_guest_vmware {
     uint32_t stop_starts;  /* failed STARTs of this detach */
     bool answered;         /* the answer of a request is stored, but not applied yet */
     bnti_guest_slot answered_slot;
-    struct bnti_guest_answer answer; /* its verdicts are in verdict_copy */
+    struct bnti_guest_answer answer; /* the verdicts of that answer are in verdict_copy */
 };
 
 /* The role of a queue: what it needs, and which function handles its used buffers. */
 struct bnti_guest_role {
     uint32_t role;        /* bnt_balloon_queue */
-    uint16_t descriptors; /* for all that may be in flight; 0: computed for requests */
+    uint16_t descriptors; /* for all buffers in flight; 0: computed for requests */
     bool direct;          /* no indirect descriptors */
     /* Handles a used buffer. NULL for the queues of requests. */
     void (*used)(struct bnt_guest *guest, uint32_t q, uint16_t head, uint32_t len);
@@ -40,8 +40,8 @@ struct bnti_guest_role {
     void (*renewed)(struct bnt_guest *guest, uint32_t q);
 };
 
-/* A wire: the functions that differ between VIRTIO's queues and VMware's calls. It is chosen at
- * init. */
+/* A wire: the functions that differ between VIRTIO's queues and VMware's calls. The wire is chosen
+ * at init. */
 struct bnti_guest_wire {
     bool ticks;           /* requests are sent in ticks; a poll begins each tick */
     bool slack;           /* vmware.slack_pfns above the target are allowed */
@@ -49,7 +49,7 @@ struct bnti_guest_wire {
     bool answers_at_once; /* a request is answered as soon as it is submitted */
     bool detach_tells;    /* an orderly detach deflates every page before its end */
 
-    /* Functions of the session, in the front. */
+    /* Functions of the session, which are in the front. */
     void (*start)(struct bnt_guest *guest);
     bnt_status (*start_poll)(struct bnt_guest *guest);
     void (*stop)(struct bnt_guest *guest);
@@ -64,7 +64,7 @@ struct bnti_guest_wire {
     void (*actual_write)(struct bnt_guest *guest);
     uint32_t (*request_pages)(const struct bnt_guest *guest, bool huge); /* of one request */
     uint64_t (*pfn_max)(const struct bnt_guest *guest);
-    bool (*spend)(struct bnt_guest *guest);          /* spends budget; false: none is left */
+    bool (*spend)(struct bnt_guest *guest);          /* spends budget; false: no budget is left */
     bool (*has_huge)(const struct bnt_guest *guest); /* negotiated huge pages */
     bool (*serves_oom)(const struct bnt_guest *guest);
 };

@@ -1,5 +1,5 @@
 /*
- * DEVICE_INIT_ON_INFLATE (docs/understand/drafts.md): decides when the driver accepts it.
+ * DEVICE_INIT_ON_INFLATE (docs/understand/drafts.md): decides when the driver accepts this feature.
  * give_back.c reads and stores the bits of an answered inflate; report.c handles reported blocks.
  */
 #include "lib/guest/features/guest_features.h"

@@ -1,7 +1,7 @@
 /*
  * The floor `features` contains the features beside the balloon itself. Each feature has a row and
  * a file. The row contains the functions that the feature adds to the driver; unused functions are
- * NULL. The other floors name no feature.
+ * NULL. The code of the other floors names no feature.
  */
 #ifndef LIB_GUEST_FEATURES_GUEST_FEATURES_H
 #define LIB_GUEST_FEATURES_GUEST_FEATURES_H
@@ -39,8 +39,8 @@ struct bnti_guest_feature {
     size_t (*dma_bytes)(const struct bnt_guest_config *config);
     void (*init)(struct bnt_guest *guest);
 
-    /* Negotiation, called in this order. `wanted` is called only if the configuration wants the
-     * feature. */
+    /* The functions for the negotiation, called in this order. `wanted` is called only if the
+     * configuration wants the feature. */
     bool (*wanted)(struct bnt_guest *guest, uint64_t offered);
     void (*write)(struct bnt_guest *guest);   /* writes its fields of configuration space */
     void (*prepare)(struct bnt_guest *guest); /* adds its first buffers, before DRIVER_OK */
@@ -48,7 +48,7 @@ struct bnti_guest_feature {
     void (*kick)(struct bnt_guest *guest);    /* kicks, after `start` of all features */
 
     /* Called in RUNNING and RELEASING. */
-    bnt_status (*read)(struct bnt_guest *guest); /* reads its fields, which may have changed */
+    bnt_status (*read)(struct bnt_guest *guest); /* reads its fields again after a change */
     void (*step)(struct bnt_guest *guest);
     uint64_t (*due)(const struct bnt_guest *guest);
     void (*resume)(struct bnt_guest *guest, uint64_t slept_ns);
@@ -66,7 +66,7 @@ struct bnti_guest_feature {
     void (*release)(struct bnt_guest *guest); /* after a device reset: no buffer is in flight */
     void (*forget)(struct bnt_guest *guest);  /* at the end of an attachment */
 
-    struct bnti_guest_role queues[2]; /* unused entries have no `used` */
+    struct bnti_guest_role queues[2]; /* in unused entries, `used` is NULL */
 };
 
 #define BNTI_X(NAME, name) extern const struct bnti_guest_feature bnti_guest_feature_##name;

@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-#define COMMAND_BYTES 16u /* of DMA memory for each of the two 4-byte commands */
+#define COMMAND_BYTES 16u /* DMA memory for each of the two 4-byte commands */
 
 /* Number of slots, which store the kind of each buffer on the hint queue. */
 static size_t count_hint_slots(const struct bnt_guest_config *config)
@@ -85,7 +85,7 @@ static void record_hint_buffer(struct bnt_guest *guest, uint16_t head, hint_kind
     }
 }
 
-/* Adds a buffer that begins or ends a run: 4 bytes (BD-24), with the legacy interface in the
+/* Adds a buffer that begins or ends a run: 4 bytes (BD-24), which the legacy interface has in the
  * guest's byte order (BL-9). The caller has checked that a descriptor is free. */
 static void send_hint_command(struct bnt_guest *guest, uint32_t command)
 {
@@ -265,8 +265,8 @@ static bool send_hint_blocks(struct bnt_guest *guest)
     return added;
 }
 
-/* Ends a run with STOP. A descriptor is free, because blocks leave one free and a run begins only
- * after the device has used the STOP of the last run. */
+/* Ends a run with STOP. A descriptor is free, because blocks leave one descriptor free, and a run
+ * begins only after the device has used the STOP of the last run. */
 static void end_hint_run(struct bnt_guest *guest)
 {
     send_hint_command(guest, BNT_BALLOON_HINT_STOP);
@@ -334,7 +334,7 @@ static void handle_overdue_hints(struct bnt_guest *guest)
     guest->ops.transport.notify(guest->opaque, (uint16_t)queue);
 }
 
-/* In a step, after sizing: inflates and deflates take precedence over hints. */
+/* Called in a step after sizing, because inflates and deflates take precedence over hints. */
 static void run_hint_step(struct bnt_guest *guest)
 {
     if (!is_hinting(guest)) {
@@ -350,7 +350,7 @@ static void run_hint_step(struct bnt_guest *guest)
     handle_overdue_hints(guest);
 }
 
-/* When hinting has to act next without a notification. */
+/* The time at which hinting has to act next without a notification. */
 static uint64_t get_hint_deadline(const struct bnt_guest *guest)
 {
     const struct hint *hint = get_hint_state(guest);
@@ -429,6 +429,6 @@ const struct bnti_guest_feature bnti_guest_feature_hint = {
     .shrink = bnti_guest_reclaim_hints,
     .give_back = bnti_guest_give_back_hints,
     .forget = clear_hint_state,
-    /* One descriptor for a block, and one for the STOP after it. */
+    /* One descriptor is for a block, and one is for the STOP after the block. */
     .queues = {{.role = BNTI_GUEST_Q_HINT, .descriptors = 2, .used = handle_used_hint}},
 };

@@ -29,7 +29,7 @@ struct hint {
     uint32_t command; /* command last read */
     uint32_t active;  /* id of the last run of this session; STOP: no run yet */
     hint_run run;
-    bool pressed; /* the OS needs memory: this run takes no more blocks */
+    bool pressed; /* the OS needs memory, so this run takes no more blocks */
     bool start_busy;
     bool stop_busy;
     bool stalled;

@@ -87,8 +87,8 @@ bool bnti_guest_has_releasable_hints(const struct bnt_guest *guest)
 }
 
 /*
- * Gives hinted pages back because the OS needs memory, and ends the run, which would otherwise take
- * the pages again. Returns the number of PFNs.
+ * Gives hinted pages back because the OS needs memory. Also ends the run, which would otherwise
+ * take the same pages again. Returns the number of PFNs.
  */
 uint64_t bnti_guest_reclaim_hints(struct bnt_guest *guest, uint64_t pfns)
 {

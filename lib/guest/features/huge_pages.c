@@ -1,6 +1,6 @@
 /*
- * HUGE_PAGES (BX-22): decides when the driver accepts it. huge.c inflates huge pages in the floor
- * below, because VMware's wire has huge pages, too.
+ * HUGE_PAGES (BX-22): decides when the driver accepts this feature. huge.c inflates huge pages in
+ * the floor below, because VMware's wire has huge pages, too.
  */
 #include "lib/guest/features/guest_features.h"
 

@@ -11,8 +11,8 @@ static bool is_poison_wanted(struct bnt_guest *guest, uint64_t offered)
     return guest->config.poison.init_on_free;
 }
 
-/* Writes the poison value at every attachment before DRIVER_OK (BD-35): a device reset clears it
- * (bug 42). */
+/* Writes the poison value at every attachment before DRIVER_OK (BD-35): a device reset clears the
+ * value (bug 42). */
 static void write_poison_value(struct bnt_guest *guest)
 {
     if ((guest->features & BNT_BALLOON_F_PAGE_POISON) != 0) {

@@ -19,7 +19,7 @@ struct report {
     uint32_t burst;   /* number of reports before the next delay */
     uint32_t count;   /* number of blocks in flight */
     uint32_t out;     /* buffers in flight: one for all blocks, or one per block */
-    uint64_t look_ns; /* next collection; next collection; BNT_NEVER: when blocks become free */
+    uint64_t look_ns; /* next collection; BNT_NEVER: when blocks become free */
     uint64_t sent_ns;
     uint64_t due_ns;
     uint64_t wait_ns;
@@ -89,8 +89,8 @@ static void send_report(struct bnt_guest *guest)
     bnti_guest_kick_queue(guest, BNTI_GUEST_Q_REPORT);
 }
 
-/* No free block is left: collects blocks again when the OS frees some, or when polling is
- * configured. */
+/* No free block is left: blocks are collected again when the OS frees some, or periodically if
+ * polling is configured. */
 static void end_report_burst(struct bnt_guest *guest)
 {
     struct report *report = get_report_state(guest);
@@ -137,7 +137,8 @@ static void record_used_report_buffer(struct bnt_guest *guest, uint16_t head, ui
     }
 }
 
-/* Handles a used buffer of a report. After the last one all blocks are given back. */
+/* Handles a used buffer of a report. After the last buffer of a report, all blocks are given
+ * back. */
 static void handle_used_report_buffer(struct bnt_guest *guest, uint32_t q, uint16_t head,
                                       uint32_t len)
 {
@@ -269,7 +270,7 @@ static void restart_reporting(struct bnt_guest *guest, uint32_t q)
     start_reporting(guest);
 }
 
-/* When blocks are collected next, or when the report in flight is late. */
+/* The time at which blocks are collected next, or at which the report in flight is late. */
 static uint64_t get_report_deadline(const struct bnt_guest *guest)
 {
     const struct report *report = get_report_state(guest);

@@ -1,7 +1,7 @@
 /*
  * Statistics (VIRTIO 1.3, 5.5.6.3): one buffer is always in flight. When the device uses the
  * buffer, the driver fills it with new values and sends it again, but at most one time per
- * stats_interval_ns. The tags never change. With the legacy interface entries are in the guest's
+ * stats_interval_ns. The tags never change. With the legacy interface, entries are in the guest's
  * byte order (BL-7).
  */
 #include "lib/guest/features/guest_features.h"
@@ -20,7 +20,7 @@ struct stats {
     uint64_t due_ns; /* earliest time of the next answer */
     uint32_t count;
     uint16_t head;
-    struct bnt_stat entries[BNT_STATS_MAX]; /* with the tags of the first buffer (BD-23) */
+    struct bnt_stat entries[BNT_STATS_MAX]; /* entries with the tags of the first buffer (BD-23) */
     struct bnt_stat fresh[BNT_STATS_MAX];
 };
 
@@ -115,7 +115,7 @@ static void detect_stats_storm(struct bnt_guest *guest, bool early)
     }
 }
 
-/* The device used the buffer, and so asks for new statistics. */
+/* The device used the buffer: this is a request for new statistics. */
 static void handle_used_stats(struct bnt_guest *guest, uint32_t q, uint16_t head, uint32_t len)
 {
     struct stats *stats = get_stats_state(guest);
@@ -130,7 +130,7 @@ static void handle_used_stats(struct bnt_guest *guest, uint32_t q, uint16_t head
     }
 }
 
-/* After a queue reset one buffer is sent, as at the start (BD-16, BD-17). */
+/* After a queue reset, the driver sends one buffer, as at the start (BD-16, BD-17). */
 static void restart_stats(struct bnt_guest *guest, uint32_t q)
 {
     struct stats *stats = get_stats_state(guest);

@@ -1,7 +1,7 @@
 /*
  * WS_REPORTING, crosvm's working-set reports (docs/understand/drafts.md): the device writes its
- * commands into one buffer, and the driver sends working-set reports in another. A working-set
- * report shows how much memory was last used how long ago. The OS fills the report in.
+ * commands into one buffer, and the driver sends working-set reports in another buffer. A
+ * working-set report shows how much memory was last used how long ago. The OS fills the report in.
  */
 #include "lib/guest/features/guest_features.h"
 

@@ -210,13 +210,14 @@ struct bnt_host {
     uint8_t *response;
     struct bnt_host_rule rules[BNT_HOST_RULES_MAX]; /**< balloon/host_refusal.c */
     uint32_t rule_count;
-    uint32_t actual; /**< this and the next three fields: balloon/actual.c */
+    uint32_t actual; /**< written, with the next three fields, by balloon/actual.c */
     uint8_t actual_bytes[4];
     struct bnti_host_throttle actual_event;
     struct bnti_host_throttle differs_event;
 
     /* features */
-    void *feature_state[BNTI_HOST_FEATURES_MAX]; /**< used only by its feature; NULL: no state */
+    void *feature_state[BNTI_HOST_FEATURES_MAX]; /**< used only by the feature itself; NULL: no
+                                                    state */
     uint32_t poison_val;                         /**< features/host_poison.c */
     uint8_t poison_bytes[4];
 

@@ -104,7 +104,7 @@ static void discard_run(struct bnt_host *host, bool *init, uint64_t first, uint6
 void bnti_host_discard_backing_of_extents(struct bnt_host *host, bool *init)
 {
     const uint64_t step = get_host_page_pfns(host);
-    uint64_t next = 0; /* host pages before it are handled */
+    uint64_t next = 0; /* host pages before this PFN are handled */
 
     bnti_host_extents_sort(host);
     for (uint32_t i = 0; i < host->extent_count; i++) {

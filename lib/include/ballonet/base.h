@@ -246,7 +246,7 @@ static inline bnt_le64 bnt_cpu_to_le64(uint64_t v)
  * nothing.
  */
 typedef enum bnt_byte_order {
-    BNT_BYTE_ORDER_NATIVE = 0, /**< of the machine that runs this code */
+    BNT_BYTE_ORDER_NATIVE = 0, /**< byte order of the machine that runs this code */
     BNT_BYTE_ORDER_LITTLE,
     BNT_BYTE_ORDER_BIG
 } bnt_byte_order;

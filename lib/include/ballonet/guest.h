@@ -317,9 +317,9 @@ BNT_MUST_USE bnt_status bnt_guest_handle_alloc_done(struct bnt_guest *guest, uin
 /* ---- Memory pressure ---- */
 
 struct bnt_guest_oom_result {
-    uint64_t freed_pfns;   /**< the OS has them already */
+    uint64_t freed_pfns;   /**< PFNs that the OS has already got back */
     uint64_t pending_pfns; /**< not acknowledged, or not sent yet: event OOM_DONE reports them */
-    uint64_t deadline_ns;  /**< when to give up on the pending PFNs; BNT_NEVER if there are none */
+    uint64_t deadline_ns;  /**< end of the wait for pending PFNs; BNT_NEVER if there are none */
 };
 
 /**

@@ -145,8 +145,8 @@ struct bnt_guest_sizing_config {
 struct bnt_guest_oom_config {
     uint32_t polls;      /**< polls of the used ring for each request of an OOM deflate */
     uint32_t pfns_max;   /**< maximum for one call of bnt_guest_handle_oom; 0: no bound */
-    uint64_t timeout_ns; /**< deadline that is returned with a pending OOM deflate */
-    uint64_t holdoff_ns; /**< no inflation for this long after an OOM deflate */
+    uint64_t timeout_ns; /**< time from a pending OOM deflate to the returned deadline */
+    uint64_t holdoff_ns; /**< time without inflation after an OOM deflate */
 };
 
 /** Recovery from state BROKEN. */
@@ -178,7 +178,7 @@ struct bnt_guest_reporting_config {
     /** Maximum number of blocks in one report. A small queue allows fewer. */
     uint16_t capacity;
     uint16_t burst;    /**< reports between two delays */
-    uint64_t delay_ns; /**< from bnt_guest_handle_freed_pages to the report of these pages */
+    uint64_t delay_ns; /**< time from bnt_guest_handle_freed_pages to the report */
 };
 
 /** Free page hinting (VIRTIO 1.3, 5.5.6.4). */
@@ -204,7 +204,7 @@ struct bnt_guest_poison_config {
      * PAGE_POISON (BD-3).
      */
     bool init_on_free;
-    uint32_t val; /**< 0 where free pages are zeroed */
+    uint32_t val; /**< 0 if the OS zeroes free pages */
 };
 
 /** DEVICE_INIT_ON_INFLATE, a draft of 2026 (docs/understand/drafts.md). */

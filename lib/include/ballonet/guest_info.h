@@ -94,7 +94,7 @@ struct bnt_guest_unusable_info {
 
 /** Huge pages. */
 struct bnt_guest_huge_info {
-    uint64_t pages;     /**< ballooned now, part of balloon.ballooned_pfns */
+    uint64_t pages;     /**< ballooned now, a part of balloon.ballooned_pfns */
     uint64_t held_pfns; /**< PFNs of refused huge pages, which are then offered in parts */
     uint64_t refused;   /**< huge pages that the device refused */
     uint64_t splits;    /**< huge pages that became single pages */
@@ -110,7 +110,7 @@ struct bnt_guest_rate_info {
 
 /** Allocations that are allowed to wait (ops.sleeping). */
 struct bnt_guest_sleeping_info {
-    uint32_t pages;      /**< requested, not there yet; also those that are no longer wanted */
+    uint32_t pages;      /**< pages requested and not received, even if no longer wanted */
     uint64_t started;    /**< allocations */
     uint64_t failures;   /**< allocations that brought fewer pages than were requested */
     uint64_t late_pages; /**< pages that came when they were no longer wanted */
@@ -118,8 +118,8 @@ struct bnt_guest_sleeping_info {
 
 /** Free page reporting, and pages that the device initialised. */
 struct bnt_guest_reporting_info {
-    uint64_t inflight_pfns; /**< in a report that the device has */
-    uint64_t reported_pfns; /**< acknowledged by the device */
+    uint64_t inflight_pfns; /**< PFNs in a report that the device has */
+    uint64_t reported_pfns; /**< PFNs acknowledged by the device */
     uint64_t reports;       /**< buffers that were sent */
     /** Inflated or reported PFNs that the device said it initialised. */
     uint64_t initialised_pfns;

@@ -132,7 +132,7 @@ struct bnt_guest_request {
 
 /** How blocks come back from a free page report. */
 typedef enum bnt_guest_reported {
-    BNT_GUEST_REPORTED_VOID = 0, /**< the device was reset: not reported, but content is lost */
+    BNT_GUEST_REPORTED_VOID = 0, /**< the device was reset: not reported, but the content is lost */
     BNT_GUEST_REPORTED_ACKED,    /**< the device acknowledged the report */
     BNT_GUEST_REPORTED_INIT      /**< acknowledged and initialised by the device (DEVICE_INIT) */
 } bnt_guest_reported;

@@ -54,12 +54,12 @@ typedef enum bnt_guest_switch {
  * with their largest values.
  */
 struct bnt_guest_rates {
-    bnt_guest_switch use; /**< not with quirks; default: on VMware's wire only */
+    bnt_guest_switch use; /**< not allowed with quirks; default: on VMware's wire only */
     uint32_t nosleep_max; /**< rate of fast ticks, which allocate without waiting */
     /** Lowest rate of slow ticks; 0: BNT_GUEST_RATE_MIN_PFNS, or alloc_max if that is less. */
     uint32_t alloc_min;
     uint32_t alloc_max;
-    uint32_t alloc_step; /**< added to the rate after each tick that reached it */
+    uint32_t alloc_step; /**< added to the rate after each tick that reached the rate */
     /** Lowest rate of deflation; 0: BNT_GUEST_RATE_MIN_PFNS, or free_max if that is less. */
     uint32_t free_min;
     uint32_t free_max;

@@ -29,7 +29,7 @@ extern "C" {
 /** What the guest talks to. */
 typedef enum bnt_host_wire {
     BNT_HOST_WIRE_VIRTIO = 0, /**< registers and queues */
-    BNT_HOST_WIRE_VMWARE /**< bnt_host_serve_vmware_call alone; registers and kicks do nothing */
+    BNT_HOST_WIRE_VMWARE /**< only bnt_host_serve_vmware_call; registers and kicks do nothing */
 } bnt_host_wire;
 
 /** How the page ledger is stored. */
@@ -153,7 +153,7 @@ struct bnt_host_config {
     /** BNT_HOST_QUIRK_*: behave as another device does (<ballonet/personality.h>). Must be 0 unless
      * the library was built with BNT_WITH_QUIRKS. */
     uint32_t quirks;
-    uint32_t oversized_pfns; /**< the cap of the quirks OVERSIZED_*; 0: 256 */
+    uint32_t oversized_pfns; /**< PFN limit of the quirks OVERSIZED_*; 0: 256 */
 };
 
 /* clang-format off */

@@ -67,7 +67,7 @@ struct bnt_host_request {
     const uint32_t *pfns;    /**< relative to pfn_base */
     uint32_t epoch;          /**< the reset epoch of the request */
     bool stale;              /**< of an old epoch: every verdict is RESET */
-    const uint8_t *verdicts; /**< decided, one for each of `pfns`; NULL without VERDICTS */
+    const uint8_t *verdicts; /**< one verdict for each of `pfns`; NULL without VERDICTS */
     uint32_t pfns_each;      /**< PFNs for which each of `pfns` stands: 1, or 512 of a huge page */
     uint64_t pfn_base;       /**< to be added to each of `pfns`; 0 unless memory on VMware's wire
                                 ends beyond BNT_PFN_MAX */
