@@ -1,6 +1,6 @@
 /*
- * The tables of functions of the two wires. The front chooses one at init; no other file depends on
- * which wire it is.
+ * The tables of functions of the two wires. The front chooses one table at init; no other file
+ * depends on the choice.
  */
 #include "lib/guest/front.h"
 

@@ -1,6 +1,6 @@
 /*
- * The calls of VMware's wire. They replace registers and queues, and use the same ledger, rules,
- * target and reset.
+ * The calls of VMware's wire. These calls replace registers and queues, and use the same ledger,
+ * rules, target and reset.
  *
  * A call is served at once, and its return value is the answer. Only the batch page is guest
  * memory; it is read a single time and written a single time, by bounded copies. Each verdict
@@ -161,8 +161,8 @@ static int32_t serve_single_page_call(struct bnt_host *host, const struct vmware
     return (int32_t)bnt_vmware_get_status_for_verdict((bnt_verdict)host->response[0]);
 }
 
-/** Collects the PFNs of a batch that fit into host->pfns, with their positions. The other entries
- * are refused here. */
+/** Collects the PFNs of a batch that fit into host->pfns, with their positions. All other entries
+ * of the batch are refused here. */
 static uint32_t collect_batch_pfns(struct bnt_host *host, const struct vmware_command *command,
                                    uint32_t n)
 {

@@ -1,8 +1,8 @@
 /*
  * Feature sets and their dependencies, for driver and device.
  *
- * The dependencies are given as a table of rules. Used by both sides of the negotiation (device.c,
- * driver.c) and by the cores.
+ * The dependencies are given as a table of rules. Both sides of the negotiation (device.c,
+ * driver.c) and the cores use this file.
  */
 #include <ballonet/virtio.h>
 

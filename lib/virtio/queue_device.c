@@ -142,7 +142,7 @@ static bool is_vq_dev_in_order(const struct bnt_vq_dev *vq)
     return (vq->features & BNT_F_IN_ORDER) != 0;
 }
 
-/** Whether the buffers in flight are tracked. A split ring without IN_ORDER does not need it. */
+/** Whether the buffers in flight are tracked. A split ring without IN_ORDER does not need this. */
 static bool does_vq_dev_track_buffers(const struct bnt_vq_dev *vq)
 {
     return (vq->features & (BNT_F_RING_PACKED | BNT_F_IN_ORDER)) != 0;

@@ -102,7 +102,8 @@ static bnt_status take_split_chain(struct bnt_vq_dev *vq, const struct bnt_mem *
     return BNT_OK;
 }
 
-/** Writes one used entry. A batch has one entry, at the place of its first buffer (VS-17). */
+/** Writes one used entry. A batch has one used entry, at the position of its first buffer
+ * (VS-17). */
 static bnt_status write_split_used(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
                                    const struct bnti_vq_used *used, struct bnt_diag *diag)
 {

@@ -133,7 +133,7 @@ static bnt_status read_split_used(struct bnt_vq_drv *vq, struct bnti_vq_entry *e
     return BNT_OK;
 }
 
-/** A split ring detects an impossible batch by its index instead. */
+/** On a split ring, the driver detects an impossible batch by the used index instead. */
 static bool is_split_batch_impossible(const struct bnt_vq_drv *vq, uint16_t head)
 {
     (void)vq;

@@ -109,7 +109,7 @@ static void end_unneeded_cycle(struct bnt_guest *guest, struct bnti_guest_backof
     bnti_guest_emit_event(guest, BNT_GUEST_EVENT_NOT_NEEDED, pages, 0);
 }
 
-/* Whether the device accepted every page of the request, so that no page needs sorting. */
+/* Whether no page of the request was refused, so that no page needs sorting. */
 static bool is_every_page_done(const struct bnt_guest *guest,
                                const struct bnti_guest_request *request)
 {

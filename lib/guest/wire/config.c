@@ -1,6 +1,6 @@
 /*
  * Accesses to configuration space: reads any field, and writes `actual` and the guest's limit. The
- * front decides when.
+ * front decides when these accesses happen.
  */
 #include "lib/guest/wire/guest_wire.h"
 
@@ -35,7 +35,7 @@ bool bnti_guest_check_device_lost(struct bnt_guest *guest)
     return false;
 }
 
-/* Writes how large the balloon could become (BX-28). */
+/* Writes the largest size that the balloon can have (BX-28). */
 void bnti_guest_write_guest_limit(struct bnt_guest *guest)
 {
     guest->limit_due = false;
@@ -47,7 +47,7 @@ void bnti_guest_write_guest_limit(struct bnt_guest *guest)
 
 /*
  * Writes `actual`, the number of ballooned PFNs, if it changed or if `always` is set (BX-18). A
- * page in a deflate in flight is still ballooned; a held page is not (BX-15).
+ * page in a deflate in flight is still ballooned; a held page is not ballooned (BX-15).
  */
 void bnti_guest_write_actual(struct bnt_guest *guest, bool always)
 {

@@ -1,6 +1,6 @@
 /*
- * The floor `wire`: requests and used buffers on VIRTIO's queues, configuration space, queue
- * resets, and the calls of VMware's wire. It contains no policy.
+ * The floor `wire` handles requests and used buffers on VIRTIO's queues, configuration space, queue
+ * resets, and the calls of VMware's wire. This floor contains no policy.
  */
 #ifndef LIB_GUEST_WIRE_GUEST_WIRE_H
 #define LIB_GUEST_WIRE_GUEST_WIRE_H

@@ -1,9 +1,10 @@
 /*
- * Resets one queue while the others keep working (RING_RESET, VIRTIO 1.3, 2.6.1): because the
- * embedder asks for it, or because a request has waited too long for its answer. After the reset
- * the queue is set up again as at the start. The outcome of a request that was in flight on the
- * queue is unknown; doubt.c resolves it through the deflate queue. The reset is complete when the
- * device reports its end. If a queue reset does not complete in time, the whole device is reset.
+ * Resets one queue while the others keep working (RING_RESET, VIRTIO 1.3, 2.6.1). The reason is
+ * that the embedder asks for it, or that a request has waited too long for its answer. After the
+ * reset the queue is set up again as at the start. The outcome of a request that was in flight on
+ * the queue is unknown; doubt.c resolves it through the deflate queue. The reset is complete when
+ * the device reports its end. If a queue reset does not complete in time, the whole device is
+ * reset.
  */
 #include "lib/guest/wire/guest_wire.h"
 
@@ -156,7 +157,8 @@ static void double_queue_answer_wait(struct bnt_guest *guest, uint32_t q)
 }
 
 /*
- * Resets the queue of a request that has waited too long for its answer. True if the reset began.
+ * Resets the queue of a request that has waited too long for its answer. Returns true if the reset
+ * began.
  */
 bool bnti_guest_reset_late_queue(struct bnt_guest *guest, uint32_t q, uint64_t sent_ns)
 {
@@ -170,8 +172,8 @@ bool bnti_guest_reset_late_queue(struct bnt_guest *guest, uint32_t q, uint64_t s
     return true;
 }
 
-/* An answer within the configured time ends the back-off of queue resets; a later answer leaves it
- * unchanged. */
+/* An answer within the configured time ends the back-off of queue resets; a later answer does not
+ * change the back-off. */
 void bnti_guest_note_queue_answer(struct bnt_guest *guest, uint32_t q, uint64_t sent_ns)
 {
     if (guest->now_ns - sent_ns < guest->config.queues.reset_after_ns) {

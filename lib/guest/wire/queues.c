@@ -104,7 +104,8 @@ static bool is_layout_unexpected(const struct layout_search *search, uint32_t la
            search->by[layout].index[q] != search->by[BNT_QUEUE_LAYOUT_FIXED].index[q];
 }
 
-/* The layouts whose negotiated queues all exist, although the device has further queues. */
+/* The layouts in which all negotiated queues exist; the device is allowed to have further
+ * queues. */
 static uint32_t find_possible_layouts(const struct layout_search *search)
 {
     uint32_t set = 0;
@@ -214,7 +215,8 @@ bnt_status bnti_guest_set_up_queue(struct bnt_guest *guest, uint32_t q)
     return BNT_OK;
 }
 
-/* A queue cannot be used: an error if its feature is required, else the feature is dropped. */
+/* A queue cannot be used: this is an error if its feature is required; otherwise the feature is not
+ * used. */
 static bnt_status drop_queue_feature(struct bnt_guest *guest, uint32_t q, bnt_status status)
 {
     const uint64_t feature = bnt_balloon_get_feature_of_queue(q, &guest->config.features.binding);
@@ -232,7 +234,8 @@ static bnt_status drop_queue_feature(struct bnt_guest *guest, uint32_t q, bnt_st
 
 /*
  * Finds and sets up the queues of all negotiated features. A feature without a usable queue is
- * removed from `features`: it stays negotiated, but is not used. Returns OK or E_UNSUPPORTED.
+ * removed from `features`: the feature stays negotiated, but is not used. Returns OK or
+ * E_UNSUPPORTED.
  */
 bnt_status bnti_guest_set_up_queues(struct bnt_guest *guest)
 {

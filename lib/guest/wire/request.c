@@ -70,8 +70,8 @@ static uint32_t write_request_pfns(const struct bnt_guest *guest,
     return count;
 }
 
-/* Fills the DMA buffer and its segments: one without VERDICTS, two with them (BX-4). Returns the
- * number of device-writable segments. */
+/* Fills the DMA buffer and its segments: one segment without VERDICTS, two segments with VERDICTS
+ * (BX-4). Returns the number of device-writable segments. */
 static uint32_t build_request_segments(struct bnt_guest *guest, struct bnti_guest_request *request,
                                        struct bnt_vq_seg segs[2])
 {
@@ -97,7 +97,7 @@ static uint32_t build_request_segments(struct bnt_guest *guest, struct bnti_gues
     segs[0].bytes = (uint32_t)BNTI_GUEST_DMA_PFNS + 4 * pfns;
     segs[1].gpa = request->dma_gpa + answer;
     segs[1].bytes = (uint32_t)sizeof(struct bnt_balloon_response) + pfns;
-    /* Zeroes show whether the device filled in the response (BX-6). */
+    /* The response is zeroed, which later shows whether the device filled it in (BX-6). */
     memset(request->dma + answer, 0, segs[1].bytes);
     return 1;
 }
@@ -182,7 +182,8 @@ static void complete_request(struct bnt_guest *guest, bnti_guest_slot slot, uint
     guest->answered(guest, slot, &answer);
 }
 
-/* Passes the used buffer `head` of queue `q` to its feature or its request. */
+/* Passes the used buffer `head` of queue `q` to the feature or the request to which the buffer
+ * belongs. */
 static void dispatch_used_buffer(struct bnt_guest *guest, uint32_t q, uint16_t head, uint32_t len)
 {
     if (guest->roles[q]->used != NULL) {
@@ -255,8 +256,9 @@ struct used_pass {
 /*
  * Plans how often the pass polls each queue: once for each buffer in flight now, and once more to
  * find the ring empty. Therefore a device that returns new buffers at once cannot make the pass
- * longer. If the budget is short, each queue gets an equal share, which is returned. Every queue
- * with buffers in flight is polled, marked or not: a lost interrupt only costs time.
+ * longer. If the budget is short, each queue gets an equal share; the function returns this share.
+ * Every queue with buffers in flight is polled, even if it is not marked, so that a lost interrupt
+ * only costs time.
  */
 static uint32_t plan_used_ring_pass(struct bnt_guest *guest, struct used_pass *pass)
 {

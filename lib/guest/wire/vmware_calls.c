@@ -1,7 +1,8 @@
 /*
- * VMware's wire: the calls, the handshake, the poll of the target, the doorbell. The host answers a
- * call before the call returns. The answer to a request is then stored until it is taken, like a
- * used buffer. verdict.c applies an answer, vmware_session.c handles a reset, pace.c limits a tick.
+ * VMware's wire: the calls, the handshake, the poll of the target, and the doorbell. The host
+ * answers a call before the call returns. The answer to a request is then stored until it is taken,
+ * like a used buffer. verdict.c applies an answer, vmware_session.c handles a reset, pace.c limits
+ * a tick.
  */
 #include "lib/guest/wire/guest_wire.h"
 
@@ -126,8 +127,8 @@ static uint32_t compute_common_caps(const struct bnt_guest *guest, int32_t statu
     return caps & (BNT_VMWARE_CAP_BASIC | BNT_VMWARE_CAP_BATCHED) ? caps : 0;
 }
 
-/* Calls START, sets the doorbell and calls GUEST_ID. False if START failed; the next tick tries
- * again. */
+/* Calls START, sets the doorbell and calls GUEST_ID. Returns false if START failed; the next tick
+ * tries again. */
 bool bnti_vmware_perform_handshake(struct bnt_guest *guest)
 {
     const bool old = bnti_guest_has_vmware_quirk(guest, BNT_GUEST_VMWARE_QUIRK_PROTOCOL_2010);

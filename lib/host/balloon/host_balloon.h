@@ -10,7 +10,7 @@
 /* target.c */
 /** Called after the ledger changed: notes whether the balloon came nearer to its target. */
 void bnti_host_target_note_progress(struct bnt_host *host);
-/** Notes that a page was refused with a "not this page" verdict. */
+/** Notes that a page was refused, for a reason that concerns only this page. */
 void bnti_host_mark_target_refused(struct bnt_host *host);
 /** Ends the target request if its target is reached. */
 void bnti_host_target_check(struct bnt_host *host);
@@ -37,7 +37,8 @@ void bnti_host_save_or_load_actual(struct bnti_pack *pack, struct bnt_host *host
 
 /* host_refusal.c */
 /**
- * Asks the rules and then the embedder's refuse op about one PFN. Returns a refusal or ACCEPTED.
+ * Asks the rules, and then the embedder's callback `refuse`, whether one PFN is refused. Returns a
+ * refusal or ACCEPTED.
  */
 bnt_verdict bnti_host_find_refusal(struct bnt_host *host, uint64_t pfn, bool inflate);
 bool bnti_host_is_refusal_possible(const struct bnt_host *host, bool inflate);

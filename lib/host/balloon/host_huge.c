@@ -2,8 +2,8 @@
  * Huge pages (2 MiB): one verdict for all of their 512 PFNs.
  *
  * A huge page is refused with the verdict of its first refused PFN, and then none of its PFNs
- * changes. The driver can then inflate the other PFNs one by one. The order of reasons is that of
- * host_verdict.c, which also discards the backing memory.
+ * changes. The driver can then inflate the other PFNs one by one. The reasons are checked in the
+ * order of host_verdict.c, which also discards the backing memory.
  */
 #include "lib/host/balloon/host_balloon.h"
 

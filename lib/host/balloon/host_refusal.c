@@ -1,8 +1,8 @@
 /*
- * Refusals by the rules, in their order, and then by the embedder's refuse op.
+ * Refusals by the rules, in their order, and then by the embedder's callback `refuse`.
  *
  * For a rule with a probability, one random number is drawn for each PFN to which the rule can
- * apply, in the order of the request. So the same random numbers lead to the same refusals.
+ * apply, in the order of the request. Therefore the same random numbers lead to the same refusals.
  */
 #include "lib/host/balloon/host_balloon.h"
 

@@ -1,5 +1,5 @@
 /*
- * Inflate and deflate requests: reads and answers them.
+ * Reads and answers inflate and deflate requests.
  *
  * A request is read a single time, by bounded copies, whatever descriptors it occupies. Its
  * verdicts are then decided and carried out, one unit of the budget at a time (host_verdict.c,
@@ -220,8 +220,9 @@ static uint64_t get_request_pfns_max(const struct bnt_host *host)
     return most > BNT_HOST_REQUEST_PFNS_MAX ? most : BNT_HOST_REQUEST_PFNS_MAX;
 }
 
-/** Returns the number of PFNs of a plain driver's request. Returns 0 if the request is empty, or
- * longer than any request without repeated PFNs can be; such a request needs no more handling. */
+/** Returns the number of PFNs in a request of a driver without verdicts. Returns 0 if the request
+ * is empty, or longer than any request without repeated PFNs can be; such a request needs no more
+ * handling. */
 static uint64_t check_plain_request(struct bnt_host *host, bnt_balloon_queue role,
                                     const struct bnt_vq_chain *chain)
 {
@@ -244,7 +245,7 @@ static uint64_t check_plain_request(struct bnt_host *host, bnt_balloon_queue rol
     return total;
 }
 
-/** Quirks of other devices for an inflate with more PFNs than they have room for. */
+/** Applies the quirks of devices that have no room for all PFNs of an inflate. */
 static bool apply_oversized_quirk(struct bnt_host *host, bnt_balloon_queue role,
                                   const struct bnt_vq_chain *chain, uint64_t total)
 {
@@ -290,7 +291,7 @@ static void begin_plain_request(struct bnt_host *host, const struct bnt_vq_chain
     }
 }
 
-/** Reads the next piece of a plain driver's request. */
+/** Reads the next piece of a request of a driver without verdicts. */
 static bool read_piece(struct bnt_host *host)
 {
     struct bnti_host_job *job = &host->job;
@@ -313,7 +314,7 @@ static bool write_bitmap(struct bnt_host *host)
                                  (n + 7) / 8);
 }
 
-/** The used length of a plain request: the number of bytes written (VS-14). */
+/** The used length of a request without verdicts: the number of bytes written (VS-14). */
 static uint32_t get_used_length(const struct bnt_host *host)
 {
     const struct bnti_host_job *job = &host->job;
@@ -420,7 +421,7 @@ static void restore_request_judge(struct bnt_host *host)
     host->job.judge = set_up_request_judge(host, host->job.role, host->job.chain.head);
 }
 
-/** Whether the loaded progress of a request with verdicts is possible. */
+/** Whether the progress of a request with verdicts, as loaded from a saved state, is possible. */
 static bool is_verdict_request_valid(const struct bnt_host *host)
 {
     const struct bnti_host_job *job = &host->job;

@@ -1,9 +1,9 @@
 /*
- * Verdicts: decides the device's verdict on each PFN of a request, and carries it out.
+ * Decides the device's verdict on each PFN of a request, and carries the verdict out.
  *
  * The reasons are checked in a fixed order: not memory, already ballooned (or not ballooned), not
- * needed, rules, the embedder's refuse op, no leaf. A run of consecutive PFNs is accepted as a
- * whole if no reason can apply to it; other PFNs are decided one by one, in the order of the
+ * needed, rules, the embedder's callback `refuse`, no leaf. A run of consecutive PFNs is accepted
+ * as a whole if no reason can apply to it; other PFNs are decided one by one, in the order of the
  * request. After the last verdict the backing memory is discarded or restored by range.
  */
 #include "lib/host/balloon/host_balloon.h"
@@ -196,8 +196,8 @@ static bnt_verdict decide_inflate(struct bnt_host *host, struct bnti_host_judge 
     return BNT_VERDICT_ACCEPTED;
 }
 
-/** No leaf can be allocated for the rest of a full range: the whole range is restored, and its
- * ballooned pages are only counted. */
+/** No leaf can be allocated for the rest of a full range: the whole range is restored, and the
+ * ledger keeps only a count of its ballooned pages. */
 static void restore_range(struct bnt_host *host, uint64_t at)
 {
     uint64_t first = 0;

@@ -112,8 +112,8 @@ uint64_t bnti_host_poll_target_timeouts(struct bnt_host *host)
 }
 
 /** Whether the device is allowed to announce a target now. Configuration space must not change
- * while the device is suspended (VG-39). With NEEDS_RESET no driver follows a target, and Linux
- * would wait for ever. */
+ * while the device is suspended (VG-39). While NEEDS_RESET is set, no driver follows a target, and
+ * Linux would wait for ever. */
 static bool can_announce_target(const struct bnt_host *host)
 {
     return !bnt_dev_is_suspended(&host->dev) &&
@@ -162,8 +162,8 @@ static void begin_target(struct bnt_host *host, uint64_t pfns, uint64_t timeout_
     }
     target->wanted = pfns;
     apply_target(host);
-    /* A driver that deflated under the same target, because of an OOM, inflates again only after an
-     * announcement. */
+    /* If a driver deflated because of an OOM and the target did not change, it inflates again only
+     * after an announcement. */
     if (target->num_pages == told && !is_target_met(host) &&
         (host->dev.status & BNT_DEVICE_STATUS_NEEDS_RESET) == 0) {
         host->wire->target_announce(host);

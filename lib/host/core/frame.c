@@ -2,9 +2,9 @@
  * What every call of the embedder has in common: the check against re-entry, the clock, and the
  * interrupts sent at the end.
  *
- * During a call interrupts are only marked. They are sent when the outermost call ends, because the
- * driver may run inside them and needs a consistent state. This file writes `busy` and `now_ns`,
- * and clears the marks.
+ * During a call, interrupts are only marked as due. They are sent when the outermost call ends,
+ * because the driver can run inside the interrupts and needs a consistent state. This file writes
+ * `busy` and `now_ns`, and clears the marks.
  */
 #include "lib/host/core/host_core.h"
 

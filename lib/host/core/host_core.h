@@ -1,6 +1,6 @@
 /*
- * The instance of the device core, and functions that every floor of lib/host calls: the frame of a
- * call, the clock, interrupts, events, the memory map.
+ * The instance of the device core, and functions that every floor of lib/host calls: the begin and
+ * end of a call, the clock, interrupts, events, the memory map.
  *
  * The floors are the front (lib/host), features, balloon, ledger, wire and core; each calls only
  * floors below it. The types of all floors are in this header, because the instance contains them
@@ -18,9 +18,9 @@
 #include "lib/base/pack.h"
 
 /**
- * Whether a call may enter. bnti_host_enter_call and bnti_host_leave_call make the transitions. In
- * TELLING the state is consistent and interrupts are being sent: the driver may run inside them and
- * use the registers.
+ * Whether a call is allowed to enter the instance. bnti_host_enter_call and bnti_host_leave_call
+ * make the transitions. In TELLING the state is consistent and interrupts are being sent: the
+ * driver can run inside the interrupts and use the registers.
  */
 typedef enum bnti_host_busy {
     BNTI_HOST_IDLE = 0,
@@ -94,7 +94,7 @@ struct bnti_host_target {
 /** The state of VMware's wire between two calls. Written by wire/host_vmware.c; frame.c clears
  * ring_due. */
 struct bnti_host_vmware {
-    bool started;  /**< START was called since the last reset */
+    bool started;  /**< START was called after the last reset */
     bool ring_due; /**< the doorbell must be rung */
     bool doorbell_set;
     uint64_t context;
@@ -131,10 +131,10 @@ struct bnti_host_judge {
 };
 
 /**
- * The buffer being served. If the budget is spent, the next step continues with it. Written by
- * wire/job.c; the code of its role counts `done`. The buffer uses host->segs, host->pfns and
- * host->response, so no other buffer is taken meanwhile. Entries are PFNs, huge pages, or segments
- * of a free page report or hint.
+ * The buffer being served. If the budget is spent, the next step continues with this buffer.
+ * Written by wire/job.c; the code of its role counts `done`. The buffer uses host->segs, host->pfns
+ * and host->response, so no other buffer is taken meanwhile. Entries are PFNs, huge pages, or
+ * segments of a free page report or hint.
  */
 struct bnti_host_job {
     struct bnt_vq_chain chain;
@@ -157,7 +157,8 @@ struct bnti_host_role_row;
 #define BNTI_HOST_FEATURES_MAX 8u
 
 struct bnt_host {
-    /* Arguments of init. They do not change later, except the map by bnt_host_memory_set. */
+    /* Arguments of init. These fields do not change later, except that bnt_host_memory_set changes
+     * the map. */
     struct bnt_host_config config;
     struct bnt_host_ops ops;
     void *opaque;

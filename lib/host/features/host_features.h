@@ -1,8 +1,8 @@
 /*
  * In the floor `features` of the device core, each feature has a row and a file.
  *
- * The row contains the functions that the feature adds to the device; unused ones are NULL. The
- * other floors name no feature. feature_list.c contains the list of the rows.
+ * The row contains the functions that the feature adds to the device; unused functions are NULL.
+ * The other floors name no feature. feature_list.c contains the list of the rows.
  */
 #ifndef LIB_HOST_FEATURES_HOST_FEATURES_H
 #define LIB_HOST_FEATURES_HOST_FEATURES_H
@@ -49,7 +49,7 @@ struct bnti_host_feature {
     void (*forget)(struct bnt_host *host);
     /** Called when the device works again after a suspend. */
     void (*resume)(struct bnt_host *host);
-    /** Does what is due, and returns the next deadline. */
+    /** Does the work that is due, and returns the next deadline. */
     uint64_t (*due)(struct bnt_host *host);
     /** Writes its fields into a copy of configuration space. */
     void (*config_read)(const struct bnt_host *host, uint8_t *space);

@@ -1,6 +1,6 @@
 /*
  * Free page hinting (VIRTIO 1.3, 5.5.6.4): the embedder starts and ends runs, and the driver sends
- * free pages under the command id of the run. The embedder gets each valid range.
+ * free pages under the command id of the run. Each valid range is reported to the embedder.
  *
  * The ledger does not change: hinted pages still belong to the guest. Pages are discarded only with
  * `hinting.discard`, and only under the current id. Configuration space shows the current command,
@@ -301,7 +301,7 @@ static bool serve_hint_extent(struct bnt_host *host, const struct bnt_vq_seg *se
 }
 
 /*
- * A buffer may contain a command, pages, or both, in any number of segments. The command is handled
+ * A buffer can contain a command, pages, or both, in any number of segments. The command is handled
  * first.
  */
 static void begin_hint_buffer(struct bnt_host *host, const struct bnt_vq_chain *chain)

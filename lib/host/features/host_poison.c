@@ -14,8 +14,8 @@ static void read_poison_config(const struct bnt_host *host, uint8_t *space)
     bnti_host_put_field(space, BNT_BALLOON_CONFIG_POISON_VAL, host->poison_val);
 }
 
-/** Sets the poison value. After DRIVER_OK pages are discarded according to it, so it must not
- * change any more (BD-36). */
+/** Sets the poison value. After DRIVER_OK, pages are discarded according to this value, so it must
+ * not change any more (BD-36). */
 static void set_poison_value(struct bnt_host *host, uint32_t value)
 {
     if (!bnt_dev_is_live(&host->dev)) {

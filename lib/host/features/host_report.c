@@ -1,8 +1,8 @@
 /*
  * Free page reporting: the guest reports free memory, and the device discards its backing memory.
  *
- * It works without inflation. The descriptors of the buffer are the reported extents; their content
- * is never read. The ledger does not change.
+ * Free page reporting works without inflation. The descriptors of the buffer are the reported
+ * extents; their content is never read. The ledger does not change.
  */
 #include "lib/host/features/host_features.h"
 
@@ -12,7 +12,8 @@ static bool discard_reported_extent(struct bnt_host *host, uint64_t first_pfn, u
     const uint64_t at = bnti_host_get_ledger_position(host, first_pfn);
     bool init = false;
 
-    /* A range without a leaf may contain pages that must keep their backing memory. */
+    /* It is possible that a range without a leaf contains pages that must keep their backing
+     * memory. */
     uint64_t whole = first_pfn;
     uint64_t whole_pfns = pfns;
     if (!bnti_host_ledger_has_leafless(&host->ledger, at, pfns) &&
