@@ -1,5 +1,5 @@
 /*
- * The life of a device: the layout of the instance, init, the step, fini.
+ * The life of a device: the layout of the instance, init, the step, and fini.
  *
  * A step serves the queues in turn and then checks the deadlines. The code of each queue's role
  * handles its buffers. registers.c contains the registers.
@@ -196,7 +196,7 @@ bnt_status bnt_host_init(void *storage, size_t bytes, const struct bnt_host_conf
     return BNT_OK;
 }
 
-/** Whether `more` contains every region of `mem`. */
+/** Whether the map `more` contains every region of the map `mem`. */
 static bool does_map_contain_map(const struct bnt_mem *more, const struct bnt_mem *mem)
 {
     for (uint32_t i = 0; i < mem->region_count; i++) {
@@ -240,8 +240,8 @@ static bool has_work_left(const struct bnt_host *host)
     return left;
 }
 
-/** Serves all queues in the order of their roles. It begins after the queue that spent the last
- * budget, so that no queue can starve another. */
+/** Serves all queues in the order of their roles. The function begins after the queue that spent
+ * the last budget, so that no queue can starve another. */
 static void serve_queues(struct bnt_host *host, uint32_t *left)
 {
     const uint32_t first = host->first_role;

@@ -19,8 +19,8 @@ const struct bnti_host_wire *bnti_host_choose_wire(const struct bnt_host_config 
     return (uint32_t)config->wire < sizeof wires / sizeof wires[0] ? wires[config->wire] : NULL;
 }
 
-/** The balloon features that this device implements (VG-12): those without a row, and those of the
- * rows. */
+/** The balloon features that this device implements (VG-12): the features without a row, and the
+ * features of the rows. */
 static uint64_t list_served_features(const struct bnt_balloon_binding *binding)
 {
     uint32_t served = BNT_BALLOON_WITH(MUST_TELL_HOST) | BNT_BALLOON_WITH(DEFLATE_ON_OOM) |

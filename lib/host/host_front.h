@@ -1,6 +1,6 @@
 /*
- * The front of the device core: the functions that the embedder calls, and functions that involve
- * all floors.
+ * The front of the device core contains the functions that the embedder calls, and functions that
+ * involve all floors.
  */
 #ifndef LIB_HOST_HOST_FRONT_H
 #define LIB_HOST_HOST_FRONT_H
@@ -47,7 +47,7 @@ void bnti_host_resume_device(struct bnt_host *host);
 
 /* host_reset.c */
 void bnti_host_reset_device(struct bnt_host *host);
-/** At resume: resets the balloon if that was asked for while the device was suspended. */
+/** At resume: resets the balloon if a reset was requested while the device was suspended. */
 void bnti_host_resume_reset(struct bnt_host *host);
 /** Resets the balloon: releases all pages, starts a new epoch, ends the target request. */
 void bnti_host_reset_balloon(struct bnt_host *host);

@@ -1,7 +1,7 @@
 /*
  * Names of outcomes and events, and the state and counters of an instance.
  *
- * These functions only read, and may be called at any time, even from a callback.
+ * These functions only read, and it is allowed to call them at any time, even from a callback.
  */
 #include "lib/host/host_front.h"
 

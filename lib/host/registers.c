@@ -2,8 +2,8 @@
  * The registers that the embedder's transport accesses: status, features, configuration space,
  * queues.
  *
- * lib/virtio's state machine validates what a driver writes. These functions may be called from
- * interrupt callbacks, inside which a driver may run, but not from other callbacks.
+ * lib/virtio's state machine validates what a driver writes. These functions can be called from
+ * interrupt callbacks, inside which a driver can run, but not from other callbacks.
  */
 #include "lib/host/host_front.h"
 
@@ -96,7 +96,8 @@ void bnt_host_config_read(struct bnt_host *host, uint32_t offset, void *dst, uin
 {
     uint8_t space[BNT_BALLOON_CONFIG_BYTES] = {0};
 
-    /* Every field of an offered feature is readable, negotiated or not (VG-20). */
+    /* Every field of an offered feature is readable, even if the feature is not negotiated
+     * (VG-20). */
     bnti_host_put_field(space, BNT_BALLOON_CONFIG_NUM_PAGES, host->target.num_pages);
     bnti_host_put_field(space, BNT_BALLOON_CONFIG_ACTUAL, host->actual);
     bnti_host_put_field(space, BNT_BALLOON_CONFIG_EPOCH, host->epoch);
@@ -135,8 +136,8 @@ static void write_config_byte(struct bnt_host *host, uint32_t at, uint8_t value)
     }
 }
 
-/** Whether the driver may write configuration space. Before the negotiation ends, only a legacy
- * driver may write it (VG-23, VG-32). */
+/** Whether the driver is allowed to write configuration space. Before the negotiation ends, only a
+ * legacy driver is allowed to write it (VG-23, VG-32). */
 static bool is_config_writable(const struct bnt_host *host)
 {
     const unsigned before = BNT_DEVICE_STATUS_FEATURES_OK | BNT_DEVICE_STATUS_DRIVER_OK;

@@ -6,7 +6,7 @@
  * machine nor on the ledger's store. The bytes are not trusted: every section validates what it
  * loads, and after a failure the instance is initialised again. The code of each section is in the
  * file that writes the fields of the section. A new field of the instance must be in a section,
- * unless it is work space or used only within one call.
+ * unless the field is work space or is used only within one call.
  */
 #include "lib/host/host_front.h"
 
@@ -15,12 +15,12 @@
 
 #include <string.h>
 
-/* "BNTH", and the version of the format. A new tag of statistics is a new version: a state that was
- * saved with fewer or more tags is refused with BNT_E_SAVED_STATE. */
+/* "BNTH", and the version of the format. A new tag of statistics needs a new version of the format:
+ * a state that was saved with fewer or more tags is refused with BNT_E_SAVED_STATE. */
 #define STATE_MAGIC   UINT32_C(0x48544E42)
 #define STATE_VERSION (UINT32_C(2) + ((BNT_STAT_COUNT - UINT32_C(16)) << 16))
 
-/* ---- Sections. Each validates what it loads ---- */
+/* ---- Sections. Each section validates what it loads ---- */
 
 static void pack_identity(struct bnti_pack *pack, struct bnt_host *host)
 {
@@ -232,7 +232,7 @@ static void init_host_again(struct bnt_host *host)
     (void)status;
 }
 
-/** Whether a driver, calls of a guest or the embedder changed the instance since init. */
+/** Whether a driver, calls of a guest or the embedder changed the instance after init. */
 static bool is_host_used(const struct bnt_host *host)
 {
     return host->dev.status != 0 || host->target.last_id != 0 || host->rule_count != 0 ||

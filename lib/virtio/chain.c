@@ -191,7 +191,7 @@ bnt_status bnti_chain_walk_split(const struct bnt_vq_dev *vq, const struct bnt_m
     return status;
 }
 
-/** Adds a data descriptor. A chain has at most as many descriptors as the queue. */
+/** Adds a data descriptor. A chain has at most as many descriptors as the queue has. */
 static bnt_status take_packed_desc(struct chain_walk *walk, const struct chain_desc *desc)
 {
     if (walk->taken == walk->vq->size) {

@@ -1,7 +1,7 @@
 /*
  * The device side of the negotiation: features and the status register.
  *
- * It validates what the driver wrote, and a transport acts on the result. The driver is not
+ * This file validates what the driver wrote, and a transport acts on the result. The driver is not
  * trusted: a write in the wrong order changes nothing.
  */
 #include <ballonet/virtio.h>
@@ -10,14 +10,15 @@
 
 #include <string.h>
 
-/** Status bits that a driver may write. Only the device writes NEEDS_RESET; bits unknown to this
- * version are ignored. */
+/** Status bits that a driver is allowed to write. Only the device writes NEEDS_RESET; bits unknown
+ * to this version are ignored. */
 #define DRIVER_BITS                                                                           \
     (BNT_DEVICE_STATUS_ACKNOWLEDGE | BNT_DEVICE_STATUS_DRIVER | BNT_DEVICE_STATUS_DRIVER_OK | \
      BNT_DEVICE_STATUS_FEATURES_OK | BNT_DEVICE_STATUS_FAILED)
 
-/** Which bits must be set with or before a status bit (VG-22): `together` in the same write or
- * earlier, `before` in an earlier write, because the driver must do something in between. */
+/** Which bits must be set with or before a status bit (VG-22): bits of `together` in the same write
+ * or earlier, and bits of `before` in an earlier write, because the driver must do something in
+ * between. */
 struct status_order {
     uint8_t bit;
     uint8_t together;
@@ -36,8 +37,8 @@ static const struct status_order status_orders_legacy[] = {
     {BNT_DEVICE_STATUS_DRIVER_OK, 0, BNT_DEVICE_STATUS_DRIVER},
 };
 
-/** Whether the offered features have the bits that the interface requires, and none that it forbids
- * (VG-27, VG-33). */
+/** Whether the offered features have the bits that the interface requires, and no bit that the
+ * interface forbids (VG-27, VG-33). */
 static bool is_offer_valid(bnt_interface interface, uint64_t offered)
 {
     switch (interface) {
@@ -167,7 +168,7 @@ static bnt_dev_action choose_dev_action(unsigned status, unsigned set)
                                                       : BNT_DEV_ACTION_NONE;
 }
 
-/** Whether the driver may set SUSPEND now (VG-38). */
+/** Whether the driver is allowed to set SUSPEND now (VG-38). */
 static bool may_dev_suspend(const struct bnt_dev_status *dev)
 {
     return bnt_dev_is_live(dev) && !dev->legacy && (dev->accepted & BNT_F_SUSPEND) != 0;
@@ -213,8 +214,8 @@ bnt_status bnt_dev_status_write(struct bnt_dev_status *dev, uint8_t value, bnt_d
         return BNT_OK;
     }
     if ((set & BNT_DEVICE_STATUS_FAILED) != 0) {
-        /* FAILED is accepted whatever other bits the driver writes with it (VG-10). It does not
-         * resume a suspended device. */
+        /* FAILED is accepted whatever other bits the driver writes with it (VG-10). Writing FAILED
+         * does not resume a suspended device. */
         dev->status = (uint8_t)(status | BNT_DEVICE_STATUS_FAILED);
         *action = BNT_DEV_ACTION_FAILED;
         return BNT_OK;

@@ -1,9 +1,9 @@
 /*
  * The driver side of the negotiation: reset, features, status, reading configuration space.
  *
- * It accesses the registers through the caller's transport, and never waits: a reset that takes
- * time returns E_AGAIN. The device is not trusted. The guest core chooses the features and sets up
- * the queues.
+ * The code accesses the registers through the caller's transport, and never waits: it returns
+ * E_AGAIN if a reset is not complete. The device is not trusted. The guest core chooses the
+ * features and sets up the queues.
  */
 #include <ballonet/virtio.h>
 

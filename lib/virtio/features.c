@@ -35,8 +35,8 @@ uint64_t bnt_features_choose(uint64_t offered, uint64_t wanted,
     uint64_t features = offered & wanted;
     uint64_t broken = bnt_features_find_invalid(features, rules, rule_count);
 
-    /* Each round removes at least one of 64 bits. Removing a feature may remove features that need
-     * it in the next round. */
+    /* Each round removes at least one of 64 bits. If a feature was removed, the next round removes
+     * the features that need it. */
     while (broken != 0) {
         features &= ~broken;
         broken = bnt_features_find_invalid(features, rules, rule_count);

@@ -1,8 +1,8 @@
 /*
  * The offsets of the parts of a ring in one piece of memory.
  *
- * Used by the driver side, which owns the memory, and by tests that set a ring up for the device
- * side. A device does not assume this layout.
+ * The driver side, which owns the memory, uses these offsets, and so do tests that set a ring up
+ * for the device side. A device does not assume this layout.
  */
 #include "lib/virtio/ring.h"
 

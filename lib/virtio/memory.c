@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-/** Adds a region after the last one, or joins both if they touch. */
+/** Adds a region after the last one, or joins the two regions if they touch. */
 static bnt_status add_mem_region(struct bnt_mem *mem, const struct bnt_mem_region *region)
 {
     if (region->bytes == 0 || region->bytes > UINT64_MAX - region->gpa) {

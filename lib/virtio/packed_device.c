@@ -21,7 +21,8 @@ static uint64_t get_packed_desc_gpa(const struct bnt_vq_dev *vq, uint16_t positi
 }
 
 /**
- * Reads the flags at avail_next. Returns OK if the descriptor is available, else E_AGAIN (VP-3).
+ * Reads the flags at avail_next. Returns OK if the descriptor is available, otherwise E_AGAIN
+ * (VP-3).
  */
 static bnt_status check_packed_avail(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
                                      uint16_t *flags, struct bnt_diag *diag)
@@ -33,9 +34,9 @@ static bnt_status check_packed_avail(struct bnt_vq_dev *vq, const struct bnt_mem
     if (status != BNT_OK) {
         return status;
     }
-    /* Orders the load of the flags before the loads of the rest of the descriptors. Its other
-     * half is the release barrier in publish_packed. Without it the device can read a descriptor
-     * that is not written yet. */
+    /* Orders the load of the flags before the loads of the rest of the descriptors. This barrier
+     * pairs with the release barrier in publish_packed. Without this barrier, the device can read a
+     * descriptor that is not written yet. */
     bnti_issue_acquire_fence();
     return bnti_packed_flags_match(*flags, bnti_packed_avail_flags(vq->avail_next, vq->size))
                ? BNT_OK
@@ -51,18 +52,18 @@ static bnt_status write_device_event(struct bnt_vq_dev *vq, const struct bnt_mem
     if (flags == BNT_VQ_PACKED_EVENT_DESC) {
         status = bnti_vq_dev_store16(vq, mem, vq->used_gpa + EVENT_OFF_WRAP,
                                      bnti_packed_event_of_position(vq->avail_next, vq->size), diag);
-        /* Orders the store of the offset before the store of the mode. Its other half is the
-         * acquire barrier in publish_packed. Without it the driver can read the offset of an
-         * earlier event: the kick is lost. */
+        /* Orders the store of the offset before the store of the mode. This barrier pairs with the
+         * acquire barrier in publish_packed. Without this barrier, the driver can read the offset
+         * of an earlier event: the kick is lost. */
         bnti_issue_release_fence();
     }
     if (status == BNT_OK && vq->event_flags != flags) {
         status = bnti_vq_dev_store16(vq, mem, vq->used_gpa + EVENT_FLAGS, flags, diag);
         vq->event_flags = flags;
     }
-    /* Orders the store of the device event structure before the next load of the flags. Its
-     * other half is the full barrier in publish_packed. Without it the driver can miss that the
-     * device wants a kick while the device misses the buffer: the kick is lost. */
+    /* Orders the store of the device event structure before the next load of the flags. This
+     * barrier pairs with the full barrier in publish_packed. Without this barrier, the driver can
+     * miss that the device wants a kick while the device misses the buffer: the kick is lost. */
     bnti_issue_full_fence();
     return status;
 }
@@ -119,9 +120,9 @@ static bnt_status write_packed_used(struct bnt_vq_dev *vq, const struct bnt_mem 
     if (status != BNT_OK) {
         return status;
     }
-    /* Orders the stores of buffer, length and id before the store of the used flags. Its other
-     * half is the acquire barrier in read_packed_used. Without it the driver can read an id that
-     * is not written yet. */
+    /* Orders the stores of buffer, length and id before the store of the used flags. This barrier
+     * pairs with the acquire barrier in read_packed_used. Without this barrier, the driver can read
+     * an id that is not written yet. */
     bnti_issue_release_fence();
     status = bnti_vq_dev_store16(vq, mem, gpa + offsetof(struct bnt_vq_packed_desc, flags),
                                  (uint16_t)flags, diag);
@@ -149,16 +150,17 @@ static bnt_status is_packed_interrupt_due(struct bnt_vq_dev *vq, const struct bn
     if (vq->used_since == 0) {
         return BNT_OK;
     }
-    /* Orders the store of the used flags before the load of the driver event structure. Its
-     * other half is the full barrier in write_driver_event. Without it the device can miss that the
-     * driver wants an interrupt while the driver misses the used buffer: the interrupt is lost. */
+    /* Orders the store of the used flags before the load of the driver event structure. This
+     * barrier pairs with the full barrier in write_driver_event. Without this barrier, the device
+     * can miss that the driver wants an interrupt while the driver misses the used buffer: the
+     * interrupt is lost. */
     bnti_issue_full_fence();
     status = bnti_vq_dev_load16(vq, mem, vq->avail_gpa + EVENT_FLAGS, &flags, diag);
     flags &= EVENT_MODE;
     if (status == BNT_OK && flags == BNT_VQ_PACKED_EVENT_DESC && bnti_vq_dev_has_event_idx(vq)) {
-        /* Orders the load of the mode before the load of the offset. Its other half is the release
-         * barrier in write_driver_event. Without it the device can read the offset of an earlier
-         * event: the interrupt is lost. */
+        /* Orders the load of the mode before the load of the offset. This barrier pairs with the
+         * release barrier in write_driver_event. Without this barrier, the device can read the
+         * offset of an earlier event: the interrupt is lost. */
         bnti_issue_acquire_fence();
         status = bnti_vq_dev_load16(vq, mem, vq->avail_gpa + EVENT_OFF_WRAP, &event, diag);
         *due = status == BNT_OK &&

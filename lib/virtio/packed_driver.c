@@ -34,8 +34,8 @@ static void store_packed_body(const struct bnt_vq_drv *vq, uint32_t offset,
     memcpy(bnti_vq_drv_get_address(vq, offset), &desc, DRV_DESC_FLAGS);
 }
 
-/** Makes the descriptor at `position` available. For the first unpublished descriptor this is
- * delayed until publish, so that the device stops there (VP-5). */
+/** Makes the descriptor at `position` available. The first unpublished descriptor becomes available
+ * only when the driver publishes, so that the device stops there (VP-5). */
 static void store_packed_flags(struct bnt_vq_drv *vq, uint32_t position, unsigned flags)
 {
     const uint16_t all =
@@ -95,21 +95,21 @@ static bool publish_packed(struct bnt_vq_drv *vq)
     const uint32_t since = next > told ? next - told : next + 2 * size - told;
     uint16_t wish;
 
-    /* Orders the stores of all descriptors before the store of the flags of the first. Its other
-     * half is the acquire barrier in check_packed_avail. Without it the device can read a
-     * descriptor that is not written yet. */
+    /* Orders the stores of all descriptors before the store of the flags of the first. This barrier
+     * pairs with the acquire barrier in check_packed_avail. Without this barrier, the device can
+     * read a descriptor that is not written yet. */
     bnti_issue_release_fence();
     bnti_vq_drv_store16(vq, get_packed_desc_offset(vq, told) + DRV_DESC_FLAGS, vq->withheld_flags);
     vq->avail_published = vq->avail_next;
-    /* Orders the store of the flags before the load of the device event structure. Its other
-     * half is the full barrier in write_device_event. Without it the driver can miss that the
-     * device wants a kick while the device misses the buffer: the kick is lost. */
+    /* Orders the store of the flags before the load of the device event structure. This barrier
+     * pairs with the full barrier in write_device_event. Without this barrier, the driver can miss
+     * that the device wants a kick while the device misses the buffer: the kick is lost. */
     bnti_issue_full_fence();
     wish = bnti_vq_drv_load16(vq, vq->layout.used + DRV_EVENT_FLAGS) & DRV_EVENT_MODE;
     if (wish == BNT_VQ_PACKED_EVENT_DESC && bnti_vq_drv_has_event_idx(vq)) {
-        /* Orders the load of the mode before the load of the offset. Its other half is the
-         * release barrier in write_device_event. Without it the driver can read the offset of an
-         * earlier wish: the kick is lost. */
+        /* Orders the load of the mode before the load of the offset. This barrier pairs with the
+         * release barrier in write_device_event. Without this barrier, the driver can read the
+         * offset of an earlier event: the kick is lost. */
         bnti_issue_acquire_fence();
         return bnti_packed_is_event_passed(
             bnti_vq_drv_load16(vq, vq->layout.used + DRV_EVENT_OFF_WRAP), next, since, size);
@@ -125,19 +125,19 @@ static void write_driver_event(struct bnt_vq_drv *vq, uint16_t flags)
     if (flags == BNT_VQ_PACKED_EVENT_DESC) {
         bnti_vq_drv_store16(vq, vq->layout.avail + DRV_EVENT_OFF_WRAP,
                             bnti_packed_event_of_position(vq->used_next, vq->config.queue_size));
-        /* Orders the store of the offset before the store of the mode. Its other half is the
-         * acquire barrier in is_packed_interrupt_due. Without it the device can read the offset of
-         * an earlier wish: the interrupt is lost. */
+        /* Orders the store of the offset before the store of the mode. This barrier pairs with the
+         * acquire barrier in is_packed_interrupt_due. Without this barrier, the device can read the
+         * offset of an earlier event: the interrupt is lost. */
         bnti_issue_release_fence();
     }
     if (vq->event_flags != flags) {
         bnti_vq_drv_store16(vq, vq->layout.avail + DRV_EVENT_FLAGS, flags);
         vq->event_flags = flags;
     }
-    /* Orders the store of the driver event structure before the next load of the used flags. Its
-     * other half is the full barrier in is_packed_interrupt_due. Without it the device can miss
-     * that the driver wants an interrupt while the driver misses the used buffer: the interrupt
-     * is lost. */
+    /* Orders the store of the driver event structure before the next load of the used flags. This
+     * barrier pairs with the full barrier in is_packed_interrupt_due. Without this barrier, the
+     * device can miss that the driver wants an interrupt while the driver misses the used buffer:
+     * the interrupt is lost. */
     bnti_issue_full_fence();
 }
 
@@ -162,9 +162,9 @@ static bnt_status read_packed_used(struct bnt_vq_drv *vq, struct bnti_vq_entry *
     if (!used) {
         return BNT_E_AGAIN;
     }
-    /* Orders the load of the used flags before the loads of id, length and buffer. Its other
-     * half is the release barrier in write_packed_used. Without it the driver can read an id that
-     * is not written yet. */
+    /* Orders the load of the used flags before the loads of id, length and buffer. This barrier
+     * pairs with the release barrier in write_packed_used. Without this barrier, the driver can
+     * read an id that is not written yet. */
     bnti_issue_acquire_fence();
     entry->id = bnti_vq_drv_load16(vq, at + DRV_DESC_ID);
     /* Without WRITE the length is reserved (VIRTIO 1.3, 2.8.5). But QEMU 7.2 never sets WRITE, so

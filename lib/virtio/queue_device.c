@@ -3,9 +3,9 @@
  * flight.
  *
  * Guest memory is not trusted: each value is read a single time, by a bounded copy, and is
- * validated before use. The first violation sets `broken` for good. split_device.c and
- * packed_device.c access the ring entries. Used by the host core, and by embedders that need only
- * rings.
+ * validated before use. The first violation sets `broken`, and only an init clears it.
+ * split_device.c and packed_device.c access the ring entries. Used by the host core, and by
+ * embedders that need only rings.
  */
 #include "lib/virtio/queue_device.h"
 

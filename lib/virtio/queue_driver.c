@@ -150,8 +150,8 @@ static bnt_status check_segments(const struct bnt_vq_seg *segs, uint32_t readabl
     return bytes > BNTI_CHAIN_BYTES_MAX ? BNT_E_ARGUMENT : BNT_OK;
 }
 
-/** Number of slots of a chain of `descs` descriptors. On a packed ring a chain uses one slot, for
- * its id. */
+/** Number of slots of a chain of `descs` descriptors. On a packed ring, a chain uses a single slot,
+ * for its id. */
 static uint32_t count_chain_slots(const struct bnt_vq_drv *vq, uint32_t descs)
 {
     return is_vq_drv_packed(vq) ? 1 : descs;
@@ -178,8 +178,9 @@ static uint16_t get_slot_after(const struct bnt_vq_drv *vq, uint32_t slot, uint3
     return (uint16_t)(sum >= vq->config.queue_size ? sum - vq->config.queue_size : sum);
 }
 
-/** Adds the slots from `head` to `tail` to the free list: at the front, because they are in the
- * cache, but with IN_ORDER at the end, so that descriptors are used in ring order (VS-6). */
+/** Adds the slots from `head` to `tail` to the free list. They are added at the front, because they
+ * are in the cache. With IN_ORDER they are added at the end, so that descriptors are used in ring
+ * order (VS-6). */
 static void append_to_free_list(struct bnt_vq_drv *vq, uint16_t head, uint16_t tail, uint32_t free)
 {
     struct bnt_vq_slot *slots = vq->config.slots;

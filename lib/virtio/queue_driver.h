@@ -9,7 +9,8 @@
 
 #include <string.h>
 
-/** End of a list of slots. It is not a valid index, because a queue has at most 32768 slots. */
+/** End of a list of slots. This value is not a valid index, because a queue has at most 32768
+ * slots. */
 #define BNTI_SLOT_NONE UINT16_MAX
 
 /** A validated request with its slots, ready to be written into the ring. */
@@ -69,7 +70,7 @@ static inline uint32_t bnti_vq_drv_count_in_flight(const struct bnt_vq_drv *vq)
     return (uint32_t)vq->outstanding - vq->unpublished;
 }
 
-/* These types may alias ring memory, which the device may change at any time. */
+/* These types are allowed to alias ring memory, which the device can change at any time. */
 typedef uint16_t __attribute__((may_alias)) ring_u16;
 typedef uint32_t __attribute__((may_alias)) ring_u32;
 

@@ -1,7 +1,7 @@
 /*
  * Saves, loads and validates the device side of a queue.
  *
- * A saved queue is not trusted, like a ring: bnt_vq_dev_init validates its addresses, and this file
+ * A saved queue is not trusted. bnt_vq_dev_init validates its addresses, and this file validates
  * all other values, so that no value can make a later call fail. lib/host/wire/queue.c calls it.
  */
 #include "lib/virtio/queue_state.h"
@@ -102,8 +102,9 @@ static bool is_packed_state_valid(const struct bnt_vq_dev *vq)
                : vq->event_flags == BNT_VQ_PACKED_EVENT_DISABLE;
 }
 
-/** Validates the indices of a split ring: used_next <= avail_next <= avail_known, at most the queue
- * size apart. With IN_ORDER all buffers between used_next and avail_next are tracked. */
+/** Validates the indices of a split ring: used_next <= avail_next <= avail_known, with a distance
+ * of at most the queue size. With IN_ORDER all buffers between used_next and avail_next are
+ * tracked. */
 static bool is_split_state_valid(const struct bnt_vq_dev *vq)
 {
     const bool remembers = (vq->features & BNT_F_IN_ORDER) != 0;

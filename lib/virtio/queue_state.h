@@ -9,9 +9,9 @@
 #include "lib/base/pack.h"
 
 /**
- * Saves or loads a queue, enabled or not. Loading enables the queue with the negotiated `features`.
- * If the queue is outside `mem` or its state is impossible, `pack->failed` is set, and the queue
- * must not be used.
+ * Saves or loads a queue, which need not be enabled. Loading enables the queue with the negotiated
+ * `features`. If the queue is outside `mem` or its state is impossible, `pack->failed` is set, and
+ * the queue must not be used.
  */
 void bnti_vq_dev_save_or_load(struct bnti_pack *pack, struct bnt_vq_dev *vq,
                               const struct bnt_mem *mem, uint32_t queue, uint64_t features);

@@ -2,8 +2,8 @@
  * Common parts of both sides of a ring: the arithmetic of the split ring's free-running 16-bit
  * indices and of the packed ring's positions, offsets, and memory barriers.
  *
- * The device accesses ring memory by bounded copies (queue_device.c), the driver directly
- * (queue_driver.h).
+ * The device accesses ring memory by bounded copies (queue_device.c), and the driver accesses it
+ * directly (queue_driver.h).
  */
 #ifndef LIB_VIRTIO_RING_H
 #define LIB_VIRTIO_RING_H
@@ -97,8 +97,8 @@ static inline uint16_t bnti_packed_event_of_position(uint32_t position, uint32_t
 
 /**
  * Whether one of the `since` descriptors before `next` is the one for which the peer wants a
- * notification. For an offset outside the ring it returns true, because a spurious notification is
- * harmless.
+ * notification. For an offset outside the ring, the function returns true, because a spurious
+ * notification is harmless.
  */
 static inline bool bnti_packed_is_event_passed(uint16_t event, uint32_t next, uint32_t since,
                                                uint32_t size)
@@ -134,8 +134,8 @@ static inline void bnti_issue_acquire_fence(void)
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
 }
 
-/** Orders the stores of entries before the store of the index or flags that announces them. Its
- * other half is the peer's bnti_issue_acquire_fence; without it, the peer could read an entry
+/** Orders the stores of entries before the store of the index or flags that announces them. This
+ * barrier pairs with the peer's bnti_issue_acquire_fence; without it, the peer could read an entry
  * before it is written. */
 static inline void bnti_issue_release_fence(void)
 {

@@ -30,9 +30,9 @@ static bnt_status read_avail_index(struct bnt_vq_dev *vq, const struct bnt_mem *
         return bnti_vq_dev_mark_broken(vq, &told, diag);
     }
     vq->avail_known = index;
-    /* Orders the load of avail.idx before the loads of ring entries and descriptors. Its other
-     * half is the release barrier in publish_split. Without it the device can walk a chain that
-     * is not written yet. */
+    /* Orders the load of avail.idx before the loads of ring entries and descriptors. This barrier
+     * pairs with the release barrier in publish_split. Without this barrier, the device can walk a
+     * chain that is not written yet. */
     bnti_issue_acquire_fence();
     return BNT_OK;
 }
@@ -44,9 +44,9 @@ static bnt_status request_kick(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
 {
     const bnt_status status = bnti_vq_dev_store16(
         vq, mem, vq->used_gpa + BNTI_AVAIL_EVENT(vq->size), vq->avail_next, diag);
-    /* Orders the store of avail_event before the next load of avail.idx. Its other half is the
-     * full barrier in publish_split. Without it the driver can miss that the device wants a kick
-     * while the device misses the buffer: the kick is lost. */
+    /* Orders the store of avail_event before the next load of avail.idx. This barrier pairs with
+     * the full barrier in publish_split. Without this barrier, the driver can miss that the device
+     * wants a kick while the device misses the buffer: the kick is lost. */
     bnti_issue_full_fence();
     return status;
 }
@@ -117,13 +117,13 @@ static bnt_status write_split_used(struct bnt_vq_dev *vq, const struct bnt_mem *
     if (status != BNT_OK) {
         return status;
     }
-    /* Orders the stores of the buffer and of the used entry before the store of used.idx. Its
-     * other half is the acquire barrier in read_split_used. Without it the driver can read a used
-     * entry that is not written yet. */
+    /* Orders the stores of the buffer and of the used entry before the store of used.idx. This
+     * barrier pairs with the acquire barrier in read_split_used. Without this barrier, the driver
+     * can read a used entry that is not written yet. */
     bnti_issue_release_fence();
     vq->used_next = bnti_add_to_index(vq->used_next, used->buffers);
     if (undecided + used->buffers > UINT16_MAX) {
-        /* After 65536 buffers without a check of the event, the oldest ones can no longer be
+        /* After 65536 buffers without a check of the event, the oldest buffers can no longer be
          * distinguished. */
         vq->used_signalled = bnti_add_to_index(vq->used_next, 1);
     }
@@ -132,8 +132,8 @@ static bnt_status write_split_used(struct bnt_vq_dev *vq, const struct bnt_mem *
 
 /**
  * Whether the ring has become empty. A legacy driver can ask for an interrupt in this case, even if
- * it suppresses interrupts (VG-33). The index last read is used; if it is old, the interrupt is
- * only spurious.
+ * it suppresses interrupts (VG-33). The function uses the index that was read last; if that index
+ * is old, the interrupt is only spurious.
  */
 static bool has_ring_run_empty(const struct bnt_vq_dev *vq)
 {
@@ -153,9 +153,9 @@ static bnt_status is_split_interrupt_due(struct bnt_vq_dev *vq, const struct bnt
     if (next == told) {
         return BNT_OK;
     }
-    /* Orders the store of used.idx before the load of used_event or of the avail flags. Its
-     * other halves are the full barriers in request_interrupt and set_split_interrupts.
-     * Without it the device can miss that the driver wants an interrupt while the driver misses
+    /* Orders the store of used.idx before the load of used_event or of the avail flags. This
+     * barrier pairs with the full barriers in request_interrupt and set_split_interrupts. Without
+     * this barrier, the device can miss that the driver wants an interrupt while the driver misses
      * the used buffer: the interrupt is lost. */
     bnti_issue_full_fence();
     status = bnti_vq_dev_load16(
@@ -186,9 +186,9 @@ static bnt_status set_split_kicks(struct bnt_vq_dev *vq, const struct bnt_mem *m
     }
     status = bnti_vq_dev_store16(vq, mem, vq->used_gpa + BNTI_RING_FLAGS,
                                  (uint16_t)(wanted ? 0 : BNT_VQ_USED_F_NO_NOTIFY), diag);
-    /* Orders the store of the used flags before the next load of avail.idx. Its other half is
-     * the full barrier in publish_split. Without it the driver can miss that the device wants a
-     * kick while the device misses the buffer: the kick is lost. */
+    /* Orders the store of the used flags before the next load of avail.idx. This barrier pairs with
+     * the full barrier in publish_split. Without this barrier, the driver can miss that the device
+     * wants a kick while the device misses the buffer: the kick is lost. */
     bnti_issue_full_fence();
     return status;
 }

@@ -71,16 +71,16 @@ static bool publish_split(struct bnt_vq_drv *vq)
     const uint16_t told = vq->avail_published;
     const uint16_t next = vq->avail_next;
 
-    /* Orders the stores of descriptors and ring entries before the store of avail.idx. Its other
-     * half is the acquire barrier in read_avail_index. Without it the device can walk a chain
-     * that is not written yet. */
+    /* Orders the stores of descriptors and ring entries before the store of avail.idx. This barrier
+     * pairs with the acquire barrier in read_avail_index. Without this barrier, the device can walk
+     * a chain that is not written yet. */
     bnti_issue_release_fence();
     bnti_vq_drv_store16(vq, vq->layout.avail + BNTI_RING_INDEX, next);
     vq->avail_published = next;
-    /* Orders the store of avail.idx before the load of avail_event or of the used flags. Its
-     * other halves are the full barriers in request_kick and set_split_kicks. Without it the
-     * driver can miss that the device wants a kick while the device misses the buffer: the kick
-     * is lost. */
+    /* Orders the store of avail.idx before the load of avail_event or of the used flags. This
+     * barrier pairs with the full barriers in request_kick and set_split_kicks. Without this
+     * barrier, the driver can miss that the device wants a kick while the device misses the buffer:
+     * the kick is lost. */
     bnti_issue_full_fence();
     if (bnti_vq_drv_has_event_idx(vq)) {
         const uint32_t event = vq->layout.used + BNTI_AVAIL_EVENT(vq->config.queue_size);
@@ -95,9 +95,9 @@ static void request_interrupt(const struct bnt_vq_drv *vq)
 {
     bnti_vq_drv_store16(vq, vq->layout.avail + BNTI_USED_EVENT(vq->config.queue_size),
                         vq->used_next);
-    /* Orders the store of used_event before the next load of used.idx. Its other half is the
-     * full barrier in is_split_interrupt_due. Without it the device can miss that the driver wants
-     * an interrupt while the driver misses the used buffer: the interrupt is lost. */
+    /* Orders the store of used_event before the next load of used.idx. This barrier pairs with the
+     * full barrier in is_split_interrupt_due. Without this barrier, the device can miss that the
+     * driver wants an interrupt while the driver misses the used buffer: the interrupt is lost. */
     bnti_issue_full_fence();
 }
 
@@ -117,9 +117,9 @@ static bnt_status read_split_used(struct bnt_vq_drv *vq, struct bnti_vq_entry *e
     if (moved > device_holds) {
         return bnti_vq_drv_mark_broken(vq, diag, BNT_FAULT_USED_INDEX_JUMP, 0, device_holds, moved);
     }
-    /* Orders the load of used.idx before the loads of the used entry and of the buffer. Its
-     * other half is the release barrier in write_split_used. Without it the driver can read a used
-     * entry that is not written yet. */
+    /* Orders the load of used.idx before the loads of the used entry and of the buffer. This
+     * barrier pairs with the release barrier in write_split_used. Without this barrier, the driver
+     * can read a used entry that is not written yet. */
     bnti_issue_acquire_fence();
     if (moved == 0) {
         return BNT_E_AGAIN;
@@ -152,10 +152,10 @@ static void set_split_interrupts(struct bnt_vq_drv *vq, bool wanted)
     if (!bnti_vq_drv_has_event_idx(vq)) {
         bnti_vq_drv_store16(vq, vq->layout.avail + BNTI_RING_FLAGS,
                             (uint16_t)(wanted ? 0 : BNT_VQ_AVAIL_F_NO_INTERRUPT));
-        /* Orders the store of the avail flags before the next load of used.idx. Its other half
-         * is the full barrier in is_split_interrupt_due. Without it the device can miss that the
-         * driver wants an interrupt while the driver misses the used buffer: the interrupt is
-         * lost. */
+        /* Orders the store of the avail flags before the next load of used.idx. This barrier pairs
+         * with the full barrier in is_split_interrupt_due. Without this barrier, the device can
+         * miss that the driver wants an interrupt while the driver misses the used buffer: the
+         * interrupt is lost. */
         bnti_issue_full_fence();
     } else if (wanted) {
         request_interrupt(vq);

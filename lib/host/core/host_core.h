@@ -1,6 +1,6 @@
 /*
- * The instance of the device core, and functions that every floor of lib/host calls: the begin and
- * end of a call, the clock, interrupts, events, the memory map.
+ * The instance of the device core, and functions that every floor of lib/host calls: the beginning
+ * and end of a call, the clock, interrupts, events, the memory map.
  *
  * The floors are the front (lib/host), features, balloon, ledger, wire and core; each calls only
  * floors below it. The types of all floors are in this header, because the instance contains them

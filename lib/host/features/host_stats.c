@@ -2,8 +2,8 @@
  * Statistics: the buffer held by the device, requests for statistics, and their answers.
  *
  * The driver adds the first buffer without a request. The device holds the buffer and returns it to
- * request new statistics (VIRTIO 1.3, 5.5.6.3). The device never waits: if the guest does not
- * answer, `pending` stays set and the last values become stale.
+ * request new statistics (VIRTIO 1.3, 5.5.6.3). The device never waits for the guest: if the guest
+ * does not answer, `pending` stays set and the last values become stale.
  */
 #include "lib/host/features/host_features.h"
 
@@ -147,7 +147,7 @@ static void store_stat(struct stats_state *stats, const struct bnt_stat *stat)
     }
 }
 
-/** Reads the entries of a buffer, with host->pfns as work space. */
+/** Reads the entries of a buffer, and uses host->pfns as work space. */
 static bool parse_stats(struct bnt_host *host, const struct bnt_vq_chain *chain, uint32_t *entries)
 {
     const uint64_t max = (uint64_t)BNT_STATS_MAX * STAT_BYTES;

@@ -1,8 +1,8 @@
 /*
  * WS_REPORTING, crosvm's working-set reports (docs/understand/drafts.md): the device writes each
  * command into a buffer that the driver has added for it. Buffers with working-set reports are read
- * and returned at once. The device never waits: if the guest does not answer, `pending` stays set
- * and the last working-set report remains.
+ * and returned at once. The device never waits for the guest: if the guest does not answer,
+ * `pending` stays set and the last working-set report remains.
  */
 #include "lib/host/features/host_features.h"
 

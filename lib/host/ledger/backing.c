@@ -7,10 +7,10 @@
  * requests. `discarded` has one bit for each host page. The functions run after the last verdict of
  * a request, with its collected extents.
  *
- * A driver without MUST_TELL_HOST may use a page before the device has seen its deflate (BD-11,
- * BV-2). Perhaps the driver already uses a page of an earlier request, although the page is
- * ballooned in the ledger. For a driver without MUST_TELL_HOST, a host page is discarded only if
- * one request contains the whole host page.
+ * A driver without MUST_TELL_HOST is allowed to use a page before the device has seen the deflate
+ * of the page (BD-11, BV-2). Perhaps the driver already uses a page of an earlier request, although
+ * the page is ballooned in the ledger. For a driver without MUST_TELL_HOST, a host page is
+ * discarded only if one request contains the whole host page.
  */
 #include "lib/host/ledger/host_ledger.h"
 
@@ -189,7 +189,7 @@ void bnti_host_save_or_load_backing(struct bnti_pack *pack, struct bnt_host *hos
     if (!bnti_pack_is_loading(pack) || pack->failed) {
         return;
     }
-    /* Only a host page that is ballooned as a whole can have been discarded. */
+    /* A host page can be marked as discarded only if the whole host page is ballooned. */
     const uint64_t first = host->config.memory.first_pfn & ~(get_host_page_pfns(host) - 1);
     const uint64_t end = host->config.memory.first_pfn + host->config.memory.pfns;
     for (uint64_t pfn = first; pages > 0 && pfn < end; pfn += get_host_page_pfns(host)) {

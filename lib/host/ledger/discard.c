@@ -1,10 +1,10 @@
 /*
  * Discards the backing memory of pages, and determines what the pages read as afterwards.
  *
- * For most drivers the content does not matter. With PAGE_POISON it does (BV-14). With the
- * DEVICE_INIT drafts the device reports that a page reads as 0 or as the poison value, but only if
- * the embedder promises this for its callback discard or fill. Used for inflates, free page reports
- * and hints.
+ * For most drivers, the content after a discard does not matter. With PAGE_POISON it does (BV-14).
+ * With the DEVICE_INIT drafts the device reports that a page reads as 0 or as the poison value, but
+ * only if the embedder promises this for its callback discard or fill. Inflates, free page reports
+ * and hints use these functions.
  */
 #include "lib/host/ledger/host_ledger.h"
 

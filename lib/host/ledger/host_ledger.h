@@ -24,8 +24,8 @@ void bnti_host_ledger_prefetch_leaf(const struct bnti_host_ledger *ledger, uint6
 bool bnti_host_ledger_is_leafless(const struct bnti_host_ledger *ledger, uint64_t at);
 /** Whether a run overlaps a 2 MiB range that has no leaf, but only a count. */
 bool bnti_host_ledger_has_leafless(const struct bnti_host_ledger *ledger, uint64_t at, uint64_t n);
-/** Whether no page of the run is held, or all are BALLOON. Both return false for a range without a
- * leaf. */
+/** Two functions: whether no page of the run is in the balloon; whether all pages of the run are
+ * BALLOON. Both functions return false for a range that has only a count. */
 bool bnti_host_ledger_is_none_held(const struct bnti_host_ledger *ledger, uint64_t at, uint64_t n);
 bool bnti_host_ledger_is_all_ballooned(const struct bnti_host_ledger *ledger, uint64_t at,
                                        uint64_t n);
@@ -146,17 +146,18 @@ uint64_t bnti_host_backing_count_words(const struct bnt_host_config *config);
 void bnti_host_discard_backing_of_extents(struct bnt_host *host, bool *init);
 /** Restores a run, or the discarded host pages that overlap it. */
 void bnti_host_restore_backing(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns);
-/** Shrinks a run to the whole host pages in it. Returns false if there is none. */
+/** Shrinks a run to the whole host pages in it. Returns false if the run contains no whole host
+ * page. */
 bool bnti_host_backing_shrink_to_pages(const struct bnt_host *host, uint64_t *first_pfn,
                                        uint64_t *pfns);
 void bnti_host_backing_clear(struct bnt_host *host);
 void bnti_host_save_or_load_backing(struct bnti_pack *pack, struct bnt_host *host);
-/** Returns every page to the guest without touching it. Returns the number of PFNs. */
+/** Returns every page to the guest, and discards or restores none. Returns the number of PFNs. */
 uint64_t bnti_host_release_all_pages(struct bnt_host *host);
 
 /* discard.c */
-/** Discards the backing memory of a run. Unless NULL, `init` is set to whether the run reads as
- * initialised afterwards. */
+/** Discards the backing memory of a run. If `init` is not NULL, it is set to whether the run reads
+ * as initialised afterwards. */
 bnt_status bnti_host_discard_run(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns,
                                  bool *init);
 /** Discards a run of a free page report, which must not change a poisoned page (BV-14). */

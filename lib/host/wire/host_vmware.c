@@ -56,7 +56,7 @@ static bool is_vmware_config_valid(const struct bnt_host_config *config)
 {
     const uint64_t capabilities = config->vmware.capabilities;
 
-    /* A batch is decided in one piece. */
+    /* All entries of a batch are decided in one piece. */
     return config->requests.pfns_max >= BNT_VMWARE_BATCH_MAX &&
            (capabilities & ~(uint64_t)BNT_VMWARE_CAPS_ALL) == 0 &&
            ((capabilities & BNT_VMWARE_CAP_BATCHED_2M) == 0 ||
@@ -178,8 +178,8 @@ void bnti_host_vmware_clear_script(struct bnt_host *host)
     host->vmware.rule_count = 0;
 }
 
-/** Saves or loads the session. Negotiated capabilities must be among the offered ones. The batch
- * page is work space and is not saved. */
+/** Saves or loads the session. Negotiated capabilities must be among the offered capabilities. The
+ * batch page is work space and is not saved. */
 void bnti_host_save_or_load_vmware(struct bnti_pack *pack, struct bnt_host *host)
 {
     struct bnti_host_vmware *vmware = &host->vmware;

@@ -3,8 +3,8 @@
  * buffers and calls.
  *
  * There are two wires: VIRTIO's registers and queues, and VMware's calls. The floors above use the
- * table of functions that init chose, and do not depend on which wire it is. Buffers are served
- * through the functions of their role, so that this floor knows no feature.
+ * table of functions that init chose, and do not depend on the choice of the wire. Buffers are
+ * served through the functions of their role, so that the code of this floor names no feature.
  */
 #ifndef LIB_HOST_WIRE_HOST_WIRE_H
 #define LIB_HOST_WIRE_HOST_WIRE_H
@@ -33,9 +33,9 @@ struct bnti_host_wire {
 extern const struct bnti_host_wire bnti_host_wire_virtio;
 extern const struct bnti_host_wire bnti_host_wire_vmware;
 
-/** The functions that serve the buffers of one queue. Unused ones are NULL. */
+/** The functions that serve the buffers of one queue. Unused functions are NULL. */
 struct bnti_host_role_row {
-    /** Serves a popped buffer. If job.active is set afterwards, it is not completed yet. */
+    /** Serves a popped buffer. If job.active is set afterwards, the buffer is not completed yet. */
     void (*begin)(struct bnt_host *host, const struct bnt_vq_chain *chain);
     /** Serves one unit of the job. */
     void (*unit)(struct bnt_host *host);
@@ -97,7 +97,7 @@ void bnti_host_abandon_job(struct bnt_host *host);
 /** Sets whether the device must be suspended when the job is completed. */
 void bnti_host_set_suspend_due(struct bnt_host *host, bool due);
 /** Serves one unit of the writable segments of a free page report or hint. Returns true when all
- * are served. */
+ * segments are served. */
 bool bnti_host_job_serve_segments(struct bnt_host *host,
                                   bool (*serve)(struct bnt_host *host, const struct bnt_vq_seg *seg,
                                                 uint16_t head));

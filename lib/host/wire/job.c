@@ -90,7 +90,7 @@ static void pack_chain(struct bnti_pack *pack, struct bnt_host *host)
         bnti_save_or_load_u32(pack, &host->segs[i].bytes);
         *(i < chain->readable_count ? &readable : &writable) += host->segs[i].bytes;
     }
-    /* A queue provider may find a buffer by its head alone, and then need not fill in segments. */
+    /* A queue provider can find a buffer by its head alone, and then need not fill in segments. */
     bnti_pack_fail_load_unless(pack, host->provided || (readable == chain->readable_bytes &&
                                                         writable == chain->writable_bytes));
 }

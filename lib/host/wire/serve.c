@@ -1,8 +1,8 @@
 /*
  * Serves queues: takes buffers and calls the functions of their role while the budget lasts.
  *
- * One unit of the budget covers a bounded part of a buffer. The rest waits in the job (job.c), and
- * no other buffer is taken meanwhile.
+ * One unit of the budget covers a bounded part of a buffer. The rest of the buffer waits in the job
+ * (job.c), and no other buffer is taken meanwhile.
  */
 #include "lib/host/wire/host_wire.h"
 
