@@ -140,8 +140,9 @@ typedef enum bnt_balloon_queue {
 
 /**
  * How queues get their indices. In the standard each role has a fixed index. QEMU numbers the
- * queues of the offered features without gaps, and Linux those of the negotiated features. The
- * three rules give different indices if a queue in the middle is missing.
+ * queues of the offered features without gaps, and Linux numbers the queues of the negotiated
+ * features without gaps. The three rules give different indices if a queue in the middle is
+ * missing.
  */
 typedef enum bnt_queue_layout {
     BNT_QUEUE_LAYOUT_DEFAULT = 0,      /**< PROBE for a driver, FIXED for a device */
@@ -191,7 +192,7 @@ struct bnt_balloon_queues bnt_balloon_assign_queue_indices(
 #define BNT_BALLOON_HINT_DONE     1 /**< the device no longer needs the hinted pages */
 #define BNT_BALLOON_HINT_ID_FIRST 2
 
-/** PFNs of one request that every device must accept; our driver sends no more. */
+/** Number of PFNs in one request that every device must accept; our driver sends no more. */
 #define BNT_BALLOON_REQUEST_PFNS_MAX 256
 
 /* With VERDICTS every inflate and deflate buffer has these two headers (BX-4). */
@@ -216,7 +217,8 @@ struct bnt_balloon_response {
 };
 
 /* clang-format off */
-/** Verdicts of a device on one PFN: name, value on the wire, sentence (BX-5). */
+/** Verdicts of a device on one PFN. A row has the name, the value on the wire, and a sentence
+ * (BX-5). */
 #define BNT_VERDICT_MAP(X)                                                                         \
     X(NONE,       0, "no verdict: never written by a device")                                      \
     X(ACCEPTED,   1, "accepted")                                                                   \
@@ -242,9 +244,10 @@ const char *bnt_verdict_name(uint8_t verdict);
 
 /* clang-format off */
 /**
- * Statistics: name, tag, name in messages, unit, kind. Tags 0 to 9 are the standard's (VIRTIO 1.3,
- * 5.5.6.3). Linux since 6.12 also sends tags 10 to 15, which no specification has. A statistic of
- * kind COUNTER counts from boot on; kind MEMORY is a part of the TOTAL memory.
+ * Statistics. A row has the name, tag, name in messages, unit and kind. Tags 0 to 9 are the
+ * standard's (VIRTIO 1.3, 5.5.6.3). Linux since 6.12 also sends tags 10 to 15, which no
+ * specification has. A statistic of kind COUNTER counts from boot on; kind MEMORY is a part of the
+ * TOTAL memory.
  */
 #define BNT_STAT_MAP(X)                                                                            \
     X(SWAP_IN,         0, "swap-in",               "bytes", COUNTER)                               \
@@ -277,7 +280,7 @@ typedef enum bnt_stat_tag {
 #define BNT_STAT_UNEVICTABLE 65535
 
 /** The value of a statistic that is not known. virtio-win sends a buffer full of 0xFF while its
- * service does not run, so that no statistic is known. */
+ * service does not run, which means that no statistic is known. */
 #define BNT_STAT_UNSET UINT64_MAX
 
 /** One statistics entry on the wire: 10 bytes, packed. */
@@ -303,8 +306,8 @@ struct bnt_stat {
 #define BNT_WS_BINS_MAX   16
 
 /** A command for working-set reports on the wire. The commands REQUEST and DISCARD consist of the
- * operation alone. CONFIG is the operation, the intervals (one fewer than bins), the refresh
- * threshold and the report threshold. */
+ * operation alone. CONFIG consists of the operation, the intervals (one fewer than bins), the
+ * refresh threshold and the report threshold. */
 struct bnt_ws_command_wire {
     bnt_le16 op;
     bnt_le32 ms[BNT_WS_BINS_MAX + 1];
@@ -325,7 +328,7 @@ struct bnt_ws_bin_wire {
     bnt_le64 bytes[2]; /**< anonymous, file */
 };
 
-/** One bin of a working-set report in memory: memory that was last used at most `age_ms` ago, and
+/** One bin of a working-set report in memory: memory that was last used at most `age_ms` ago, but
  * longer ago than the `age_ms` of the bin before. The last bin contains all memory that was last
  * used even longer ago. */
 struct bnt_ws_bin {

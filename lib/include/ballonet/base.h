@@ -45,8 +45,8 @@ extern "C" {
 
 /* clang-format off */
 /**
- * The statuses that functions return: name, number, sentence. 0 is success, every other number is
- * negative. A number never changes its meaning.
+ * The statuses that functions return. A row has the name, number and sentence. 0 is success, every
+ * other number is negative. A number never changes its meaning.
  */
 #define BNT_STATUS_MAP(X)                                                                          \
     X(OK,             0, "success")                                                                \
@@ -71,8 +71,8 @@ extern "C" {
     X(E_EXCLUSIVE,  -19, "two features exclude each other")
 
 /**
- * What a peer did wrong: name, number, sentence. A fault comes with status E_RING, E_RANGE,
- * E_MESSAGE, E_CONFIG or E_FEATURES. A number never changes its meaning.
+ * What a peer did wrong. A row has the name, number and sentence. A fault comes with status E_RING,
+ * E_RANGE, E_MESSAGE, E_CONFIG or E_FEATURES. A number never changes its meaning.
  */
 #define BNT_FAULT_MAP(X)                                                                           \
     X(NONE,                  0, "no fault")                                                        \
@@ -169,9 +169,9 @@ const char *bnt_fault_name(bnt_fault fault);
 const char *bnt_fault_text(bnt_fault fault);
 
 /**
- * Where and how a peer broke the rules. The struct is the caller's, and optional wherever a
- * function takes one. Functions write it only when they return E_RING, E_RANGE, E_MESSAGE, E_CONFIG
- * or E_FEATURES. A member that does not apply is 0.
+ * Where and how a peer broke the rules. The struct belongs to the caller, and is an optional
+ * argument of every function that has it. Functions write it only when they return E_RING, E_RANGE,
+ * E_MESSAGE, E_CONFIG or E_FEATURES. A member that does not apply is 0.
  */
 struct bnt_diag {
     uint32_t size; /**< sizeof(struct bnt_diag) */

@@ -1,17 +1,17 @@
 /*
  * The balloon driver core: what an operating system or unikernel links.
  *
- * The core is a state machine without I/O. The embedder tells it about events (an interrupt, a
- * changed configuration, time that passed, memory that ran out), and the core calls the embedder
+ * The core is a state machine without I/O. The embedder tells the core about events (an interrupt,
+ * a changed configuration, time that passed, memory that ran out), and the core calls the embedder
  * through a table of callbacks. The core never waits, allocates, reads a clock or has global
  * variables.
  *
  * An instance belongs to one thread at a time. Only bnt_guest_handle_interrupt,
- * bnt_guest_handle_shared_interrupt, bnt_guest_config_changed and bnt_guest_handle_freed_pages may
- * be called from an interrupt handler of the same CPU, and from inside any callback: they mark work
- * for the next step. Any other call from inside a callback returns E_REENTRANT, except
- * bnt_guest_handle_oom and bnt_guest_reclaim_hinted_pages, which are allowed inside
- * ops.pages.alloc, where an allocation for the balloon can exhaust the memory of the OS.
+ * bnt_guest_handle_shared_interrupt, bnt_guest_config_changed and bnt_guest_handle_freed_pages are
+ * allowed in an interrupt handler of the same CPU, and inside any callback: they mark work for the
+ * next step. Any other call from inside a callback returns E_REENTRANT, except bnt_guest_handle_oom
+ * and bnt_guest_reclaim_hinted_pages, which are allowed inside ops.pages.alloc, where an allocation
+ * for the balloon can exhaust the memory of the OS.
  *
  *     struct bnt_guest_config config = {.size = sizeof config, .memory.pfns = 1 << 18};
  *     status = bnt_guest_compute_footprint(&config, &need);    // bytes of state and of DMA memory
@@ -51,10 +51,10 @@
  *     BROKEN -- wait --> RECOVERING -- the status reads 0 --> all pages back -> STARTING -> RUNNING
  *                            `-- it never reads 0: the pages stay, and STALLED is emitted once
  *
- * A device that was reset has forgotten the balloon and every buffer (BX-21). So the pages in
- * flight, in the balloon, and held go back to the OS without a message, and no page can be lost or
- * used twice. The new start reads the target and inflates again. A start that fails counts as one
- * of the tries.
+ * A device that was reset has forgotten the balloon and every buffer (BX-21). Therefore the pages
+ * in flight, the ballooned pages and the held pages go back to the OS without a message, and no
+ * page can be lost or used twice. The new start reads the target and inflates again. A start that
+ * fails counts as one of the tries.
  *
  * If somebody other than the driver resets the device, only the device status shows this. The
  * driver reads the status when the device notifies it of a change, when an answer is late, and
@@ -83,14 +83,14 @@ struct bnt_guest;
 #define BNT_GUEST_STOP_STARTS 10
 
 /**
- * Stack that a call into the core uses at most, in bytes, without the stack of the embedder's
- * callbacks; a call of bnt_guest_handle_oom from inside ops.pages.alloc is included. Measured on
- * x86-64 in an optimised build.
+ * Maximum stack of a call into the core, in bytes, without the stack of the embedder's callbacks; a
+ * call of bnt_guest_handle_oom from inside ops.pages.alloc is included. Measured on x86-64 in an
+ * optimised build.
  */
 #define BNT_GUEST_STACK_BYTES_MAX 1536
 
-/** Steps in a row in which no page comes back, after which an orderly detach resets the device.
- * This bound is for an embedder whose clock stands still. */
+/** Number of steps in a row without a page that comes back, after which an orderly detach resets
+ * the device. This bound is for an embedder whose clock stands still. */
 #define BNT_GUEST_DETACH_STEPS_MAX (1u << 20)
 
 /** Value of `deadline_ns` if nothing is due. */
@@ -246,15 +246,15 @@ void bnt_guest_handle_interrupt(struct bnt_guest *guest, uint16_t queue);
  * An interrupt came that all queues and the configuration share: PCI's INTx, the one line of
  * virtio-mmio, or the doorbell of VMware's wire.
  *
- * The call only marks work: the next step reads every queue in use and the configuration. An
- * interrupt without work is not `wire.spurious` here.
+ * The call only marks work: the next step reads every queue in use and the configuration. A shared
+ * interrupt without work does not count as `wire.spurious`.
  *
  * The interrupt handler first reads what the interrupt is for. On PCI it reads the ISR status byte;
  * the read clears the byte, and the device releases the line (VIRTIO 1.3, 4.1.4.5). On virtio-mmio
- * it reads InterruptStatus at 0x060 and writes the bits to InterruptACK at 0x064 (4.2.2). Bit 0 is
- * a used buffer of any queue, bit 1 the configuration. If no bit is set, the interrupt comes from
- * another device, and no call is needed. If only bit 1 is set, a call of bnt_guest_config_changed
- * is enough. With MSI-X the byte has no meaning.
+ * it reads InterruptStatus at 0x060 and writes the bits to InterruptACK at 0x064 (4.2.2). Bit 0
+ * means a used buffer of any queue, and bit 1 means a configuration change. If no bit is set, the
+ * interrupt comes from another device, and no call is needed. If only bit 1 is set, a call of
+ * bnt_guest_config_changed is enough. With MSI-X the byte has no meaning.
  */
 void bnt_guest_handle_shared_interrupt(struct bnt_guest *guest);
 
@@ -301,10 +301,10 @@ BNT_MUST_USE bnt_status bnt_guest_step(struct bnt_guest *guest, uint64_t now_ns,
 /**
  * Ends a sleeping allocation (ops.sleeping): `count` pages came, or 0 if the allocation failed.
  *
- * From this call on, the pages belong to the driver. It uses them at once, or gives them back
- * through ops.pages.free inside this call if a reset, a detach, an OOM deflate or a lower target
- * came meanwhile. Call bnt_guest_step next. If the call does not return OK, the pages still belong
- * to the caller.
+ * From this call on, the pages belong to the driver. The driver uses them at once, or gives them
+ * back through ops.pages.free inside this call if a reset, a detach, an OOM deflate or a lower
+ * target came meanwhile. Call bnt_guest_step next. If the call does not return OK, the pages still
+ * belong to the caller.
  *
  * - BNT_OK
  * - BNT_E_ARGUMENT: more pages than were requested
@@ -333,12 +333,12 @@ struct bnt_guest_oom_result {
  * the driver polls the used ring `oom.polls` times, and pages that the device has not acknowledged
  * by then are pending. The driver continues with further requests until `pfns` are freed. PFNs for
  * which the device is too slow are pending, too, and later steps continue with them. A call while
- * another one is pending does not add to it: the driver then has to give back the larger of the two
- * numbers. If the device does not give the pages back, the OOM deflate ends. The driver does not
- * inflate for `oom.holdoff_ns` after an OOM deflate.
+ * another one is pending does not add its number to the pending one: the driver then has to give
+ * back the larger of the two numbers. If the device does not give the pages back, the OOM deflate
+ * ends. The driver does not inflate for `oom.holdoff_ns` after an OOM deflate.
  *
  * In RELEASING, STOPPING and RECOVERING the pages come back without a message. In STOPPING and
- * RECOVERING they are pending until the device's reset is complete.
+ * RECOVERING, the PFNs are pending until the device's reset is complete.
  *
  * - BNT_OK: also if nothing was freed because the balloon is empty
  * - BNT_E_UNSUPPORTED: DEFLATE_ON_OOM was not negotiated, and no page is hinted
@@ -391,7 +391,8 @@ BNT_MUST_USE bnt_status bnt_guest_limit_set(struct bnt_guest *guest, uint64_t li
  *
  * - BNT_OK
  * - BNT_E_AGAIN: something is in flight, or the driver deflates everything: try again later
- * - BNT_E_ARGUMENT: `old_page` is not ballooned, or `new_page` is unusable: it stays the caller's
+ * - BNT_E_ARGUMENT: `old_page` is not ballooned, or `new_page` is unusable: `new_page` still
+ *   belongs to the caller
  * - BNT_E_STATE: the state is not RUNNING
  * - BNT_E_UNSUPPORTED: ops.links.remove is missing
  * - BNT_E_REENTRANT: called from inside a callback
@@ -432,15 +433,15 @@ BNT_MUST_USE bnt_status bnt_guest_deflate_all(struct bnt_guest *guest, uint64_t 
 BNT_MUST_USE bnt_status bnt_guest_target_follow(struct bnt_guest *guest, uint64_t now_ns);
 
 /**
- * Resets one queue, named by its index, and sets it up again (RING_RESET); the other queues keep
+ * Resets one queue, given by its index, and sets it up again (RING_RESET); the other queues keep
  * working.
  *
- * This is for operators; `queues.reset_after_ns` makes the driver reset queues by itself. The
+ * The call is for operators; `queues.reset_after_ns` makes the driver reset queues by itself. The
  * outcome of what was in flight on the queue is unknown. The driver sends pages of an inflate
  * through the deflate queue before it gives them back (OUTCOME_UNKNOWN), sends a deflate again,
  * gives reported blocks back as VOID, and provides one fresh statistics buffer. The reset is
  * complete when the device shows the queue as disabled; if that takes longer than
- * `queues.reset_max_ns` the driver resets the device.
+ * `queues.reset_max_ns`, the driver resets the device.
  *
  * - BNT_OK: the queue was reset, or its reset is in progress (event QUEUE_RESET at the end, STALLED
  *   if the reset takes long)
@@ -502,8 +503,8 @@ uint16_t bnt_guest_queue_index_get(const struct bnt_guest *guest, bnt_balloon_qu
 BNT_MUST_USE bnt_status bnt_guest_info_get(const struct bnt_guest *guest,
                                            struct bnt_guest_info *info);
 
-/** Why the instance is broken, attaching failed, or a feature has no queue. Owned by the instance;
- * never NULL. */
+/** Returns the reason why the instance is broken, why attaching failed, or why a feature has no
+ * queue. The result belongs to the instance and is never NULL. */
 const struct bnt_diag *bnt_guest_diag_get(const struct bnt_guest *guest);
 
 #ifdef __cplusplus

@@ -97,7 +97,7 @@ struct bnt_guest_queue_config {
      */
     uint64_t reset_after_ns;
     /**
-     * Longest reset of one queue. If the device has not ended the reset by then, the driver resets
+     * Longest reset of one queue. If the reset is not complete after this time, the driver resets
      * the device (BROKEN with fault QUEUE_RESET, then recovery), and does not accept RING_RESET
      * again before the next attach.
      */
@@ -125,19 +125,20 @@ struct bnt_guest_record_config {
 
 /** How the driver moves towards its target. */
 struct bnt_guest_sizing_config {
-    /** Bound of held pages, and likewise of stuck pages. */
+    /** Maximum number of held pages, and also of stuck pages. */
     uint32_t refused_pages_max;
-    /** Inflate by multiples of this many PFNs, a power of two; 0: a page. */
+    /** The driver inflates by multiples of this number of PFNs, a power of two; 0: a page. */
     uint32_t granule_pfns;
     uint64_t retry_min_ns; /**< first back-off */
     uint64_t retry_max_ns; /**< longest back-off; each is twice as long as the last */
     /** Time between two reads of the configuration; 0: the driver relies on interrupts. On VMware's
      * wire this is the time between two ticks; 0 there: BNT_GUEST_VMWARE_POLL_NS. */
     uint64_t poll_ns;
-    /** Use ops.sleeping; default: on VMware's wire only, if the ops exist. */
+    /** Whether the driver uses ops.sleeping; default: on VMware's wire only, if the ops exist. */
     bnt_guest_switch sleeping;
-    /** Take a huge page that exceeds the target by less than 2 MiB, rather than single pages. On
-     * VMware's wire the excess is bounded by vmware.slack_pfns. Default: on VMware's wire only. */
+    /** Whether the driver takes a huge page that exceeds the target by less than 2 MiB, instead of
+     * single pages. On VMware's wire the excess is bounded by vmware.slack_pfns. Default: on
+     * VMware's wire only. */
     bnt_guest_switch huge_overshoot;
 };
 

@@ -19,8 +19,8 @@ extern "C" {
 #endif
 
 /**
- * Maximum number of unusable pages that the driver holds in a cycle. An allocator that returns the
- * page that was freed last, and has more unusable pages than this, makes inflation fail (event
+ * Maximum number of unusable pages that the driver holds in a cycle. If an allocator has more
+ * unusable pages than this, and always returns the page that was freed last, inflation fails (event
  * ALLOC_FAILED).
  */
 #define BNT_GUEST_UNUSABLE_MAX 256
@@ -151,9 +151,9 @@ struct bnt_guest_page_ops {
      * Takes up to `count` pages from the OS without waiting; fills `pages`, returns how many. The
      * driver holds an unusable page (event UNUSABLE: outside the configured memory, or with a PFN
      * that the wire cannot carry), asks for another one, and gives the unusable page back when the
-     * cycle ends; it gives pages beyond BNT_GUEST_UNUSABLE_MAX back at once. The callback may call
-     * bnt_guest_handle_oom; the driver then gives back the pages that this callback returns,
-     * because it does not inflate for some time after an OOM deflate.
+     * cycle ends; it gives pages beyond BNT_GUEST_UNUSABLE_MAX back at once. The callback is
+     * allowed to call bnt_guest_handle_oom; the driver then gives back the pages that this callback
+     * returns, because it does not inflate for some time after an OOM deflate.
      */
     uint32_t (*alloc)(void *opaque, uint64_t *pages, uint32_t count);
     /** Gives pages back to the OS. */
@@ -184,13 +184,13 @@ struct bnt_guest_sleeping_ops {
      * Starts to take up to `count` pages, and is allowed to wait for them. The embedder calls
      * bnt_guest_handle_alloc_done a single time, later, and not from inside this callback. The core
      * starts one such allocation at a time. Returning false counts as an allocation that failed.
-     * The callback may call bnt_guest_handle_oom, as pages.alloc may.
+     * The callback is allowed to call bnt_guest_handle_oom, as pages.alloc is.
      */
     bool (*alloc)(void *opaque, uint32_t count);
     /**
      * Optional. The driver does not need the pages any more. Returns true if the allocation was
      * cancelled, so that bnt_guest_handle_alloc_done will not be called. Otherwise the embedder
-     * calls it as before, and the driver gives the pages back.
+     * calls bnt_guest_handle_alloc_done as before, and the driver gives the pages back.
      */
     bool (*cancel)(void *opaque);
 };
@@ -263,9 +263,9 @@ struct bnt_guest_hinting_ops {
 struct bnt_guest_poison_ops {
     /**
      * Fills pages that the driver is about to give back with `value` in each le32 (BD-34). A huge
-     * page comes as pages of the guest's own size, in several calls. Without this callback
-     * pages.free and huge.free have to fill the pages. The driver does not call it for pages that
-     * the device initialised to that value, nor for unusable pages.
+     * page is filled as pages of the guest's own size, in several calls. Without this callback
+     * pages.free and huge.free have to fill the pages. The driver does not call this function for
+     * pages that the device initialised to that value, or for unusable pages.
      */
     void (*fill)(void *opaque, const uint64_t *pages, uint32_t count, uint32_t value);
 };
@@ -273,8 +273,8 @@ struct bnt_guest_poison_ops {
 /** DEVICE_INIT_ON_INFLATE. Optional. */
 struct bnt_guest_device_init_ops {
     /**
-     * The device said that it initialised these pages, which the driver is about to give back. They
-     * hold 0, or `poison.val` under PAGE_POISON, so the OS need not fill them again.
+     * The device said that it initialised these pages, which the driver is about to give back. The
+     * pages contain 0, or `poison.val` with PAGE_POISON, so the OS need not fill them again.
      */
     void (*initialised)(void *opaque, const uint64_t *pages, uint32_t count);
 };

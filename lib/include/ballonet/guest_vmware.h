@@ -99,10 +99,10 @@ struct bnt_guest_vmware {
     uint32_t guest_id;  /**< a bnt_vmware_guest_id other than UNKNOWN, which is 0 */
     uint32_t batch_max; /**< entries of a batch, 1 to 512 */
     /**
-     * The driver does not deflate while the balloon exceeds a target other than 0 by at most this;
-     * BNT_GUEST_SLACK_NONE: it deflates for every PFN. A huge page (`sizing.huge_overshoot`)
-     * exceeds the target by at most this number, too. If the excess would be larger, the driver
-     * takes single pages instead.
+     * The driver does not deflate while the balloon exceeds a target other than 0 by at most this
+     * number; BNT_GUEST_SLACK_NONE: it deflates for every PFN. A huge page
+     * (`sizing.huge_overshoot`) exceeds the target by at most this number, too. If the excess would
+     * be larger, the driver takes single pages instead.
      */
     uint32_t slack_pfns;
     uint32_t quirks; /**< BNT_GUEST_VMWARE_QUIRK_*; 0 unless built with BNT_WITH_QUIRKS */

@@ -1,18 +1,18 @@
 /*
  * The balloon device core: what an emulator or VMM links.
  *
- * The core is a state machine without I/O, threads, clock or globals. The embedder's transport
- * calls the register functions; a kick marks work, and bnt_host_step does a bounded amount of the
- * work in a fixed order and returns the next deadline. The core does not trust guest memory: it
- * reads each value a single time, by bounded copies, and validates what it read. A violation sets
- * NEEDS_RESET, is counted, is described by bnt_host_diag_get, and emits one event BROKEN. An
- * instance belongs to one thread at a time.
+ * The core is a state machine without I/O, threads, clock or global variables. The embedder's
+ * transport calls the register functions; a kick marks work, and bnt_host_step does a bounded
+ * amount of the work in a fixed order and returns the next deadline. The core does not trust guest
+ * memory: it reads each value a single time, by bounded copies, and validates what it read. A
+ * violation sets NEEDS_RESET, is counted, is described by bnt_host_diag_get, and emits one event
+ * BROKEN. An instance belongs to one thread at a time.
  *
- * From inside any callback the embedder may read (features, status, configuration, info,
+ * From inside any callback the embedder is allowed to read (features, status, configuration, info,
  * statistics, pages, diag), and call bnt_host_handle_kick and bnt_host_handle_kick_with_data. The
  * callbacks `interrupt` and `config_interrupt` are called last, when the state is consistent;
- * inside them the driver may run, so the embedder may also write the registers. Every other call
- * from inside a callback returns E_REENTRANT, or does nothing if it is a void function.
+ * inside them the driver can run, so the embedder is also allowed to write the registers. Every
+ * other call from inside a callback returns E_REENTRANT, or does nothing if it is a void function.
  *
  *     struct bnt_host_config config = {.size = sizeof config, .memory.pfns = 1 << 18};
  *     status = bnt_host_compute_footprint(&config, &bytes);
@@ -47,8 +47,8 @@ extern "C" {
 
 struct bnt_host;
 
-/** Stack that a call into the core uses at most, in bytes, without the stack of the embedder's
- * callbacks. Measured on x86-64 in an optimised build. */
+/** Maximum stack of a call into the core, in bytes, without the stack of the embedder's callbacks.
+ * Measured on x86-64 in an optimised build. */
 #define BNT_HOST_STACK_BYTES_MAX 2560
 
 #ifndef BNT_NEVER
@@ -66,10 +66,10 @@ struct bnt_host;
 
 /**
  * Maximum number of runs of neighbouring PFNs that one unit of a step's budget covers. Each run can
- * cause one call of `discard` or `restore`. Where rules, ops.refusal or a verdict decide on each
- * PFN, a PFN counts as a run; so do a huge page, and a segment of a report or of a hint. With
- * larger host pages a unit covers more runs, in proportion to the size of the host page and up to
- * BNT_HOST_REQUEST_PFNS_MAX, because the device discards whole host pages.
+ * cause one call of `discard` or `restore`. If rules, ops.refusal or a verdict decide on each PFN,
+ * a PFN counts as a run. A huge page counts as a run, and so does a segment of a report or of a
+ * hint. With larger host pages a unit covers more runs, in proportion to the size of the host page
+ * and up to BNT_HOST_REQUEST_PFNS_MAX, because the device discards whole host pages.
  */
 #define BNT_HOST_STEP_RUNS 256
 
@@ -133,10 +133,10 @@ BNT_MUST_USE bnt_status bnt_host_init(void *storage, size_t bytes,
 /**
  * The guest got more memory: replaces the memory map with `mem`, which is copied.
  *
- * The new map must contain all of the old one. Memory in the configured range can be ballooned from
- * now on, memory outside the range never. Therefore configure a range for all memory that can be
- * added later, and leave everything else out of the map: firmware, devices, persistent memory. The
- * target does not change.
+ * The new map must contain the whole old map. From now on, memory in the configured range can be
+ * ballooned; memory outside the range can never be ballooned. Therefore configure a range for all
+ * memory that can be added later, and leave everything else out of the map: firmware, devices,
+ * persistent memory. The target does not change.
  *
  * - BNT_OK
  * - BNT_E_ARGUMENT: memory of the old map is missing in `mem`
@@ -144,7 +144,7 @@ BNT_MUST_USE bnt_status bnt_host_init(void *storage, size_t bytes,
  */
 BNT_MUST_USE bnt_status bnt_host_memory_set(struct bnt_host *host, const struct bnt_mem *mem);
 
-/** Ends the instance: gives every leaf of the ledger back to ops.ledger.leaf_free. The caller may
+/** Ends the instance: gives every leaf of the ledger back to ops.ledger.leaf_free. The caller can
  * then free the storage. */
 void bnt_host_fini(struct bnt_host *host);
 
@@ -168,8 +168,8 @@ uint8_t bnt_host_status_read(const struct bnt_host *host);
 /**
  * The driver wrote the device status register.
  *
- * The value 0 resets the device: every page is the guest's again, the pending target request ends
- * with outcome RESET, and the target stays.
+ * The value 0 resets the device: every page belongs to the guest again, the pending target request
+ * ends with outcome RESET, and the target stays.
  *
  * If F_SUSPEND was negotiated, SUSPEND suspends the device (VIRTIO 1.4, 2.1 and 3.4): until the
  * driver writes DRIVER_OK again, the device serves no buffer, sends no interrupt and ignores writes
@@ -213,7 +213,8 @@ uint16_t bnt_host_queue_size_max_get(const struct bnt_host *host, uint16_t queue
  *
  * - BNT_OK
  * - BNT_E_STATE: before FEATURES_OK
- * - BNT_E_ARGUMENT: no such queue, it is enabled already, or larger than its maximum
+ * - BNT_E_ARGUMENT: there is no such queue, it is enabled already, or `size` is larger than its
+ *   maximum
  * - BNT_E_UNSUPPORTED: a provider has the queues
  * - BNT_E_RING: the addresses are invalid: the device is broken now
  * - BNT_E_REENTRANT: called from inside a callback other than an interrupt
@@ -235,10 +236,10 @@ uint16_t bnt_host_queue_index_get(const struct bnt_host *host, bnt_balloon_queue
  * it was enabled (VG-42, VG-43).
  *
  * The register that says whether the queue is being reset reads 0 (VG-46). The device forgets the
- * buffers of the queue, and keeps the ledger: a request that was not served is never served, and of
- * a request that is being served the ledger keeps the pages that were taken or given back so far.
- * Statistics that were requested are requested with the next buffer. With a provider the embedder
- * resets its rings before this call.
+ * buffers of the queue, and keeps the ledger: a request that was not served is never served. If a
+ * request is being served, the ledger keeps the changes that were made for this request so far.
+ * Statistics that were requested before are requested again with the next buffer. With a provider
+ * the embedder resets its rings before this call.
  *
  * - BNT_OK
  * - BNT_E_UNSUPPORTED: RING_RESET was not negotiated
@@ -284,9 +285,9 @@ void bnt_host_handle_kick_with_data(struct bnt_host *host, uint32_t data);
  *
  * `budget` (at least 1) bounds the work. A unit is one buffer, or as much of it as
  * BNT_HOST_STEP_RUNS says; the next steps serve the rest before any other buffer, and the used
- * element is published after the last page. So a long buffer does not make a step long. If the
- * balloon is reset in between, the device answers the whole buffer with RESET. If the device or the
- * queue is reset in between, the device forgets the buffer.
+ * element is published after the last page. Therefore a long buffer does not make a step long. If
+ * the balloon is reset in between, the device answers the whole buffer with RESET. If the device or
+ * the queue is reset in between, the device forgets the buffer.
  *
  * The order is fixed: inflate, deflate, statistics, hints, reports, working sets, deadlines. Only
  * kicked queues are served. A step begins after the queue that used up the budget of the last step,
@@ -304,9 +305,9 @@ BNT_MUST_USE bnt_status bnt_host_step(struct bnt_host *host, uint64_t now_ns, ui
  * Serves a call of the guest on VMware's wire (<ballonet/vmware.h>) at once.
  *
  * `status` and `result` are the answer to the guest. After a reset, and before the first START,
- * every command but START is answered with RESET. After START, no page of the guest is recorded as
- * locked. A batch page must be guest memory; entries that name no memory are refused one by one.
- * The call may come from inside ops.vmware.doorbell.
+ * every command except START is answered with RESET. After START, no page of the guest is recorded
+ * as locked. A batch page must be guest memory; entries that name no memory are refused one by one.
+ * The call is allowed inside ops.vmware.doorbell.
  *
  * - BNT_OK
  * - BNT_E_UNSUPPORTED: the instance is on VIRTIO's wire
@@ -325,8 +326,8 @@ BNT_MUST_USE bnt_status bnt_host_serve_vmware_call(struct bnt_host *host, uint64
  * be NULL) returns the number that the OUTCOME event of this request has as its value. A target
  * request that is still pending ends with outcome SUPERSEDED. The device notifies the driver if the
  * target changes. The device also announces an unchanged target that the ledger has not reached,
- * because the driver may have deflated when its OS was out of memory. While NEEDS_RESET is set the
- * configuration space stays as it is, and the driver reads the new target after its recovery.
+ * because the driver may have deflated when its OS was out of memory. While NEEDS_RESET is set, the
+ * configuration space does not change, and the driver reads the new target after its recovery.
  *
  * - BNT_OK
  * - BNT_E_LIMIT: more PFNs than the memory map has in the configured range
@@ -347,10 +348,10 @@ BNT_MUST_USE bnt_status bnt_host_guest_memory_set(struct bnt_host *host, uint64_
                                                   uint64_t pfns, uint64_t timeout_ns, uint64_t *id);
 
 /**
- * Resets the balloon: first, every page counts as the guest's, and its backing is not changed; then
- * the epoch is incremented; then every queued request is answered with RESET.
+ * Resets the balloon: first, every page belongs to the guest again, and its backing is not changed;
+ * then the epoch is incremented; then every queued request is answered with RESET.
  *
- * If the device is suspended the reset happens when it is resumed.
+ * If the device is suspended, the reset happens when the device is resumed.
  *
  * - BNT_OK
  * - BNT_E_UNSUPPORTED: RESET was not negotiated: nothing changed
@@ -495,8 +496,8 @@ BNT_MUST_USE bnt_status bnt_host_hint_start(struct bnt_host *host, uint64_t now_
 BNT_MUST_USE bnt_status bnt_host_hint_stop(struct bnt_host *host, uint64_t now_ns);
 
 /**
- * Ends hinting, so that the driver may use its hinted pages again; also call it when a migration
- * was cancelled or failed (BV-11). A device reset has the same effect. Never blocks.
+ * Ends hinting, so that the driver can use its hinted pages again. Call it also if a migration was
+ * cancelled or failed (BV-11). A device reset has the same effect. Never blocks.
  *
  * - BNT_OK
  * - BNT_E_UNSUPPORTED: FREE_PAGE_HINT was not offered or not negotiated
@@ -584,9 +585,9 @@ BNT_MUST_USE bnt_status bnt_host_save(struct bnt_host *host, uint64_t now_ns, vo
  * Continues from a saved state, in an instance that bnt_host_init has just made.
  *
  * The instance must have the same memory, guest page and queues, and offer at least the negotiated
- * features; the store of the ledger, callbacks and addresses of this process may differ. The bytes
- * are not trusted: a state that no device could have saved is refused, and then nothing changes.
- * The call uses only the callbacks leaf_alloc and leaf_free, so no backing is discarded or
+ * features; the store of the ledger, the callbacks and the addresses of this process can differ.
+ * The bytes are not trusted: a state that no device could have saved is refused, and then nothing
+ * changes. The call uses only the callbacks leaf_alloc and leaf_free, so no backing is discarded or
  * restored. Call bnt_host_step next, which sends the interrupts that were due.
  *
  * - BNT_OK

@@ -116,10 +116,10 @@ struct bnt_host_hinting_config {
     uint32_t id_first; /**< first command id; after id_last the ids begin again here */
     uint32_t id_last;  /**< last command id */
     /**
-     * Discard the backing of hinted pages at once, as a VMM does that uses hints before a snapshot.
-     * Only for drivers that give no page back before the device has used its buffer. Other drivers
-     * use a page again at any time, and the device then discards memory that is in use (VIRTIO 1.3
-     * allows both).
+     * Whether the device discards the backing of hinted pages at once, as a VMM does that uses
+     * hints before a snapshot. Only for drivers that give no page back before the device has used
+     * its buffer. Other drivers use a page again at any time, and the device then discards memory
+     * that is in use (VIRTIO 1.3 allows both).
      */
     bool discard;
 };

@@ -18,7 +18,8 @@ extern "C" {
 
 /* clang-format off */
 /**
- * How a target request ended: name, name in messages, meaning. Each request has exactly one outcome.
+ * How a target request ended: name, name in messages, meaning. Each target request has exactly one
+ * outcome.
  *
  * Two bounds limit a request: target.stall_ns, which begins anew with each progress, and the
  * timeout of the request. A request makes progress if the ledger comes nearer to the target than
@@ -77,7 +78,7 @@ struct bnt_host_ledger_info {
         retained_pfns; /**< PFNs in the balloon with their backing, also those without a leaf */
     uint64_t leafless_pfns; /**< PFNs in the balloon without a leaf that records them */
     uint64_t
-        partial_pfns; /**< PFNs in the balloon, still backed: a part of their host page is not */
+        partial_pfns; /**< PFNs still backed, because their host page is not ballooned as a whole */
     uint64_t leaves;  /**< allocated */
 };
 

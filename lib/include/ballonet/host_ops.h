@@ -78,21 +78,22 @@ struct bnt_host_request {
 struct bnt_host_backing_ops {
     /**
      * Discards the backing of [gpa, gpa + bytes) before it returns; the device publishes the used
-     * element afterwards. The range is whole host pages: a host page is discarded when the last of
-     * its PFNs enters the balloon (with MUST_TELL_HOST; without it, when one request has them all).
-     * Neighbouring PFNs of a request are discarded by one call. `freed` is 0 at the call; the
-     * callback adds the bytes that it really freed, which are counted only if it returns OK.
-     * Returns OK, E_UNSUPPORTED (the pages are not counted as retained), or another status (the
-     * pages are counted as retained).
+     * element afterwards. The range consists of whole host pages: a host page is discarded when the
+     * last of its PFNs enters the balloon (with MUST_TELL_HOST), or when one request contains all
+     * of its PFNs (without MUST_TELL_HOST). Neighbouring PFNs of a request are discarded by one
+     * call. `freed` is 0 at the call; the callback adds the bytes that it really freed, which are
+     * counted only if it returns OK. Returns OK, E_UNSUPPORTED (the pages are not counted as
+     * retained), or another status (the pages are counted as retained).
      */
     bnt_status (*discard)(void *opaque, uint64_t gpa, uint64_t bytes, uint64_t *freed);
     /**
      * Makes pages that leave the balloon usable before it returns. A host page larger than a PFN is
-     * restored only if it was discarded, when the first of its PFNs leaves the balloon. Not called
-     * for retained pages, nor on any reset. Under LEDGER_LEAVES the range can contain pages that
-     * stay in the balloon, and a later call can contain them again. This happens if a whole 2 MiB
-     * range must be recorded page by page, no leaf is available, and the driver does not wait for a
-     * verdict. Then the whole range gets its backing back and counts as retained, without a leaf.
+     * restored only if it was discarded, when the first of its PFNs leaves the balloon. The
+     * function is not called for retained pages, and not on any reset. Under LEDGER_LEAVES the
+     * range can contain pages that stay in the balloon, and a later call can contain them again.
+     * This happens if a whole 2 MiB range must be recorded page by page, no leaf is available, and
+     * the driver does not wait for a verdict. Then the whole range gets its backing back and counts
+     * as retained, without a leaf.
      */
     void (*restore)(void *opaque, uint64_t gpa, uint64_t bytes);
     /**
@@ -163,8 +164,8 @@ struct bnt_host_ops {
     /** Optional. The device emits an event. */
     void (*event)(void *opaque, const struct bnt_host_event *event);
     /** Optional, for recorders and checkers. The device completed a request, or a part of it: one
-     * call at the end of each unit of a step's budget. `more` follows, unless a reset ends the
-     * request. The last call comes before the used element is published. */
+     * call at the end of each unit of a step's budget. If `more` is set, another part follows,
+     * unless a reset ends the request. The last call comes before the used element is published. */
     void (*request)(void *opaque, const struct bnt_host_request *request);
 };
 

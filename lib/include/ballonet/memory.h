@@ -2,10 +2,10 @@
  * Guest memory as the libraries see it: a map of regions, accessed by bounded copies.
  *
  * The library checks every access against the map, and then calls the embedder for a copy inside
- * one region; so a callback of the embedder never gets a range that is not memory. The library
- * stores no pointer into guest memory. The map is plain data: copy it, or build a new one when
- * memory changes (hot-add). Several instances may use one map, and several threads may read it at
- * the same time.
+ * one region; therefore a callback of the embedder never gets a range that is not memory. The
+ * library stores no pointer into guest memory. The map is plain data: copy it, or build a new one
+ * when memory changes (hot-add). Several instances can use one map, and several threads can read it
+ * at the same time.
  *
  *     const struct bnt_mem_region ram = {.gpa = 0, .bytes = 512 << 20};
  *     const struct bnt_mem_ops ops = {.size = sizeof ops, .read = my_read, .write = my_write};

@@ -8,9 +8,9 @@
  *     config.quirks = BNT_GUEST_QUIRK_ALL_OR_NOTHING | BNT_GUEST_QUIRK_RETRY_ON_CHANGE;
  *
  * A row has the name in code, the bit, the name in scenarios, the clauses of VIRTIO that the quirk
- * breaks ("" if the standard permits it or leaves it open), and what the driver or device does.
- * docs/use/personalities.md lists the drivers and devices that have each quirk, and how certain
- * that is.
+ * breaks ("" if the standard permits the quirk or does not mention it), and what the driver or
+ * device does. docs/use/personalities.md lists the drivers and devices that have each quirk, and
+ * how certain that is.
  */
 #ifndef BALLONET_PERSONALITY_H
 #define BALLONET_PERSONALITY_H

@@ -62,15 +62,15 @@ struct bnt_feature_rule {
 };
 
 /**
- * Checks `features` against the rules: returns the first feature that lacks one that it needs, or 0
- * if there is none (VG-8, VG-12).
+ * Checks `features` against the rules: returns the first feature whose needed features are not all
+ * in the set, or 0 if there is no such feature (VG-8, VG-12).
  */
 uint64_t bnt_features_find_invalid(uint64_t features, const struct bnt_feature_rule *rules,
                                    uint32_t rule_count);
 
 /**
  * Chooses the features that a driver accepts: the largest subset of `offered` and `wanted` that
- * breaks no rule. Unknown bits in `offered` are ignored and are no failure (VG-9, VG-11).
+ * breaks no rule. Unknown bits in `offered` are ignored and cause no failure (VG-9, VG-11).
  */
 uint64_t bnt_features_choose(uint64_t offered, uint64_t wanted,
                              const struct bnt_feature_rule *rules, uint32_t rule_count);
@@ -130,9 +130,9 @@ BNT_MUST_USE bnt_status bnt_dev_status_init_with_interface(struct bnt_dev_status
  * to do this.
  *
  * Returns true if the driver counts as a legacy driver from now on: the device has a legacy
- * interface, DRIVER is set and VERSION_1 was not accepted. Features that the driver accepted
- * although they were not offered, or that lack one that they need, are dropped, because the device
- * cannot refuse a legacy driver.
+ * interface, DRIVER is set and VERSION_1 was not accepted. If the driver accepted features that
+ * were not offered, or that lack a feature that they need, these features are removed, because the
+ * device cannot refuse a legacy driver.
  */
 bool bnt_dev_switch_to_legacy(struct bnt_dev_status *dev);
 
@@ -167,19 +167,19 @@ BNT_MUST_USE bnt_status bnt_dev_features_write(struct bnt_dev_status *dev, uint6
  * - BNT_OK
  * - BNT_E_FEATURES: the write asks for FEATURES_OK with other features, clears bits other than by
  *   writing 0, or sets bits out of order: nothing changed, and `diag` has the fault (VG-2, VG-3,
- *   VG-22). The driver reads the status back, and may try again
+ *   VG-22). The driver reads the status back, and can try again
  */
 BNT_MUST_USE bnt_status bnt_dev_status_write(struct bnt_dev_status *dev, uint8_t value,
                                              bnt_dev_action *action, struct bnt_diag *diag);
 
 /**
  * Sets NEEDS_RESET. Returns true if the device must now notify the driver of a configuration
- * change: DRIVER_OK was set and NEEDS_RESET was not (VG-6, VG-7).
+ * change: DRIVER_OK was set and NEEDS_RESET was not set (VG-6, VG-7).
  */
 bool bnt_dev_set_needs_reset(struct bnt_dev_status *dev);
 
-/** Whether the device may use its queues: DRIVER_OK is set, NEEDS_RESET and FAILED are not (VG-5).
- * A legacy driver is allowed to use the queues before DRIVER_OK (VG-32). */
+/** Whether the device is allowed to use its queues: DRIVER_OK is set, and NEEDS_RESET and FAILED
+ * are not set (VG-5). A legacy driver is allowed to use the queues before DRIVER_OK (VG-32). */
 bool bnt_dev_is_live(const struct bnt_dev_status *dev);
 
 /** Whether the device is suspended: it sends no notification, and nothing changes that the driver
@@ -213,7 +213,7 @@ struct bnt_drv_transport {
     void (*notify)(void *opaque, uint16_t queue);
     /**
      * Optional, for NOTIFICATION_DATA: kicks the device with 32 bits of data. Bits 0 to 15 are the
-     * queue, bits 16 to 31 the result of bnt_vq_drv_get_notify_data (VG-31).
+     * queue, and bits 16 to 31 are the result of bnt_vq_drv_get_notify_data (VG-31).
      */
     void (*notify_data)(void *opaque, uint32_t data);
     /** Optional, for RING_RESET together with queue_reset_read: begins the reset of one queue, by
@@ -275,7 +275,7 @@ BNT_MUST_USE bnt_status bnt_drv_poll_reset(struct bnt_drv_status *drv,
  *
  * Writes ACKNOWLEDGE, DRIVER, the features and FEATURES_OK, and reads the status back. The driver
  * accepts the result of bnt_features_choose for the wanted and required features; VERSION_1 is
- * always required (VG-26). If a required feature is missing it writes FAILED (VG-10).
+ * always required (VG-26). If a required feature is missing, the driver writes FAILED (VG-10).
  *
  * - BNT_OK: the state is NEGOTIATED
  * - BNT_E_STATE: the state is not DOWN, or the status does not read 0: nothing was written

@@ -6,11 +6,11 @@
  * The driver side, `bnt_vq_drv`, uses ring memory that the device can write, so it checks
  * everything that it reads from the ring against private records. The device side, `bnt_vq_dev`,
  * accesses the ring only by bounded copies, reads each value a single time, and bounds each loop by
- * the queue's size. Either side sets `broken` at the first violation. From then on it does not
- * touch the ring, and every call returns E_BROKEN until the queue is initialised again.
+ * the queue's size. Either side sets `broken` at the first violation. From then on, that side does
+ * not access the ring, and every call returns E_BROKEN until the queue is initialised again.
  *
  * Both structs are plain data without pointers into themselves, so you can copy them with memcpy.
- * Their fields are for reading, and for saving and restoring.
+ * The caller can read, save and restore the fields of both structs.
  *
  * The driver kicks when bnt_vq_drv_publish returns true:
  *
@@ -116,10 +116,10 @@ struct bnt_vq_parts bnt_vq_compute_legacy_layout(uint16_t size);
 
 /**
  * Maximum number of buffers in flight (popped and not pushed) if the device must record each of
- * them. It must do this on a packed ring, and on any ring with IN_ORDER. Each record takes 16 bytes
- * of the queue. The balloon device has one buffer in flight at a time. An embedder whose device has
- * more buffers in flight can define another number, at least 1. It must define the same number in
- * each file that includes this header.
+ * them. The device must record them on a packed ring, and on any ring with IN_ORDER. Each record
+ * takes 16 bytes of the queue. The balloon device has one buffer in flight at a time. An embedder
+ * whose device has more buffers in flight can define another number, at least 1. Such an embedder
+ * must define the same number in each file that includes this header.
  */
 #ifndef BNT_VQ_DEV_INFLIGHT_MAX
 #define BNT_VQ_DEV_INFLIGHT_MAX 64
@@ -204,10 +204,10 @@ BNT_MUST_USE bnt_status bnt_vq_dev_init_legacy(struct bnt_vq_dev *vq, const stru
 /**
  * Pops the next available buffer into `chain`.
  *
- * At most `size` buffers are in flight (popped and not pushed), whatever the driver writes; more
- * are the fault AVAIL_INDEX_JUMP. The same head is in flight twice if the driver makes it available
- * twice. On a packed ring, more descriptors than the ring has are the fault DESC_OVERRUN, and an id
- * that is in flight already is the fault BUFFER_ID_TWICE.
+ * At most `size` buffers are in flight (popped and not pushed), whatever the driver writes; a
+ * larger number is the fault AVAIL_INDEX_JUMP. The same head is in flight twice if the driver makes
+ * it available twice. On a packed ring, more descriptors than the ring has are the fault
+ * DESC_OVERRUN, and an id that is in flight already is the fault BUFFER_ID_TWICE.
  *
  * - BNT_OK
  * - BNT_E_AGAIN: no buffer is available; with EVENT_IDX the device has requested the next kick and
@@ -366,8 +366,8 @@ uint32_t bnt_vq_drv_compute_legacy_ring_bytes(uint16_t queue_size, uint16_t indi
  */
 uint32_t bnt_vq_drv_compute_ring_bytes(uint16_t queue_size, uint16_t indirect_max);
 
-/** The bytes of ring memory of the ring that `features` choose. A packed ring never needs more than
- * a split ring of the same size. */
+/** The bytes of ring memory of the ring that `features` choose. A packed ring never needs more
+ * bytes than a split ring of the same size. */
 uint32_t bnt_vq_drv_compute_ring_bytes_for_features(uint16_t queue_size, uint16_t indirect_max,
                                                     uint64_t features);
 
@@ -416,11 +416,11 @@ uint16_t bnt_vq_drv_get_notify_data(const struct bnt_vq_drv *vq);
 /**
  * Pops a used buffer; `len` bytes of its writable part are valid (VS-15).
  *
- * A used length beyond the writable bytes is clamped to them, because real devices return such a
- * length for buffers that they only read; the call then returns OK with diag->fault USED_LENGTH,
- * otherwise OK with diag->fault NONE. On a packed ring the length is used whether or not WRITE is
- * set, because QEMU 7.2 never sets it. In a batch (VS-17) every buffer but the last counts as
- * written in full.
+ * If the used length exceeds the number of writable bytes, it is clamped to that number, because
+ * real devices return such a length for buffers that they only read. The call then returns OK with
+ * diag->fault USED_LENGTH; otherwise it returns OK with diag->fault NONE. On a packed ring the
+ * length is used whether or not WRITE is set, because QEMU 7.2 never sets it. In a batch (VS-17),
+ * every buffer except the last one counts as written in full.
  *
  * - BNT_OK
  * - BNT_E_AGAIN: no buffer was used; with EVENT_IDX the driver has requested the next interrupt and
@@ -445,7 +445,7 @@ struct bnt_vq_watch {
  */
 bool bnt_vq_drv_begin_watch(const struct bnt_vq_drv *vq, struct bnt_vq_watch *watch);
 
-/** Whether one of the `count` watched words changed, so that bnt_vq_drv_pop may return a buffer. */
+/** Whether one of the `count` watched words changed, so that bnt_vq_drv_pop can return a buffer. */
 bool bnt_vq_drv_has_any_watch_changed(const struct bnt_vq_watch *watches, uint32_t count);
 
 /**

@@ -5,7 +5,7 @@
  * arguments, and the hypervisor answers at once with a status and one result. The wire has no
  * queues and no interrupts except an optional doorbell. The two sides share only this header, as
  * they share only <ballonet/balloon.h> on VIRTIO's wire. The wire has two protocols: version 2 of
- * 2010 (START, GET_TARGET, LOCK, UNLOCK, GUEST_ID), and the one with capabilities.
+ * 2010 (START, GET_TARGET, LOCK, UNLOCK, GUEST_ID), and the newer protocol with capabilities.
  *
  * Any status except SUCCESS refuses a page, even a status that this header does not know. The page
  * then belongs to the guest as before.
@@ -20,9 +20,10 @@
 extern "C" {
 #endif
 
-/* The backdoor, for embedders that execute it: the instruction `in` from this port. Before it, eax
- * is the magic, ecx the command, ebx the first argument, esi the second. After it, eax is the
- * status and ebx the result; the capabilities of START are in ecx. */
+/* The backdoor, for embedders that execute it: the instruction `in` from this port. Before the
+ * instruction, eax is the magic, ecx the command, ebx the first argument, and esi the second
+ * argument. After the instruction, eax is the status and ebx the result; the capabilities of START
+ * are in ecx. */
 #define BNT_VMWARE_PORT  0x5670u
 #define BNT_VMWARE_MAGIC 0x456C6D6Fu
 
