@@ -178,8 +178,7 @@ static bnt_status begin_migration(struct bnt_guest *guest, uint64_t old_page, ui
     if (first) {
         send_migration_half(guest, BNTI_GUEST_DEFLATE, old_page);
     } else {
-        bnti_guest_push_ballooned_pages(guest, &old_page,
-                                        1); /* ballooned until the second half is sent */
+        bnti_guest_push_ballooned_pages(guest, &old_page, 1); /* ballooned until the second half */
         send_migration_half(guest, BNTI_GUEST_INFLATE, new_page);
     }
     return BNT_OK;

@@ -47,8 +47,7 @@ void bnti_guest_read_init_bits(struct bnt_guest *guest, const struct bnti_guest_
 {
     const uint32_t order = guest->config.memory.page_order;
     const uint32_t pfns = request->page_count << order;
-    uint8_t bits[(UINT32_C(1) << BNT_GUEST_PAGE_ORDER_MAX) /
-                 8]; /* for one large page or a batch of pages */
+    uint8_t bits[(UINT32_C(1) << BNT_GUEST_PAGE_ORDER_MAX) / 8]; /* for a large page or a batch */
     memcpy(bits, request->dma + bnti_guest_get_dma_response_offset(&guest->config),
            (pfns + 7) / 8); /* read once */
     for (uint32_t i = 0; i < request->page_count; i++) {

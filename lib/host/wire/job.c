@@ -138,8 +138,7 @@ void bnti_host_save_or_load_job(struct bnti_pack *pack, struct bnt_host *host)
 {
     struct bnti_host_job *job = &host->job;
     uint32_t role = (uint32_t)job->role;
-    bool init =
-        job->judge.init && job->piece == 0; /* not for a piece that is read again after a load */
+    bool init = job->judge.init && job->piece == 0; /* false for a piece that is read again */
 
     bnti_save_or_load_bool(pack, &job->active);
     bnti_save_or_load_bool(pack, &host->suspend_due);
