@@ -139,7 +139,7 @@ void bnti_vmware_poll_tick(struct bnt_guest *guest)
         bnti_guest_note_work(guest);
         guest->vmware.rung = true;
     }
-    bnti_vmware_clear_call_credit(guest);
+    bnti_vmware_discard_spare_budget(guest);
     if (guest->state != BNT_GUEST_RUNNING) {
         return;
     }

@@ -149,8 +149,8 @@ static void pack_held_buffers(struct bnti_pack *pack, struct bnt_host *host)
         const struct bnti_host_role_row *row = host->roles[role];
         uint16_t head = 0;
         if (row != NULL && row->keeps != NULL && row->keeps(host, &head)) {
-            bnti_pack_fail_load_unless(pack,
-                                       bnti_vq_dev_is_in_flight(&host->queues[role].vq, head));
+            bnti_pack_fail_load_unless(
+                pack, bnti_vq_dev_is_buffer_in_flight(&host->queues[role].vq, head));
         }
     }
 }

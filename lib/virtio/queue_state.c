@@ -125,7 +125,7 @@ static bool are_positions_valid(const struct bnt_vq_dev *vq)
                           (packed ? is_packed_state_valid(vq) : is_split_state_valid(vq)));
 }
 
-bool bnti_vq_dev_is_in_flight(const struct bnt_vq_dev *vq, uint16_t head)
+bool bnti_vq_dev_is_buffer_in_flight(const struct bnt_vq_dev *vq, uint16_t head)
 {
     const bool remembers = (vq->features & (BNT_F_RING_PACKED | BNT_F_IN_ORDER)) != 0;
 

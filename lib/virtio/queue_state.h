@@ -17,6 +17,6 @@ void bnti_vq_dev_save_or_load(struct bnti_pack *pack, struct bnt_vq_dev *vq,
                               const struct bnt_mem *mem, uint32_t queue, uint64_t features);
 
 /** Whether it is possible that the buffer `head` is in flight: popped, but not pushed yet. */
-bool bnti_vq_dev_is_in_flight(const struct bnt_vq_dev *vq, uint16_t head);
+bool bnti_vq_dev_is_buffer_in_flight(const struct bnt_vq_dev *vq, uint16_t head);
 
 #endif

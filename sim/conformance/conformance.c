@@ -40,7 +40,7 @@ struct conformance *conformance_create(struct arena *arena, const struct engine 
     return seen;
 }
 
-static void free_tallies(struct conformance *seen, struct watch *watch)
+static void release_tallies(struct conformance *seen, struct watch *watch)
 {
     for (int party = 0; party < CLAUSE_PARTIES; party++) {
         for (int scripted = 0; scripted < 2; scripted++) {
@@ -62,7 +62,7 @@ void conformance_destroy(struct conformance *seen)
         pages_free(&seen->vms[vm]);
         reports_free(&seen->vms[vm]);
         hints_free_state(&seen->vms[vm]);
-        free_tallies(seen, &seen->vms[vm]);
+        release_tallies(seen, &seen->vms[vm]);
     }
     arena_free(seen->arena, seen->vms, seen->vm_count * sizeof *seen->vms);
     arena_free(seen->arena, seen, sizeof *seen);

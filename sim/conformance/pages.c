@@ -173,7 +173,7 @@ static void observe_reset(struct watch *watch)
     if (watch->pages.state != NULL) {
         pages_return_all_to_driver(watch, PAGE_BEFORE);
     }
-    answers_mark_read_by_driver(watch);
+    mark_answers_as_read(watch);
 }
 
 const struct watcher watch_pages_watcher = {

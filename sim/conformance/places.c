@@ -41,7 +41,7 @@ void pages_return_all_to_driver(struct watch *watch, uint8_t mark)
     }
 }
 
-void answers_mark_read_by_driver(struct watch *watch)
+void mark_answers_as_read(struct watch *watch)
 {
     watch->pages.answered[false].count = 0;
     watch->pages.answered[true].count = 0;

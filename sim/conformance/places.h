@@ -94,7 +94,7 @@ static inline void answers_add_pfn(struct seen_answers *answered, uint32_t pfn)
 }
 
 /** The driver is known to have read the last answers. */
-void answers_mark_read_by_driver(struct watch *watch);
+void mark_answers_as_read(struct watch *watch);
 /** The queue was reset. It is unknown whether the driver read the last answer on it, unless the
  * driver sent another request or wrote `actual` since. */
 void answers_mark_outcome_unknown(struct watch *watch, bool inflate);

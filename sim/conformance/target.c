@@ -62,7 +62,7 @@ static void observe_config_write(struct watch *watch, uint32_t offset, const voi
     bnt_le32 value;
     memcpy(&value, data, sizeof value);
     target->actual = bnt_le32_to_cpu(value);
-    answers_mark_read_by_driver(watch);
+    mark_answers_as_read(watch);
     if (target->changes > 0) {
         clause_count_use(watch, DRV, CLAUSE_BD_14);
     }

@@ -95,7 +95,7 @@ static bool can_start(struct vm *vm, char *error, size_t error_bytes)
     return true;
 }
 
-static bool get_dma_bytes(const struct vm *vm, size_t *bytes, char *error, size_t error_bytes)
+static bool get_dma_size(const struct vm *vm, size_t *bytes, char *error, size_t error_bytes)
 {
     (void)vm;
     (void)error;
@@ -211,7 +211,7 @@ const struct driver_peer recording_player = {
     .plays = is_driver_of_vm,
     .can_start = can_start,
     .make_config = driver_make_config,
-    .dma_bytes = get_dma_bytes,
+    .dma_bytes = get_dma_size,
     .create = create_player,
     .destroy = destroy_player,
     .restart = refuse_driver_restart,

@@ -227,7 +227,7 @@ static bool check_line_order(struct wire_player *player, uint32_t index)
 }
 
 /** Checks the phases: first features, then the region, then queues, then all other lines. */
-static bool check_line_phase(struct wire_player *player, uint32_t index)
+static bool check_phase_of_line(struct wire_player *player, uint32_t index)
 {
     const wire_kind kind = player->recording.lines[index].kind;
     const char *name = wire_get_kind_name(kind);
@@ -255,7 +255,7 @@ static bool check_line_phase(struct wire_player *player, uint32_t index)
 void wire_player_replay_line(struct wire_player *player, uint32_t line)
 {
     if (player->failed || line >= player->recording.line_count || !check_line_order(player, line) ||
-        !check_line_phase(player, line)) {
+        !check_phase_of_line(player, line)) {
         return;
     }
     player->next++;

@@ -83,8 +83,8 @@ static uint64_t count_rules_within(const struct scenario *scenario,
 }
 
 /** Counts the rules of the script that are set at an event, up to the action `last`. */
-static uint64_t count_rules_at_events(const struct scenario *scenario,
-                                      const struct scenario_action *last)
+static uint64_t count_event_rules_before(const struct scenario *scenario,
+                                         const struct scenario_action *last)
 {
     uint64_t rules = 0;
     for (uint32_t i = 0; &scenario->actions[i] <= last; i++) {
@@ -100,7 +100,7 @@ static uint64_t count_rules_max(const struct scenario *scenario, const struct sc
     uint64_t most = 0;
     uint64_t from_ns = 0;
     if (last->trigger == TRIGGER_EVENT) {
-        return count_rules_at_events(scenario, last);
+        return count_event_rules_before(scenario, last);
     }
     for (uint32_t i = 0; i < CLEARS_MAX && from_ns <= get_time_of_last_repetition(last); i++) {
         const uint64_t clear_ns = find_next_rule_clearing(scenario, last->vm, from_ns);

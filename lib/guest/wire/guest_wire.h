@@ -63,7 +63,7 @@ uint32_t bnti_vmware_get_request_pages_max(const struct bnt_guest *guest, bool h
 bool bnti_vmware_has_huge_pages(const struct bnt_guest *guest);
 bool bnti_vmware_can_deflate_on_oom(const struct bnt_guest *guest);
 bool bnti_vmware_spend_budget(struct bnt_guest *guest);
-void bnti_vmware_clear_call_credit(struct bnt_guest *guest);
+void bnti_vmware_discard_spare_budget(struct bnt_guest *guest);
 void bnti_vmware_write_actual(struct bnt_guest *guest);
 void bnti_vmware_submit_request(struct bnt_guest *guest, bnti_guest_slot slot);
 void bnti_vmware_apply_stored_answer(struct bnt_guest *guest, uint32_t budget);

@@ -216,7 +216,7 @@ bool bnti_vmware_spend_budget(struct bnt_guest *guest)
 }
 
 /* The rest of a unit of budget is lost at the end of the step. */
-void bnti_vmware_clear_call_credit(struct bnt_guest *guest)
+void bnti_vmware_discard_spare_budget(struct bnt_guest *guest)
 {
     guest->vmware.credit = 0;
 }

@@ -105,7 +105,7 @@ static bool is_job_valid(const struct bnt_host *host)
         !host->queues[job->role].kicked || !bnt_dev_is_live(&host->dev) ||
         job->done >= job->total ||
         !(host->provided ||
-          bnti_vq_dev_is_in_flight(&host->queues[job->role].vq, job->chain.head))) {
+          bnti_vq_dev_is_buffer_in_flight(&host->queues[job->role].vq, job->chain.head))) {
         return false;
     }
     return host->roles[job->role]->is_valid != NULL && host->roles[job->role]->is_valid(host);

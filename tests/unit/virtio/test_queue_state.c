@@ -227,13 +227,13 @@ START_TEST(test_buffer_that_is_out_is_known_by_its_head)
 {
     struct bnt_vq_dev vq = packed_of(0);
 
-    ck_assert(bnti_vq_dev_is_in_flight(&vq, 6));
-    ck_assert(!bnti_vq_dev_is_in_flight(&vq, 7));
+    ck_assert(bnti_vq_dev_is_buffer_in_flight(&vq, 6));
+    ck_assert(!bnti_vq_dev_is_buffer_in_flight(&vq, 7));
     vq = split_of(0);
-    ck_assert(bnti_vq_dev_is_in_flight(&vq, 7));
-    ck_assert(!bnti_vq_dev_is_in_flight(&vq, SIZE));
+    ck_assert(bnti_vq_dev_is_buffer_in_flight(&vq, 7));
+    ck_assert(!bnti_vq_dev_is_buffer_in_flight(&vq, SIZE));
     vq.used_next = vq.avail_next;
-    ck_assert(!bnti_vq_dev_is_in_flight(&vq, 7));
+    ck_assert(!bnti_vq_dev_is_buffer_in_flight(&vq, 7));
 }
 END_TEST
 
