@@ -10,7 +10,7 @@
 #define CLI_SETS_MAX  64
 #define CLI_PATHS_MAX 1024
 
-/** The command line, parsed. */
+/** The parsed command line. */
 struct options {
     const char *verb;
     unsigned given; /**< OPTION_* */
@@ -28,7 +28,7 @@ struct options {
     uint64_t generated_first; /**< seeds, both included */
     uint64_t generated_last;
     uint32_t jobs;      /**< 0 stands for the number of processors */
-    uint64_t for_ns;    /**< time limit; 0 means until all seeds are done */
+    uint64_t for_ns;    /**< time limit; 0 means that all seeds are run without a limit */
     const char *output; /**< folder for the scenarios that failed */
     bool first;         /**< stop at the first failure */
     bool json;
@@ -70,13 +70,15 @@ int run_verb_test(const struct options *options);
 int run_verb_conformance(const struct options *options);
 int run_verb_doctor(const struct options *options);
 
-/** Implements `run --generated A..B`, which checks each generated scenario separately. */
+/** Implements `run --generated A..B`, which generates and checks one scenario for each seed from A
+ * to B. */
 int run_generated_scenarios(const struct options *options);
 
 /** Runs the verb in a separate process. Returns the exit status of the verb, or VERDICT_CRASH. */
 int guard_run_verb(const struct verb *verb, const struct options *options);
 
-/** Finds every scenario that the arguments name. Returns false after printing an error. */
+/** Finds every scenario file that the arguments name, directly or by a folder. Returns false after
+ * printing an error. */
 bool options_find_scenarios(const struct options *options, struct path_list *list);
 
 /** The configuration of one run of one scenario. */
@@ -105,7 +107,8 @@ struct session_config {
 /** Makes the configuration for a run of `path` from the command line. */
 struct session_config options_make_session_config(const struct options *options, const char *path);
 
-/** One scenario that was loaded and may have been run. All memory of a session is in its own arena.
+/** One scenario: it is loaded, and perhaps it was run already. All memory of a session is in its
+ * own arena.
  */
 struct session {
     struct arena *arena;
@@ -139,7 +142,7 @@ run_verdict session_open(struct session *session, const struct session_config *c
 /** Fills in the name and seed of a session for results, without opening it. */
 void session_fill_name(struct session *session, const struct session_config *config);
 
-/** Runs the scenario; the verdict is also in session->result. */
+/** Runs the scenario and returns the verdict, which is also stored in session->result. */
 run_verdict session_run(struct session *session);
 
 /** Frees the session. Memory that the world did not free turns a PASS into a FAIL. */
@@ -152,7 +155,8 @@ typedef void (*print_text)(FILE *out, const char *text);
 void print_plain_text(FILE *out, const char *text);
 /** Prints a text as the content of a JSON string, without the quotes. */
 void print_json_text(FILE *out, const char *text);
-/** Prints a word for a shell in single quotes; print_shell_word omits quotes that are not needed.
+/** Prints a word for a shell in single quotes. print_shell_word prints the quotes only if the word
+ * needs them.
  */
 void print_shell_quoted(FILE *out, print_text print, const char *text);
 void print_shell_word(FILE *out, print_text print, const char *text);
@@ -160,14 +164,14 @@ void print_shell_word(FILE *out, print_text print, const char *text);
 /** Prints the command that repeats this run. */
 void session_print_repeat_command(const struct session *session, FILE *out, print_text print);
 
-/** Prints the last lines of a run: the reason unless the run passed, and `PASS NAME seed=N events=N
- * time=DURATION hash=16HEX`. */
+/** Prints the last lines of a run: if the run did not pass, the reason; then `PASS NAME seed=N
+ * events=N time=DURATION hash=16HEX`. */
 void session_print_result_line(const struct session *session, FILE *out, const char *prefix);
 
-/** Prints a run as one JSON object on a line. */
+/** Prints the result of a run as one JSON object on one line. */
 void session_print_json(const struct session *session, FILE *out);
 
-/** Prints a run to stdout, as text or as JSON. */
+/** Prints the result of a run to stdout, as text or as JSON. */
 void session_print_result(const struct session *session, bool json);
 
 /** Returns the worse of two exit statuses, in the order 5, 4, 1, 3, 6, 7. */

@@ -1,10 +1,10 @@
 /*
- * The verb `conformance` runs scenarios and adds up what was observed of each clause of the
- * standard.
+ * The verb `conformance` runs scenarios and adds up how often each clause of the standard applied
+ * and was violated.
  *
- * Results are kept for each subject: our driver, our device, each personality, each recording, and
- * separately the scripted actions of a party. The status of a clause depends only on our driver and
- * device. Printed by conformance_print.c.
+ * There is one result for each subject. The subjects are our driver, our device, each personality
+ * and each recording. The scripted actions of a party are a subject of their own. The status of a
+ * clause depends only on the results of our driver and device. Printed by conformance_print.c.
  */
 #include "sim/cli/conformance.h"
 
@@ -175,7 +175,8 @@ static bool add_finished_run(void *opaque, const struct isolate_result *result)
 
 /* ---- The status of a clause ---- */
 
-/** The parties that the clause binds and to which it applied, with a bit for each party. */
+/** The parties that the clause binds and to which the clause applied in a run; each party has one
+ * bit. */
 static unsigned find_exercising_parties(const struct conformance_report *report, clause_id id)
 {
     unsigned who = 0;
@@ -245,7 +246,7 @@ bool report_has_unused_quirk(const struct subject *subject, clause_id id)
            clause_get_row(id)->watch == CLAUSE_WATCHED;
 }
 
-/** Whether a personality has an undeclared quirk, or a declared quirk that does not occur in the
+/** Whether a personality has an undeclared quirk, or declares a quirk that never occurs in the
  * whole suite. */
 static bool has_undeclared_or_unused_quirk(const struct conformance_report *report, bool whole)
 {

@@ -23,17 +23,18 @@ struct clause_sum {
     char place[SUBJECT_PLACE_MAX]; /**< where the first violation was */
 };
 
-/** A subject: our driver or device, a personality, a recording, or a scripted party. */
+/** A party whose results are counted separately: our driver or device, a personality, a recording,
+ * or a scripted party. */
 struct subject {
     char name[SUBJECT_NAME_MAX];
     clause_party party;
     bool ours;
-    bool declares; /**< a personality, or our driver or device with quirks, which may violate only
-                      declared clauses */
+    bool declares; /**< this is a personality, or our driver or device with quirks: it may violate
+                        only the clauses that it declares */
     struct clause_sum sums[CLAUSE_COUNT];
 };
 
-/** Results of one run or of all runs. A struct of zeros is the result of no run. */
+/** Results of one run or of all runs. A struct that contains only zeros stands for no run. */
 struct conformance_report {
     struct subject subjects[SUBJECTS_MAX];
     uint32_t subject_count;
@@ -54,12 +55,13 @@ typedef enum clause_status {
 clause_status report_get_clause_status(const struct conformance_report *report, clause_id id,
                                        char *reason, size_t reason_bytes);
 const char *clause_status_get_name(clause_status status);
-/** Finds the subject of our driver or device; NULL if no run had it. */
+/** Returns the results of our driver or of our device; NULL if it took part in no run. */
 const struct subject *report_find_own_subject(const struct conformance_report *report,
                                               clause_party party);
 
-/** Whether a personality violated the clause without declaring it, and whether it declares the
- * clause but never violated it. */
+/** The first function returns whether a personality violated a clause that it does not declare. The
+ * second one returns whether a personality declares a violation of the clause that never
+ * occurred. */
 bool report_has_undeclared_violation(const struct subject *subject, clause_id id);
 bool report_has_unused_quirk(const struct subject *subject, clause_id id);
 

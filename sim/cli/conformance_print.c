@@ -15,7 +15,8 @@ static const char *get_party_name(clause_party party)
     return party == CLAUSE_DRIVER ? "driver" : "device";
 }
 
-/** For our driver and device, counts how often the literal reading applied and was violated. */
+/** For our driver and device, counts how often a clause applied and how often it was violated, both
+ * by the literal reading of its text. */
 static void count_literal_reading_results(const struct conformance_report *report, clause_id id,
                                           uint64_t *seen, uint64_t *broken)
 {

@@ -1,6 +1,6 @@
 /*
- * The verb `doctor` checks that this build works as promised. It checks pinned values of the hash
- * and of the choice streams, a run with a pinned hash, and scenarios that must fail.
+ * The verb `doctor` checks this build. The hash, the first draws of a choice stream and the hash of
+ * one run must have known values, and some scenarios must fail.
  */
 #include "sim/cli/cli.h"
 
@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* These values belong to format version 1: if one changes, every seed means another run. */
+/* These values belong to format version 1: if one of them changes, every seed gives a different run
+ * than before. */
 #define DOCTOR_DRAWS 543568, 321480, 421980, 373175
 #define DOCTOR_HASH  UINT64_C(0x33e7b953fc85610c)
 
@@ -59,8 +60,8 @@ static void ignore_event(void *world, const struct engine_event *event)
     (void)event;
 }
 
-/** The first draws of a stream, which must never change: another value would make every old seed
- * another run. */
+/** The first draws of a stream, which must never change: with another value, every old seed would
+ * give a different run. */
 static bool check_pinned_draws(void)
 {
     static const uint64_t pinned[4] = {DOCTOR_DRAWS};

@@ -107,7 +107,8 @@ static int compare_names(const void *left, const void *right)
     return strcmp(*(char *const *)left, *(char *const *)right);
 }
 
-/** The folders that were read already, since a link may lead to one of them again. */
+/** The folders that were read already. They are remembered because a link can lead to one of them
+ * again. */
 struct seen_folders {
     struct {
         dev_t device;
@@ -116,7 +117,7 @@ struct seen_folders {
     size_t count;
 };
 
-/** Notes a folder; returns whether it was found for the first time. */
+/** Remembers a folder; returns true if the folder was not found before. */
 static bool record_folder_if_new(struct seen_folders *seen, DIR *folder)
 {
     struct stat info;
@@ -134,7 +135,8 @@ static bool record_folder_if_new(struct seen_folders *seen, DIR *folder)
     return true;
 }
 
-/** Links are followed last, so that a folder is found under its own name and not through a link. */
+/** Symbolic links are followed after all other folders, so that a folder is found under its own
+ * name rather than under the name of a link. */
 static bool queue_linked_folders(struct path_list *folders, struct path_list *links)
 {
     bool kept = true;
@@ -146,7 +148,8 @@ static bool queue_linked_folders(struct path_list *folders, struct path_list *li
     return kept;
 }
 
-/** The folders that are still unread are kept in a list, so that there is no recursion. */
+/** The folders that are still to be read are kept in a list, so that no function has to call
+ * itself. */
 static bool find_scenarios_in_folders(struct path_list *folders, struct path_list *links,
                                       struct path_list *found, struct seen_folders *seen)
 {

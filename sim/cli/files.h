@@ -14,8 +14,9 @@
 #define PATH_BYTES_MAX 1024
 
 /**
- * Reads a whole file and adds a byte 0 after it. Returns false and a sentence if the file cannot be
- * read. The caller frees the bytes with arena_free(arena, bytes, length + 1).
+ * Reads a whole file and appends a byte with the value 0. If the file cannot be read, returns false
+ * and writes a message for people. The caller frees the bytes with arena_free(arena, bytes, length
+ * + 1).
  */
 bool file_read(struct arena *arena, const char *path, char **bytes, size_t *length, char *error,
                size_t error_bytes);
@@ -33,8 +34,8 @@ struct path_list {
     size_t count;
 };
 
-/** Adds a file, or every *.yaml below a folder. Returns false and a sentence if there is no
- * scenario. */
+/** Adds a file to the list; for a folder, adds every *.yaml file below it. If there is no scenario,
+ * returns false and writes a message for people. */
 bool paths_add_scenario_files(struct path_list *list, const char *path, char *error,
                               size_t error_bytes);
 void paths_free(struct path_list *list);

@@ -1,5 +1,5 @@
 /*
- * The verb `generate` prints the scenario of a seed, as `run --generated` runs it.
+ * The verb `generate` prints the scenario of a seed: the same text that `run --generated` runs.
  */
 #include "sim/cli/cli.h"
 

@@ -2,9 +2,9 @@
  * Implements `run --generated A..B`: runs and checks the scenarios of many seeds, and shrinks those
  * that fail.
  *
- * Results are reported in the order of the seeds, whatever worker ran them. The first failure of
- * each kind (its signature) is shrunk and shown; the others are counted. Scenarios run in
- * generated_worker.c.
+ * Results are reported in the order of the seeds, no matter which worker finishes first. Failures
+ * with the same signature are of the same kind. The first failure of each kind is shrunk and shown;
+ * the others are only counted. Scenarios run in generated_worker.c.
  */
 #include "sim/cli/generated.h"
 
@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define WINDOW       4096u /**< seeds that run, or are finished and wait for an earlier one */
+#define WINDOW       4096u /**< the most seeds that were given to workers and not reported yet */
 #define KINDS_MAX    256u
 #define SHRINK_TRIES 1500u
 #define WORKERS_MAX  64u
@@ -37,13 +37,14 @@ struct campaign {
     const struct options *options;
     struct arena *arena;
     struct explore_profile *profile;
-    struct generated_record *window; /**< indexed by the seed minus the first seed, modulo WINDOW */
+    struct generated_record *window; /**< the index is the seed minus the first seed, modulo
+                                          WINDOW */
     bool *there;
     FILE *failures; /**< a file with a line for each failure; NULL without `--output` */
     struct worker *workers;
     uint32_t worker_count;
     uint64_t start_ns;
-    uint64_t next_order; /**< number of seeds reported, counted from the first seed */
+    uint64_t next_order; /**< number of seeds that were given to workers */
     uint64_t next_reported;
     uint64_t total; /**< seeds in all; 0: 2^64 */
     uint64_t passed;
@@ -272,7 +273,8 @@ static void send_seeds_to_workers(struct campaign *campaign)
     }
 }
 
-/** Replaces a worker that died; the new worker gets the remaining seeds. */
+/** Starts a new worker for one that died; the new worker gets the seeds that the dead worker had
+ * left. */
 static bool replace_dead_worker(struct campaign *campaign, struct worker *worker)
 {
     const uint64_t next = worker->next;

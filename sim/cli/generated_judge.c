@@ -1,7 +1,8 @@
 /*
- * Checks one generated scenario: runs it twice, over memory with different contents; both runs must
- * pass with the same hash. A failure gets a signature, which is the same for all failures of its
- * kind. A worker's process (generated_worker.c) calls this file and may die of a scenario.
+ * Checks one generated scenario: runs it twice, and fills fresh memory with another value each
+ * time; both runs must pass and have the same hash. A failure gets a signature, which is the same
+ * for all failures of its kind. This file is called in a worker process (generated_worker.c), which
+ * a scenario can make crash.
  */
 #include "sim/cli/generated.h"
 
@@ -10,7 +11,8 @@
 
 #define OTHER_FILL 0x5A
 
-/** Makes the signature from the text of a failure, without numbers and names of VMs. */
+/** Makes the signature of a failure: the text of the failure, without the numbers and without the
+ * names of VMs. */
 static void make_failure_signature(struct generated_record *record, const char *kind,
                                    const char *text)
 {
@@ -72,7 +74,7 @@ static void set_clause_failure(struct generated_record *record, clause_party par
     (void)snprintf(record->signature, sizeof record->signature, "fail: clause %s, %s", name, who);
 }
 
-/** A clause that our own driver or device violated is a failure. */
+/** If our own driver or device violated a clause, this counts as a failure. */
 static void check_clauses(const struct session *session, struct generated_record *record)
 {
     const struct conformance *seen = world_get_conformance(session->world);

@@ -1,9 +1,9 @@
 /*
- * The workers of `run --generated` are processes that generate, run and check scenarios, and may
- * die of a crash.
+ * The workers of `run --generated` are processes that generate, run and check scenarios, and can
+ * crash.
  *
  * A worker runs many seeds. When a seed kills its worker, the parent records the death and starts
- * another worker. How a scenario is checked is in generated_judge.c. Called by generated.c.
+ * another worker. The check of a scenario itself is in generated_judge.c. Called by generated.c.
  */
 #include "sim/cli/generated.h"
 
@@ -20,9 +20,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define RUN_TIMEOUT_NS UINT64_C(60000000000) /**< the most CPU time for one scenario */
-#define HANG_TIMEOUT_NS \
-    UINT64_C(900000000000) /**< the most wall-clock time, for a scenario that waits */
+#define RUN_TIMEOUT_NS UINT64_C(60000000000) /**< the most CPU time that one scenario may use */
+#define HANG_TIMEOUT_NS                                                                        \
+    UINT64_C(900000000000) /**< the most wall-clock time that one scenario may take; it ends a \
+                                scenario that waits and uses no CPU time */
 #define ERROR_BYTES_MAX 65536u
 #define FILES_MAX       1024 /**< more file descriptors than all workers have open together */
 
@@ -196,7 +197,8 @@ static _Noreturn void run_worker(int orders, int results, int errors,
     _exit(VERDICT_PASS);
 }
 
-/** Closes the pipes of other workers, since an open copy would hide that the other end is closed.
+/** A child process inherits copies of the pipes of the other workers, and must close them: a pipe
+ * signals its end only after all copies are closed.
  */
 static void close_other_pipes(const int *kept, size_t count)
 {
@@ -251,7 +253,8 @@ void worker_send_seeds(struct worker *worker, uint64_t first, uint64_t last)
     worker->since_ns = worker_get_time_ns();
     worker->since_cpu_ns = get_cpu_ns(worker->pid);
     (void)write_all_bytes(worker->order, order,
-                          sizeof order); /* reading its result shows whether the worker died */
+                          sizeof order); /* if the write fails because the worker died, the next
+                                            read of its result notices the death */
 }
 
 static void close_worker_pipes(struct worker *worker)
@@ -328,7 +331,7 @@ static size_t read_until_timeout(int file, pid_t pid, void *bytes, size_t count,
     return used;
 }
 
-/** Forks a child process; in the child it returns true, and `out` is the pipe to write to. In the
+/** Forks a child process. Returns true in the child, where `out` is the pipe to write to. In the
  * parent, `in` is the pipe to read from. */
 static bool fork_with_pipe(int *out, int *in, pid_t *pid, int errors)
 {

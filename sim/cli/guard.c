@@ -1,6 +1,6 @@
 /*
- * The guard runs a verb in a worker process, so that a crash gives verdict 5 with a sentence and no
- * other verdict. Verbs that run scenarios start another worker for each run.
+ * The guard runs a verb in a worker process. So a crash always gives verdict 5 and a message for
+ * people. Verbs that run scenarios start another worker for each run.
  */
 #include "sim/cli/isolate.h"
 

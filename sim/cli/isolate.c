@@ -1,9 +1,9 @@
 /*
  * Runs tasks in worker processes; see isolate.h.
  *
- * A worker shares a page with its parent (the result and the progress) and has a pair of sockets,
- * by which each process sees the end of the other. Signals are isolate_stop.c's. Every verb that
- * runs scenarios calls this file.
+ * A worker and its parent share one page of memory, with the result and the progress. A pair of
+ * sockets connects them, so that each process notices when the other one ends. Signals are
+ * isolate_stop.c's. All verbs that run scenarios call this file.
  */
 #ifndef _DEFAULT_SOURCE
 #define _DEFAULT_SOURCE 1 /* MAP_ANONYMOUS; NOLINT(bugprone-reserved-identifier) */
@@ -25,11 +25,11 @@
 #include <time.h>
 #include <unistd.h>
 
-/** The number of tasks for each job that may run or be finished while an earlier task still runs.
+/** For each job, so many tasks may be started before the result of an earlier task is reported.
  */
 #define AHEAD_OF_EACH 8u
 
-/** The memory that a worker and its parent share, followed by the result. */
+/** The beginning of the memory that a worker and its parent share; the result follows it. */
 struct shared {
     struct world_watch watch;
     int status;
@@ -78,7 +78,7 @@ static _Noreturn void run_worker(struct pool *pool, struct task *task, int chann
     if (task->output != NULL && dup2(fileno(task->output), STDOUT_FILENO) < 0) {
         _exit(VERDICT_LIMIT);
     }
-    if (task->output == NULL) { /* output consists of whole lines, however the worker ends */
+    if (task->output == NULL) { /* only whole lines are written, even if the worker crashes */
         (void)setvbuf(stdout, line, _IOLBF, sizeof line);
     }
     task->shared->status =
@@ -121,7 +121,7 @@ static void task_free_resources(struct pool *pool, struct task *task)
     *task = (struct task){.channel = -1};
 }
 
-/** Notes in the result why a task could not be started. */
+/** Writes into the result why a task could not be started. */
 static void task_record_start_failure(struct task *task, const char *what)
 {
     struct isolate_result *result = &task->result;
@@ -154,10 +154,11 @@ static void task_start_worker(struct pool *pool, struct task *task)
     const pid_t parent = getpid();
     sigset_t block;
     sigset_t before;
-    (void)fflush(NULL); /* without this the worker would print the parent's buffered output too */
+    (void)fflush(NULL); /* without this, the worker would print the buffered output of its parent a
+                           second time */
     (void)sigfillset(&block);
-    (void)sigprocmask(SIG_BLOCK, &block,
-                      &before); /* no signal may be handled before the process is in the list */
+    (void)sigprocmask(SIG_BLOCK, &block, &before); /* a signal must not be handled before the child
+                                                      process is in the list */
     const pid_t process = fork();
     if (process == 0) {
         (void)close(pair[0]);
@@ -201,8 +202,8 @@ static void note_worker_end(struct task *task, int state)
         if (asked) {
             result->end = ISOLATE_STOPPED;
             result->status = VERDICT_LIMIT;
-            stop_record_signal(result->signal); /* only the worker got the signal, or the worker
-                                                   wrote into a closed pipe */
+            stop_record_signal(result->signal); /* either only the worker got the signal and not its
+                                                   parent, or the worker wrote to a closed pipe */
         }
         (void)snprintf(result->text, bytes, "died of signal %d (%s)", result->signal,
                        strsignal(result->signal));
@@ -238,7 +239,7 @@ static void task_finish(struct pool *pool, struct task *task)
     note_worker_end(task, state);
 }
 
-/** Waits until a worker ends, until its time is over, or until a signal comes. */
+/** Waits until a worker ends, until a worker exceeds its time limit, or until a signal arrives. */
 static void pool_wait_for_worker(struct pool *pool)
 {
     struct pollfd files[ISOLATE_JOBS_MAX];
@@ -257,7 +258,7 @@ static void pool_wait_for_worker(struct pool *pool)
     const uint64_t left = deadline_ms > now ? deadline_ms - now : 0;
     const int timeout = deadline_ms == UINT64_MAX ? -1 : (int)(left < 60000 ? left + 1 : 60000);
     if (poll(files, count, timeout) < 0) {
-        return; /* a signal came and was passed to the workers, which end */
+        return; /* a signal arrived; the handler passed it to the workers, which are ending now */
     }
     for (nfds_t i = 0; i < count; i++) {
         if (files[i].revents != 0) {
@@ -290,7 +291,8 @@ static void pool_report_finished(struct pool *pool)
     }
 }
 
-/** Runs all tasks in this process, for debuggers; a crash cannot be reported then. */
+/** Runs all tasks in this process, so that a debugger can be used. A crash then ends the command
+ * itself. */
 static int run_tasks_in_process(const struct isolate_config *config)
 {
     int status = VERDICT_PASS;

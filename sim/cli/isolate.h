@@ -1,6 +1,6 @@
 /*
- * Runs tasks in worker processes: a crash, a timeout or a lack of memory costs one task, not the
- * command, and is reported.
+ * Runs tasks in worker processes. A crash, a timeout or a lack of memory ends only one task and is
+ * reported; the command continues.
  *
  *     static int work(void *opaque, uint64_t index, struct world_watch *watch, void *data)
  *     {                                  // in the worker: task `index`; what it prints is kept
@@ -26,9 +26,10 @@
  *
  * A worker shares only `data` and `watch` with its caller: all its other changes are lost when it
  * ends. The signals INT, TERM and HUP are passed to the workers: each ends its run at the next
- * event and cleans up, and the command ends by the signal (isolate_get_stop_signal). A worker whose
- * parent died ends its run in the same way. With BALLONET_NO_GUARD in the environment, for
- * debuggers, all work is done in the caller's process.
+ * event and cleans up, and at last the command kills itself with the same signal
+ * (isolate_get_stop_signal). A worker whose parent died ends its run in the same way. If
+ * BALLONET_NO_GUARD is in the environment, all work is done in the caller's process, so that a
+ * debugger can be used.
  */
 #ifndef SIM_CLI_ISOLATE_H
 #define SIM_CLI_ISOLATE_H
@@ -41,7 +42,8 @@
 
 typedef enum isolate_end {
     ISOLATE_RETURNED,  /**< the task returned, and `status` and `data` are its results */
-    ISOLATE_LIMIT,     /**< no memory or no process was available; the text says which */
+    ISOLATE_LIMIT,     /**< there was no memory, or no process could be started; `text` says
+                            which */
     ISOLATE_CRASHED,   /**< the worker died of a signal, or ended before the task returned */
     ISOLATE_TIMED_OUT, /**< the task took longer than timeout_s and was killed */
     ISOLATE_STOPPED    /**< a signal asked the command to end */
@@ -53,7 +55,8 @@ struct isolate_result {
     isolate_end end;
     int status;     /**< the exit status of the task */
     int signal;     /**< the signal that killed the worker, or 0 */
-    char text[160]; /**< a sentence unless the task returned, such as "died of signal 11 (...)" */
+    char text[160]; /**< why the task did not return, such as "died of signal 11 (...)"; empty if it
+                         returned */
     const void *data;
     struct world_watch watch; /**< the progress of the last run in the task */
     FILE *output;             /**< the output of the worker, with `capture` */
@@ -83,17 +86,17 @@ void session_record_lost_worker(struct session *session, const struct session_co
 /** Prints the output of the worker. */
 void isolate_print_output(const struct isolate_result *result, FILE *out);
 
-/** The signal by which a signal asked the command to end, or 0. */
+/** The number of the signal that asked the command to end; 0 if there was none. */
 int isolate_get_stop_signal(void);
 
 /**
- * Call this in a process that was forked without isolate_run_tasks: signals and the death of its
- * parent end it at once.
+ * Call this in a process that was forked without isolate_run_tasks: from then on, a signal or the
+ * death of its parent ends the process at once.
  */
 void isolate_init_in_child(void);
 
-/** If a signal asked the command to end, ends the process by that signal. Call this after all tasks
- * are done. */
+/** If a signal asked the command to end, kills this process with the same signal. Call this after
+ * all tasks are done. */
 void isolate_exit_if_stop_signalled(void);
 
 #endif

@@ -1,8 +1,8 @@
 /*
- * Handles signals: INT, TERM and HUP reach all processes of the command; each ends its run at the
- * next event, and the command ends by the signal. Only this file knows which signal came, which
- * children must get it, and which run must stop. isolate.c calls this file for its tasks, and so do
- * files that fork processes themselves.
+ * Handles signals: INT, TERM and HUP reach all processes of the command; each process ends its run
+ * at the next event, and at last the command kills itself with the same signal. Only this file
+ * knows which signal came, which children must get it, and which run must stop. isolate.c calls
+ * this file for its tasks, and so do files that fork processes themselves.
  */
 #ifndef _DEFAULT_SOURCE
 #define _DEFAULT_SOURCE 1 /* O_ASYNC; NOLINT(bugprone-reserved-identifier) */
@@ -19,8 +19,8 @@
 #include <sys/prctl.h>
 #endif
 
-/** A worker that was asked to end is killed after this time, or after twice this time if it waits
- * for its own children. */
+/** A worker that was asked to end and still runs after this time is killed. If it waits for
+ * children of its own, it gets twice this time. */
 #define STOP_GRACE_S 2u
 
 static const int stop_signals[] = {SIGINT, SIGTERM, SIGHUP};
@@ -148,8 +148,8 @@ void stop_handle_pending_signal(void)
     }
 }
 
-/* Linux also sends a signal when the parent dies (PR_SET_PDEATHSIG), in case the worker does not
- * notice the closed socket. */
+/* If the worker does not notice the closed socket, it still gets the signal that Linux sends when
+ * the parent dies (PR_SET_PDEATHSIG). */
 void stop_watch_parent(int channel, pid_t parent)
 {
     struct sigaction action = {0};
@@ -161,7 +161,7 @@ void stop_watch_parent(int channel, pid_t parent)
 #ifdef __linux__
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
 #endif
-    if (getppid() != parent) { /* the parent died before the worker could watch it */
+    if (getppid() != parent) { /* the parent had died already, so that no signal will arrive */
         handle_stop_signal(SIGTERM);
     }
 }

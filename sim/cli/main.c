@@ -1,8 +1,8 @@
 /*
  * The entry of the command: the table of verbs, the options that they share, and help.
  *
- * Each verb has a file; to add a verb, add a row here. Wrong usage gives exit status 2 and a hint
- * about correct usage.
+ * Each verb has a file; to add a verb, add a row here. If the arguments are wrong, the command
+ * prints a hint about correct usage and exits with status 2.
  */
 #include "sim/cli/cli.h"
 
@@ -256,7 +256,7 @@ static const struct {
 };
 
 /** Parses an option with a value, `--name VALUE` or `--name=VALUE`. Returns -1 if the argument is
- * no such option. */
+ * not this option. */
 static int parse_valued_option(const struct verb *verb, struct options *options, int *at, int argc,
                                char **argv)
 {
@@ -316,7 +316,7 @@ static int parse_argument(const struct verb *verb, struct options *options, int 
     return 0;
 }
 
-/** Refuses arguments and options that the verb would ignore. */
+/** Rejects arguments and options that the verb does not use. */
 static int check_option_combination(const struct verb *verb, const struct options *options)
 {
     static const unsigned file_options =
@@ -358,8 +358,9 @@ static const struct verb *find_verb(const char *name)
 }
 
 /**
- * If a standard stream is closed, the next opened file would get its number and its output. Opens a
- * file that cannot be used instead.
+ * If the caller closed a standard stream, the next file that is opened would get the number of that
+ * stream, and its output. So /dev/null, opened read-only, takes the place of each closed standard
+ * stream.
  */
 static void open_standard_files(void)
 {
@@ -372,7 +373,7 @@ static void open_standard_files(void)
     }
 }
 
-/** If output could not be written, the result of the command is unusable. */
+/** If the output could not be written, a command that succeeded gets another exit status. */
 static int check_written_output(int status)
 {
     if (fflush(stdout) != 0 || ferror(stdout)) {
@@ -385,9 +386,8 @@ static int check_written_output(int status)
 int main(int argc, char **argv)
 {
     open_standard_files();
-    (void)signal(
-        SIGXFSZ,
-        SIG_IGN); /* a file that reaches its size limit gives a write error instead of a signal */
+    (void)signal(SIGXFSZ, SIG_IGN); /* a write beyond the size limit of a file then fails with an
+                                       error instead of a signal */
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
         print_usage(argc < 2 ? stderr : stdout);
         return check_written_output(argc < 2 ? VERDICT_USAGE : 0);

@@ -1,6 +1,6 @@
 /*
- * Prints text in the form that JSON and shells need, since names of files may contain any
- * character.
+ * Prints text with the quotes and escapes that JSON and shells need, because names of files can
+ * contain any character.
  */
 #include "sim/cli/cli.h"
 

@@ -1,6 +1,6 @@
 /*
- * The verb `replay` repeats a recorded run: every choice comes from the trace, and every event is
- * compared.
+ * The verb `replay` repeats a recorded run: every choice is taken from the trace, and every event
+ * is compared with the trace.
  */
 #include "sim/cli/cli.h"
 

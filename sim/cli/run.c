@@ -54,7 +54,7 @@ static int run_scenario_once(void *opaque, uint64_t index, struct world_watch *w
     if (verdict == VERDICT_PASS) {
         verdict = session_run(&session);
         if (session.world !=
-            NULL) { /* otherwise the run did not start, and the reason was printed */
+            NULL) { /* if it is NULL, the run did not start, and the reason was printed already */
             print_run_result(&session, runs->options, runs->alone);
         }
     }
@@ -63,7 +63,8 @@ static int run_scenario_once(void *opaque, uint64_t index, struct world_watch *w
                                     : choose_worse_exit_status((int)verdict, closed);
 }
 
-/** A run whose worker died is printed like any other run. */
+/** If the worker of a run died, its result is printed here, in the same form as any other
+ * result. */
 static bool print_finished_run(void *opaque, const struct isolate_result *result)
 {
     const struct runs *runs = opaque;
@@ -76,7 +77,8 @@ static bool print_finished_run(void *opaque, const struct isolate_result *result
     return true;
 }
 
-/** An invalid file ends the command before anything runs; the errors of all files are reported. */
+/** All files are loaded before the first run. If one is invalid, the errors of all files are
+ * reported and nothing runs. */
 static bool can_load_all_scenarios(const struct options *options, const struct path_list *list)
 {
     bool good = true;

@@ -1,6 +1,6 @@
 /*
- * One scenario from file to verdict: loads it and the files that it names, creates its world, runs
- * it, and frees everything.
+ * Handles one scenario from its file to its verdict: loads the scenario and the files that it
+ * names, creates its world, runs it, and frees everything.
  *
  * Every verb that runs a scenario calls this file, so that all runs are made in the same way.
  */
@@ -62,7 +62,7 @@ static bool load_named_files(struct session *session, struct place *place)
     return good;
 }
 
-/** Takes the named files from a trace. */
+/** Takes the files that the scenario names from a trace instead of from disk. */
 static bool copy_files_from_trace(struct session *session, struct place *place)
 {
     session->files = arena_alloc_zeroed(session->arena, SESSION_FILES_MAX * sizeof *session->files);
@@ -117,7 +117,7 @@ static bool load_scenario(struct session *session, struct scenario_errors *error
     return false;
 }
 
-/** Names a scenario as the loader does: its path without `.yaml`. */
+/** Gives a scenario the same name as the loader does: its path without `.yaml`. */
 void session_fill_name(struct session *session, const struct session_config *config)
 {
     const size_t bytes = strlen(config->path);
@@ -149,7 +149,7 @@ run_verdict session_open(struct session *session, const struct session_config *c
 
 /* ---- The trace beside the run ---- */
 
-/** Combines two observers of one run: the caller's and the trace's. */
+/** Passes what is observed in a run to two observers: that of the caller and that of the trace. */
 static void pass_stream_to_both_observers(void *opaque, uint32_t stream, const char *name)
 {
     const struct session *session = opaque;

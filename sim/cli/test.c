@@ -63,8 +63,8 @@ static int run_scenario_under_seed(void *opaque, uint64_t index, struct world_wa
     return status;
 }
 
-/** Prints one line of TAP after a scenario's last run; the reasons of failures are printed above
- * it. */
+/** Prints one line of TAP after the last run of a scenario. The reasons of its failures were
+ * printed before. */
 static void print_tap_line(struct suite *suite, size_t at)
 {
     const struct test_result *result = &suite->results[at];
@@ -183,7 +183,8 @@ static int run_test_suite(const struct options *options, struct arena *arena,
                                           .done = count_finished_run};
     (void)printf("TAP version 13\n1..%zu\n", list->count);
     int status = isolate_run_tasks(&config);
-    if (isolate_get_stop_signal() == 0) { /* an incomplete count would mislead */
+    if (isolate_get_stop_signal() == 0) { /* if a signal ended the suite early, the counts are
+                                             incomplete and would be misleading */
         const size_t failed = suite.failed;
         (void)printf("# %zu passed, %zu failed\n", list->count - failed, failed);
         if (options->junit != NULL &&

@@ -2,8 +2,8 @@
  * The verb `verify` runs the same scenario and seed twice, under different conditions that must not
  * change the run.
  *
- * The second run has other values in fresh memory, logs everything, and writes a trace. The first
- * event that differs is printed as it was in both runs.
+ * The second run has other values in fresh memory, logs everything, and writes a trace. If the runs
+ * differ, the first event that differs is printed as it was in each run.
  */
 #include "sim/cli/isolate.h"
 #include "sim/trace/trace.h"
@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/** Digests of every event of the first run. */
+/** The digests of all events of the first run. */
 struct tape {
     struct arena *arena;
     struct engine_record *records;
@@ -151,7 +151,7 @@ static struct session_config make_run_config(const struct verification *all, uin
     };
 }
 
-/** Makes one of the two runs; returns its verdict, or VERDICT_USAGE if the run could not be made.
+/** Makes one of the two runs. Returns its verdict, or VERDICT_USAGE if the run could not start.
  */
 static int run_scenario_for_comparison(const struct session_config *config,
                                        struct world_result *result, struct verified *verified)

@@ -1,7 +1,7 @@
 /*
  * Checks verdicts: what a device answers to each PFN of a request of our extension, and what the
  * driver must do then. The layout of a request is checked in extension.c. This watcher runs after
- * pages.c moved the pages of the request.
+ * pages.c has updated where the pages of the request are.
  */
 #include "sim/conformance/places.h"
 
@@ -9,8 +9,8 @@
 
 #define HUGE_PFNS (UINT32_C(1) << BNT_BALLOON_2M_ORDER)
 
-/** Whether every PFN was answered RESET, as must be under a stale epoch or before the epoch is
- * acknowledged. */
+/** Whether the device answered RESET to every PFN. It must do so if the request has a stale epoch,
+ * or if the driver has not acknowledged the epoch. */
 static bool has_only_reset_verdicts(const struct watch *watch, const struct seen_buffer *buffer,
                                     const struct seen_request *request, uint32_t len)
 {
@@ -50,7 +50,7 @@ static bool is_deflate_verdict(uint8_t verdict)
            verdict == BNT_VERDICT_INVALID || verdict == BNT_VERDICT_RESET;
 }
 
-/** The target, rounded up to a multiple of the driver's page. */
+/** The target in PFNs, rounded up to whole pages of the driver. */
 static uint64_t round_target_up_to_driver_page(const struct watch *watch,
                                                const struct bnt_balloon_response *response)
 {
@@ -108,7 +108,7 @@ static void check_deflate_answer(struct watch *watch, uint8_t verdict, uint32_t 
     ours->device_pfns -= ours->device_pfns >= span ? span : ours->device_pfns;
 }
 
-/** Notes what the driver must do after this answer. */
+/** Records what the driver must do because of this answer. */
 static void record_driver_obligations(struct watch *watch, uint8_t verdict,
                                       const struct seen_request *request)
 {
@@ -128,8 +128,8 @@ static void record_driver_obligations(struct watch *watch, uint8_t verdict,
     }
 }
 
-/** A device forgets its pages at a reset, so that it must not answer LOCKED for such a page
- * afterwards. */
+/** A device forgets all ballooned pages at a device reset. Afterwards it must not answer LOCKED to
+ * a page that was inflated before the reset. */
 static void check_locked_after_reset(struct watch *watch, uint8_t verdict, uint32_t pfn)
 {
     const uint8_t *state = page_find_state(watch, pfn);
@@ -178,7 +178,7 @@ static void check_request_verdicts(struct watch *watch, const struct seen_buffer
     }
 }
 
-/** pages.c runs first, so that the places are those after the answer. */
+/** pages.c runs before this function and has applied the answer already. */
 static void observe_buffer_used(struct watch *watch, const struct seen_queue *queue,
                                 const struct seen_buffer *buffer, uint32_t len)
 {

@@ -1,12 +1,12 @@
 /*
  * The clauses: one row for each statement of VIRTIO, or of our extension, that a balloon must
- * follow. Numbers and words are ours; the text of the standard is binding.
+ * follow. The numbers and the wording of the clauses are ours; the text of the standard is binding.
  *
  * A row names the party that the clause binds, how strongly, and whether a watcher
- * (sim/conformance/ *.c) checks the clause in every scenario. The suite must cover WATCHED rows,
- * which need a breaker in tests/conformance. OPEN rows have no watcher yet. NOT_APPLICABLE rows say
- * why a watcher cannot check the clause. `ballonet conformance` prints the table and writes
- * docs/prove/conformance.md.
+ * (sim/conformance/ *.c) checks the clause in every scenario. The suite of scenarios must cover
+ * each WATCHED row, and tests/conformance must have a test that violates it. OPEN rows have no
+ * watcher yet. NOT_APPLICABLE rows say why a watcher cannot check the clause. `ballonet
+ * conformance` prints the table and writes docs/prove/conformance.md.
  */
 #ifndef SIM_CONFORMANCE_CLAUSES_H
 #define SIM_CONFORMANCE_CLAUSES_H
@@ -19,7 +19,8 @@
 /** Columns: family, number, party, level, watch, text, reason (of a NOT_APPLICABLE row). */
 #define CLAUSE_MAP(X) CLAUSE_GENERAL_MAP(X) CLAUSE_BALLOON_MAP(X) CLAUSE_EXTENSION_MAP(X)
 
-/** Clauses whose literal text differs from its meaning: family, number, the literal reading. */
+/** Clauses whose literal text differs from what is meant. Columns: family, number, the literal
+ * reading. */
 #define CLAUSE_LITERAL_MAP(X)                                                                      \
     X(BD, 7,                                                                                       \
       "The text says num_pages \"<=\" actual (virtio-spec #228), which forbids every deflate "     \

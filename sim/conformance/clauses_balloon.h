@@ -1,6 +1,7 @@
 /*
- * The clauses BD, BV and BL: VIRTIO's rules for balloon drivers, balloon devices and the legacy
- * interface. The columns are explained in clauses.h, which includes this file.
+ * The clauses BD, BV and BL: VIRTIO's rules for balloon drivers, for balloon devices, and for the
+ * legacy interface of the balloon. The columns are explained in clauses.h, which includes this
+ * file.
  */
 #ifndef SIM_CONFORMANCE_CLAUSES_BALLOON_H
 #define SIM_CONFORMANCE_CLAUSES_BALLOON_H

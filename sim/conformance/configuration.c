@@ -1,7 +1,7 @@
 /*
- * Checks configuration space: which fields a driver may access when, and how both sides keep
- * several reads consistent (VIRTIO 1.4, 2.5). The meaning of the balloon's fields is checked by
- * other watchers.
+ * Checks configuration space: when a driver may access which field, and what driver and device must
+ * do so that several reads give consistent values (VIRTIO 1.4, 2.5). The meaning of the balloon's
+ * fields is checked by other watchers.
  */
 #include "sim/conformance/watch.h"
 
@@ -20,7 +20,8 @@ void configuration_note_generation_read(struct watch *watch, uint32_t generation
     c->generation = generation;
 }
 
-/** The feature with which a configuration field exists, or 0 if the field always exists. */
+/** The feature that must be negotiated for a configuration field to exist; 0 if the field always
+ * exists. */
 static uint64_t get_field_feature(const struct watch *watch, uint32_t offset)
 {
     for (uint32_t feature = 0; feature < BNT_BALLOON_FEATURE_COUNT; feature++) {
@@ -100,7 +101,7 @@ static void observe_config_write(struct watch *watch, uint32_t offset, const voi
     }
 }
 
-/** Keeps the configuration before FEATURES_OK, to compare it after DRIVER_OK. */
+/** Keeps a copy of the configuration before FEATURES_OK, for a comparison after DRIVER_OK. */
 static void observe_early_config(struct watch *watch, const uint8_t *config, uint32_t bytes)
 {
     struct watch_configuration *c = &watch->configuration;
@@ -116,8 +117,8 @@ static void compare_early_config(struct watch *watch, const struct seen_device *
 {
     struct watch_configuration *c = &watch->configuration;
     const bool comparable = c->shown && watch->live;
-    c->shown = false; /* the values are comparable within one event only, since a target may be set
-                         later */
+    c->shown = false; /* the values can be compared only within one event, since the host can set
+                         another target later */
     if (!comparable) {
         return;
     }

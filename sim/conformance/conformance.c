@@ -1,5 +1,5 @@
 /*
- * The instance of conformance: its VMs, the list of watchers, and the counts.
+ * The instance that checks conformance: it has the VMs, the list of watchers, and the counts.
  *
  * Every function of conformance.h is here and calls all watchers. The files of the watchers check
  * the clauses; what watchers share is in watch.c. The world calls this file.
@@ -8,8 +8,8 @@
 
 #include <string.h>
 
-/** Watchers before watch_pages_watcher see the places of pages before the event, watchers after it
- * the places after the event. */
+/** watch_pages_watcher updates where each page is. So the watchers before it in this list see where
+ * pages were before the event, and the watchers after it see where pages are after the event. */
 static const struct watcher *const watchers[] = {
     &watch_registers_watcher,   &watch_configuration_watcher,
     &watch_notify_watcher,      &watch_access_watcher,
@@ -33,7 +33,7 @@ struct conformance *conformance_create(struct arena *arena, const struct engine 
     seen->watchers = watchers;
     seen->vms = arena_alloc_zeroed(arena, vm_count * sizeof *seen->vms);
     for (uint32_t vm = 0; vm < vm_count;
-         vm++) { /* conformance_destroy can free every tally from here on */
+         vm++) { /* after this loop, conformance_destroy can free the counts of every VM */
         seen->vms[vm].seen = seen;
         seen->vms[vm].vm = vm;
     }
@@ -466,7 +466,8 @@ void conformance_observe_pages_freed(struct conformance *seen, uint32_t vm, cons
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
-        rings_read_available(watch); /* a deflate of this event may name the freed pages */
+        rings_read_available(watch); /* a deflate that was submitted in this event can name the
+                                        freed pages */
         CALL_WATCHERS(watch, pages_given, watch, pages, count);
     }
 }

@@ -1,14 +1,14 @@
 /*
- * Conformance watches the boundary between drivers and devices. For every clause it counts how
- * often the clause applied to a party, and how often the party violated it.
+ * This folder (sim/conformance) observes the boundary between drivers and devices. For every clause
+ * and party it counts how often the clause applied, and how often the party violated the clause.
  *
  * The world reports what it observes: register accesses, the device's accesses to guest memory,
  * notifications, and pages that the driver allocates and frees. Conformance reads the rings in
- * guest memory with its own parser. It never asks a library what is right, draws no choice, changes
- * nothing, and adds nothing to the hash. A violated clause does not fail a run; only `ballonet
- * conformance` reports it.
+ * guest memory with its own parser. It never asks a library what is right. It draws no choice,
+ * changes no state of the run, and adds nothing to the hash. A violated clause does not fail a run;
+ * only `ballonet conformance` reports it.
  *
- * Every function accepts NULL as the instance, which a world without oracles has.
+ * Every function accepts NULL as the instance: a world without oracles has no instance.
  */
 #ifndef SIM_CONFORMANCE_CONFORMANCE_H
 #define SIM_CONFORMANCE_CONFORMANCE_H
@@ -20,7 +20,7 @@
 
 struct conformance;
 
-/** The party that acted. */
+/** The party that performed an action. */
 typedef enum clause_party {
     CLAUSE_DRIVER = 0,
     CLAUSE_DEVICE,
@@ -69,7 +69,8 @@ const char *clause_get_party_name(unsigned who);
 struct clause_tally {
     uint64_t exercised; /**< how often the clause applied */
     uint64_t violated;
-    uint64_t literal_exercised; /**< the same count for the literal reading, if that differs */
+    uint64_t literal_exercised; /**< the same count for the literal reading of the clause, if it
+                                     differs from the intended meaning */
     uint64_t literal_violated;
     uint64_t event; /**< number of the event of the first violation */
     uint64_t time_ns;
@@ -92,13 +93,15 @@ struct conformance_vm {
                               FEATURES_OK */
     bool legacy_only;      /**< the driver has only the legacy interface */
     bool legacy_device;    /**< the device has only the legacy interface */
-    bool big_endian;       /**< the guest's byte order, which legacy rings use */
-    uint32_t held_max;     /**< the most refused pages that the driver may hold; 0 if not known */
+    bool big_endian;       /**< the byte order of the guest, in which legacy rings are written */
+    uint32_t held_max;     /**< the most refused pages that the driver may hold; 0 if this bound is
+                                not known */
     uint64_t retry_min_ns; /**< the driver's first back-off */
-    bool free_expected;    /**< the guest expects a value of its free pages */
-    uint64_t report_block_bytes; /**< the smallest block of a free page report, by the driver's
-                                    configuration */
-    bool foreign;                /**< the driver is a recording, whose pages are not observed */
+    bool free_expected;    /**< the guest expects its free pages to contain a certain value */
+    uint64_t report_block_bytes; /**< the smallest block that a free page report may contain, by the
+                                      driver's configuration */
+    bool foreign;                /**< the driver is replayed from a recording, so that its pages
+                                      cannot be observed */
 };
 
 struct conformance *conformance_create(struct arena *arena, const struct engine *engine,
@@ -107,20 +110,20 @@ void conformance_destroy(struct conformance *seen);
 void conformance_init_vm(struct conformance *seen, uint32_t vm,
                          const struct conformance_vm *config);
 
-/** From now on the script controls the parties in `who` (clause_who): their actions are counted
- * separately. */
+/** From now on the script controls the parties in `who` (clause_who), and the actions of these
+ * parties are counted separately. */
 void conformance_mark_party_scripted(struct conformance *seen, uint32_t vm, unsigned who);
 
 /** The script's faults are over: from now on no action is counted as scripted. */
 void conformance_mark_parties_unscripted(struct conformance *seen, uint32_t vm);
 
-/* ---- Registers, as the driver accesses them ---- */
+/* ---- The driver's accesses to registers ---- */
 
 void conformance_observe_features_read(struct conformance *seen, uint32_t vm, uint64_t offered);
 void conformance_observe_features_write(struct conformance *seen, uint32_t vm, uint64_t features);
 void conformance_observe_status_read(struct conformance *seen, uint32_t vm, uint8_t status);
 void conformance_observe_status_write_begun(struct conformance *seen, uint32_t vm, uint8_t status);
-/** `now` is the value of the register after the write. */
+/** `now` is the value that the register has after the write. */
 void conformance_observe_status_write(struct conformance *seen, uint32_t vm, uint8_t status,
                                       uint8_t now);
 void conformance_observe_generation_read(struct conformance *seen, uint32_t vm,
@@ -132,7 +135,7 @@ void conformance_observe_config_read(struct conformance *seen, uint32_t vm, uint
                                      const void *data, uint32_t bytes);
 void conformance_observe_config_write(struct conformance *seen, uint32_t vm, uint32_t offset,
                                       const void *data, uint32_t bytes);
-/** `role` is one of BNT_BALLOON_QUEUE_*; it does not depend on the index of the queue. */
+/** `role` is one of BNT_BALLOON_QUEUE_*; a queue keeps its role whatever its index is. */
 void conformance_observe_queue_enable(struct conformance *seen, uint32_t vm, uint16_t queue,
                                       uint16_t role, uint16_t size, uint64_t desc_gpa,
                                       uint64_t avail_gpa, uint64_t used_gpa);
@@ -141,18 +144,19 @@ void conformance_observe_queue_enable(struct conformance *seen, uint32_t vm, uin
  * BD-7, about the device's target, do not apply. */
 void conformance_observe_forced_emptying(struct conformance *seen, uint32_t vm, bool emptying);
 
-/** The driver does not run before this time. A time in the past means that it runs again. */
+/** The driver does not run before this time. A time in the past means that the driver runs
+ * again. */
 void conformance_observe_driver_stall(struct conformance *seen, uint32_t vm, uint64_t until_ns);
-/** The OS asks the driver to move a ballooned page. Without `begun`, the driver declined. */
+/** The OS asks the driver to move a ballooned page. `begun` is false if the driver declined. */
 void conformance_observe_page_move(struct conformance *seen, uint32_t vm, bool begun, uint64_t from,
                                    uint64_t to);
 
-/** The driver stopped using this device, without notifying it. */
+/** The driver stopped using this device and did not notify the device. */
 void conformance_observe_driver_gave_up(struct conformance *seen, uint32_t vm);
 
-/** The device was replaced by one that knows nothing of this driver. */
+/** The device was replaced by another one, which has no state of this driver. */
 void conformance_observe_device_replaced(struct conformance *seen, uint32_t vm);
-/** A new kernel runs, which does not know which pages the device has. */
+/** Another kernel was started; it does not know which pages the device has. */
 void conformance_observe_kernel_replaced(struct conformance *seen, uint32_t vm);
 
 /** RING_RESET: the driver begins the reset of a queue, and reads whether it is complete. */
@@ -160,7 +164,7 @@ void conformance_observe_queue_reset(struct conformance *seen, uint32_t vm, uint
 void conformance_observe_queue_reset_read(struct conformance *seen, uint32_t vm, uint16_t queue,
                                           uint16_t value);
 
-/* ---- Notifications: as they are sent, and as they arrive ---- */
+/* ---- Notifications when they are sent and when they arrive ---- */
 
 void conformance_observe_kick(struct conformance *seen, uint32_t vm, uint16_t queue);
 /** A kick with NOTIFICATION_DATA. */
@@ -171,11 +175,11 @@ void conformance_observe_kick_arrived(struct conformance *seen, uint32_t vm, uin
 void conformance_observe_interrupt_arrived(struct conformance *seen, uint32_t vm, uint16_t queue);
 void conformance_observe_config_interrupt_arrived(struct conformance *seen, uint32_t vm);
 
-/* ---- Guest memory, as the device accesses it ---- */
+/* ---- The device's accesses to guest memory ---- */
 
 void conformance_observe_device_read(struct conformance *seen, uint32_t vm, uint64_t gpa,
                                      uint32_t bytes);
-/** To be called after the bytes are written. */
+/** Call this after the bytes are written. */
 void conformance_observe_device_write(struct conformance *seen, uint32_t vm, uint64_t gpa,
                                       uint32_t bytes);
 /** A script changed a used ring or an answer after the device wrote it. */
@@ -200,10 +204,10 @@ void conformance_observe_hint_pages_returned(struct conformance *seen, uint32_t 
 void conformance_observe_hinted_page_access(struct conformance *seen, uint32_t vm, uint64_t pfn,
                                             bool written);
 
-/* ---- Pages, as the driver moves them ---- */
+/* ---- Pages that the driver allocates, frees or replaces ---- */
 
-/** The driver allocated pages, or got a page that replaces a page that moves. `pages` holds the
- * first PFN of each page. */
+/** The driver allocated pages, or the OS gave it a page that is to replace a ballooned page.
+ * `pages` holds the first PFN of each page. */
 void conformance_observe_pages_allocated(struct conformance *seen, uint32_t vm,
                                          const uint64_t *pages, uint32_t count);
 /** The driver's allocator had fewer pages than the driver asked for. */
@@ -212,7 +216,7 @@ void conformance_observe_failed_allocation(struct conformance *seen, uint32_t vm
 void conformance_observe_pages_freed(struct conformance *seen, uint32_t vm, const uint64_t *pages,
                                      uint32_t count);
 
-/** The driver, or the device instead of the driver, filled pages with the poison value. */
+/** Pages were filled with the poison value, by the driver or by the device on its behalf. */
 void conformance_observe_pages_filled(struct conformance *seen, uint32_t vm, const uint64_t *pages,
                                       uint32_t count);
 /** The guest read or wrote a page that it owns. First PFN. */
@@ -225,12 +229,13 @@ void conformance_observe_page_access(struct conformance *seen, uint32_t vm, uint
  * observed without an access of the driver. */
 void conformance_observe_event_end(struct conformance *seen, uint32_t vm, uint8_t status,
                                    const uint8_t *config, uint32_t config_bytes);
-/** The run is over. `quiet` means that it ended in a phase without faults. */
+/** The run is over. `quiet` means that no faults were active at the end of the run. */
 void conformance_observe_run_end(struct conformance *seen, uint32_t vm, bool quiet);
 
 /* ---- What was found ---- */
 
-/** The counts of a clause for a party of a VM: either its scripted actions or its own. */
+/** The counts of a clause for a party of a VM: either those of its scripted actions, or those of
+ * its own actions. */
 const struct clause_tally *conformance_get_tally(const struct conformance *seen, uint32_t vm,
                                                  clause_party party, bool scripted, clause_id id);
 

@@ -1,13 +1,15 @@
 /*
- * Handles deflates: the pages of a submitted deflate, and their places after the answer. What the
- * driver does with the pages afterwards is checked in pages.c, which calls this file.
+ * Handles deflates: records that the pages of a submitted deflate are in flight, and where they are
+ * after the device's answer. What the driver does with the pages afterwards is checked in pages.c,
+ * which calls this file.
  */
 #include "sim/conformance/places.h"
 
 #include <inttypes.h>
 
-/** Whether every page of a deflate has an unknown outcome. Such a deflate only settles whether the
- * device has the pages (VG-45). */
+/** Whether the deflate contains only pages of which it is unknown whether the device has them. The
+ * only purpose of such a deflate is that afterwards the device surely does not have the pages
+ * (VG-45). */
 static bool has_only_pages_of_unknown_outcome(struct watch *watch, const struct seen_buffer *buffer,
                                               const struct seen_request *request)
 {

@@ -1,13 +1,14 @@
 /*
  * Checks refusals and resets on the wire: the clauses of docs/understand/wire-extension.md. This
  * file checks the layout of requests, and how both parties handle epochs and refused pages.
- * Verdicts are checked in answers.c. This watcher runs before pages.c moves the pages of a request.
+ * Verdicts are checked in answers.c. This watcher runs before pages.c updates where the pages of a
+ * request are.
  */
 #include "sim/conformance/places.h"
 
 #include <inttypes.h>
 
-/* ---- Requests as they are built ---- */
+/* ---- Checks of a request when the driver submits it ---- */
 
 static void check_request_layout(struct watch *watch, const struct seen_request *request)
 {
@@ -78,7 +79,7 @@ static void check_offered_pages(struct watch *watch, const struct seen_buffer *b
     ours->unseen_accepted = false;
 }
 
-/** This runs before pages.c, which moves the pages. */
+/** This runs before pages.c updates where the pages are. */
 static void observe_buffer_submitted(struct watch *watch, const struct seen_queue *queue,
                                      const struct seen_buffer *buffer)
 {
@@ -243,7 +244,7 @@ static void observe_driver_ok(struct watch *watch)
     ours->epoch = 0; /* the epoch is read again at the end of this event */
 }
 
-/** A new kernel owns all memory. */
+/** After a new kernel started, it owns all memory. */
 static void observe_kernel_replaced(struct watch *watch)
 {
     watch->extension.device_pfns = 0;
@@ -268,7 +269,8 @@ static void observe_reset(struct watch *watch)
     ours->malformed = 0;
 }
 
-/** At the end of a quiet run the driver must hold no refused page if the target is reached. */
+/** If a run ends without active faults and the target is reached, the driver must not hold refused
+ * pages any more. */
 static void observe_run_end(struct watch *watch, bool quiet)
 {
     if (quiet && watch->live && !watch->given_up && pages_count_held_refused(watch) > 0 &&

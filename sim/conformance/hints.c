@@ -2,8 +2,8 @@
  * Checks free page hinting (VIRTIO 1.3, 5.5.6.4): command ids, the hints that the driver sends
  * under each id, and how the device uses hinted pages. Free page reports are checked in reports.c.
  *
- * For each guest page this file keeps the id under which the page was hinted, or 0 after the guest
- * got the page back.
+ * For each guest page this file keeps the id under which the page was hinted, or 0 if the page is
+ * not hinted or the guest got it back.
  */
 #include "sim/conformance/places.h"
 
@@ -23,15 +23,15 @@ static uint64_t count_guest_pages(const struct watch *watch)
     return watch->config.pfns >> watch->config.page_order;
 }
 
-/** Without FREE_PAGE_HINT, the queue at the same index has another role. */
+/** If FREE_PAGE_HINT is not negotiated, the queue with this index is not the hint queue. */
 static bool is_hint_queue(const struct watch *watch, const struct seen_queue *queue)
 {
     return queue->role == BNT_BALLOON_QUEUE_HINT &&
            (watch->features & BNT_BALLOON_F_FREE_PAGE_HINT) != 0;
 }
 
-/** Finds the id under which the page of a PFN was hinted. NULL if no page was hinted or the guest
- * has no such PFN. */
+/** Finds the command id under which the page of this PFN was hinted. NULL if no page was hinted or
+ * the guest has no such PFN. */
 static uint32_t *find_hint_id(struct watch *watch, uint64_t pfn)
 {
     const uint64_t at = (pfn - watch->config.first_pfn) >> watch->config.page_order;
@@ -58,7 +58,7 @@ static void clear_hints(struct watch *watch)
     *hints = (struct watch_hints){.pages = pages, .shown = hints->shown};
 }
 
-/* ---- What the device shows ---- */
+/* ---- What the device shows in configuration space ---- */
 
 static bool is_hint_id_open(const struct watch_hints *hints, uint32_t id)
 {
@@ -91,7 +91,7 @@ static void observe_hint_command(struct watch *watch, uint32_t command)
     hints->unused_buffers = 0;
 }
 
-/** The migration that used hints is over. */
+/** The migration that used the hints has ended. */
 static void observe_hinting_end(struct watch *watch)
 {
     clause_require(watch, CLAUSE_DEVICE, CLAUSE_BV_11, watch->hints.shown == DONE,
@@ -250,8 +250,8 @@ static void observe_buffer_submitted(struct watch *watch, const struct seen_queu
     }
 }
 
-/** Whether a page of the buffer is ballooned or in an inflate in flight. If the device served the
- * inflate queue first, it cannot use the hint. */
+/** Whether the buffer has a page that is ballooned, or that is named by an inflate in flight. If
+ * the device processed the inflate queue before the hint queue, it cannot use such a hint. */
 static bool has_ballooned_page(struct watch *watch, const struct seen_buffer *buffer)
 {
     const struct bnt_vq_seg *segs = watch_get_buffer_segments(buffer);
@@ -301,7 +301,8 @@ static void observe_buffer_used(struct watch *watch, const struct seen_queue *qu
         hints->begun = command;
         return;
     }
-    /* Command ids up to the last id that the driver began may be used again. */
+    /* The device may use again the command ids up to the last one for which the driver began to
+     * send hints. */
     uint32_t kept = 0;
     bool later = !is_hint_id_open(hints, hints->begun);
     for (uint32_t i = 0; i < hints->open_count; i++) {

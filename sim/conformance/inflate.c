@@ -1,6 +1,7 @@
 /*
- * Handles inflates: the pages of a submitted inflate, and their places after the answer. The layout
- * of a request of our extension is checked in extension.c. Called by pages.c.
+ * Handles inflates: records that the pages of a submitted inflate are in flight, and where they are
+ * after the device's answer. The layout of a request of our extension is checked in extension.c.
+ * Called by pages.c.
  */
 #include "sim/conformance/places.h"
 
@@ -37,7 +38,7 @@ void inflate_note_submitted_request(struct watch *watch, const struct seen_buffe
     }
 }
 
-/** Chooses the place of a page after this verdict on its inflate. */
+/** Decides where a page is after this verdict on its inflate. */
 static unsigned choose_page_place_after_answer(uint8_t verdict)
 {
     switch (verdict) {

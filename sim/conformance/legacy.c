@@ -1,6 +1,6 @@
 /*
- * Checks the legacy interface: how a party recognises it, its byte orders, and what a driver from
- * before VIRTIO 1.0 may do (VIRTIO 1.4, 2.2.3, 2.4.3, 5.5.6).
+ * Checks the legacy interface: how a party recognises this interface, which byte orders it has, and
+ * what a driver that is older than VIRTIO 1.0 may do (VIRTIO 1.4, 2.2.3, 2.4.3, 5.5.6).
  *
  * This file checks only VMs whose driver did not accept VERSION_1. How a device uses `actual` and
  * statistics is not visible on the wire.
@@ -35,7 +35,8 @@ static void observe_driver_ok(struct watch *watch)
     watch->legacy_seen.begun = true;
 }
 
-/** Whether a value is a possible number of PFNs only in the other byte order. */
+/** Whether a value is a possible number of PFNs if its bytes are swapped, and is impossible
+ * otherwise. */
 static bool is_pfn_count_valid_only_byte_swapped(const struct watch *watch, uint32_t value)
 {
     return value > watch->config.pfns && __builtin_bswap32(value) <= watch->config.pfns;
@@ -96,7 +97,7 @@ static void observe_buffer_submitted(struct watch *watch, const struct seen_queu
     if (!watch->legacy) {
         return;
     }
-    if (watch->legacy_seen.answered) { /* the driver continues, whatever the used length was */
+    if (watch->legacy_seen.answered) { /* a driver that continues has accepted any used length */
         watch->legacy_seen.answered = false;
         watch->legacy_seen.odd_length = false;
         clause_count_use(watch, DRV, CLAUSE_BL_4);
@@ -131,7 +132,8 @@ static void observe_driver_gave_up(struct watch *watch)
     }
 }
 
-/** The device must tolerate that pages are used before their deflate is answered (BL-2). */
+/** The device must tolerate that the guest uses pages before the device answers their deflate
+ * (BL-2). */
 static void observe_pages_freed(struct watch *watch, const uint64_t *pages, uint32_t count)
 {
     const bool must_tell = (watch->features & BNT_BALLOON_F_MUST_TELL_HOST) != 0;
@@ -155,7 +157,7 @@ static void observe_discard(struct watch *watch, uint64_t first_pfn, uint64_t pf
     }
 }
 
-/** Counts a violation, once, for a ring that cannot be read in the guest's byte order. */
+/** Counts one violation for each ring that cannot be read in the guest's byte order. */
 static void check_ring_byte_order(struct watch *watch)
 {
     for (uint32_t i = 0; i < SEEN_QUEUES_MAX; i++) {

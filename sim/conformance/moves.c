@@ -1,8 +1,8 @@
 /*
- * Recognises the move of a ballooned page whose memory the OS wants: another page is inflated, then
- * the moved page is deflated. These two requests do not change the size of the balloon, so that the
- * clauses BX-13 (cycles) and BD-7 (deflation) do not apply. extension.c and deflate.c call this
- * file.
+ * Recognises a move: the OS wants the memory of a ballooned page, so the driver inflates another
+ * page and then deflates the ballooned page. These two requests together do not change the size of
+ * the balloon, so that the clauses BX-13 (cycles) and BD-7 (deflation) do not apply. extension.c
+ * and deflate.c call this file.
  */
 #include "sim/conformance/places.h"
 
@@ -11,7 +11,7 @@ static bool is_pfn_of_page(const struct watch *watch, uint64_t page, uint64_t pf
     return pfn >= page && pfn - page < UINT64_C(1) << watch->config.page_order;
 }
 
-/** Whether all PFNs of a request belong to one given page. */
+/** Whether all PFNs of a request belong to the given page. */
 static bool has_only_pfns_of_page(const struct watch *watch, const struct seen_buffer *buffer,
                                   const struct seen_request *request, uint64_t page)
 {

@@ -1,7 +1,8 @@
 /*
- * Follows pages on the wire: inflated, answered, deflated, used again (VIRTIO 1.4, 5.5.6.1). This
- * watcher updates the place of each page and checks that each party uses only its own pages.
- * target.c checks num_pages and actual, answers.c checks verdicts.
+ * Follows each page through its requests: its inflate, the answer, its deflate, and its use by the
+ * guest afterwards (VIRTIO 1.4, 5.5.6.1). This watcher records where each page is (with the guest,
+ * in flight or in the balloon), and checks that each party uses only pages that it owns. target.c
+ * checks num_pages and actual, answers.c checks verdicts.
  */
 #include "sim/conformance/places.h"
 
@@ -41,7 +42,7 @@ static void observe_answer_withdrawn(struct watch *watch, const struct seen_queu
     inflate_withdraw_answer(watch, queue, buffer);
 }
 
-/** Requests in flight of a queue that was reset have an unknown outcome: their pages count as
+/** If a queue is reset, the outcome of its requests in flight is unknown, and their pages count as
  * ballooned. */
 static void observe_queue_reset(struct watch *watch, uint16_t queue)
 {
@@ -158,7 +159,8 @@ static void observe_discard(struct watch *watch, uint64_t first_pfn, uint64_t pf
     }
 }
 
-/** A new kernel owns all memory, although the device keeps its pages until it is reset. */
+/** A new kernel owns all memory, although the device keeps the ballooned pages until the device is
+ * reset. */
 static void observe_kernel_replaced(struct watch *watch)
 {
     struct watch_pages *pages = &watch->pages;

@@ -1,6 +1,7 @@
 /*
- * Private to sim/conformance: the state that is kept of a VM's pages, its target and our extension.
- * The structs are parts of struct watch; their functions are in places.h.
+ * Private to sim/conformance: what the watchers record about the pages of a VM, its target and the
+ * use of our extension. The structs are members of struct watch; the functions that use them are in
+ * places.h.
  */
 #ifndef SIM_CONFORMANCE_PAGES_H
 #define SIM_CONFORMANCE_PAGES_H
@@ -9,24 +10,27 @@
 
 enum {
     PAGE_OWN = 0,   /**< owned by the guest, in use or free */
-    PAGE_TAKEN,     /**< owned by the driver: just allocated, or about to be freed */
+    PAGE_TAKEN,     /**< owned by the driver, which allocated the page just now or is about to free
+                         it */
     PAGE_INFLATING, /**< in an inflate that is in flight now */
     PAGE_BALLOON,   /**< in the balloon */
     PAGE_DEFLATING, /**< in a deflate that is in flight */
     PAGE_HELD,      /**< refused, and held by the driver */
-    PAGE_HELD_PART, /**< part of a held huge page, whose pages may be inflated one by one (BX-27) */
+    PAGE_HELD_PART, /**< part of a huge page that is held: its small pages may be inflated one by
+                         one (BX-27) */
     PAGE_PLACES
 };
 
-/* The state of a PFN is a byte that combines its place with these marks. */
-#define PAGE_PLACE 7u /**< the bits that hold the place */
+/* The state of a PFN is a byte: one of the values above, which says where the page is, combined
+ * with these marks. */
+#define PAGE_PLACE 7u /**< the bits that say where the page is */
 /** It is unknown whether the device has the page: the verdict is missing, 0, unknown or mixed. */
 #define PAGE_UNKNOWN    16u
 #define PAGE_BEFORE     32u  /**< the PFN was in the balloon when the device was reset */
 #define PAGE_STALE      64u  /**< the PFN was accepted under a stale epoch */
 #define PAGE_NOT_LOCKED 128u /**< the deflate of the PFN was answered NOT_LOCKED */
 
-/** An inflate or deflate, as read from its buffer. */
+/** An inflate or deflate that was read from its buffer. */
 struct seen_request {
     bool inflate;
     bool verdicts; /**< VERDICTS was negotiated: the request has a header and a response */
@@ -34,10 +38,10 @@ struct seen_request {
     uint32_t epoch;
     uint32_t flags;
     uint32_t count;         /**< entries */
-    uint32_t room;          /**< number of bytes for the response */
-    const uint8_t *pfns;    /**< the entries if they are all in one segment, else NULL */
+    uint32_t room;          /**< the number of bytes that the buffer provides for the response */
+    const uint8_t *pfns;    /**< pointer to the entries if they are all in one segment, else NULL */
     const uint8_t *answers; /**< the verdicts, likewise */
-    uint32_t span;          /**< number of PFNs of an entry */
+    uint32_t span;          /**< number of PFNs that one entry stands for */
 };
 
 #define PAGES_ANSWERED_MAX 8192u /**< PFNs: 16 pages of 2 MiB */
@@ -53,38 +57,41 @@ struct seen_answers {
 struct watch_pages {
     uint8_t *state;                  /**< a byte a PFN */
     uint64_t in[PAGE_PLACES];        /**< PFNs */
-    struct seen_answers answered[2]; /**< index false is for deflates, index true for inflates */
+    struct seen_answers answered[2]; /**< element 0 is for deflates, element 1 for inflates */
 };
 
 /** The target, and what the driver does to reach it (target.c). */
 struct watch_target {
-    uint32_t num_pages;      /**< num_pages as the device shows it */
-    bool num_pages_notified; /**< a configuration interrupt arrived since num_pages changed */
-    bool num_pages_read;     /**< the driver read num_pages since the reset */
-    bool unseen_reported; /**< the driver's missing read of num_pages was counted as a violation */
-    uint32_t num_pages_known; /**< num_pages as the driver read it last */
-    uint32_t actual;          /**< actual as the driver wrote it last */
-    uint32_t changes;         /**< number of changes of the balloon since actual was written */
+    uint32_t num_pages;       /**< num_pages as the device shows it */
+    bool num_pages_notified;  /**< a configuration interrupt arrived since num_pages changed */
+    bool num_pages_read;      /**< the driver read num_pages since the reset */
+    bool unseen_reported;     /**< the driver failed to read num_pages, which was counted as a
+                                   violation */
+    uint32_t num_pages_known; /**< the value of num_pages that the driver read last */
+    uint32_t actual;          /**< the value of actual that the driver wrote last */
+    uint32_t changes;         /**< how often the balloon changed since the driver wrote actual */
     uint64_t
         deficit_since_ns; /**< since when num_pages is above the balloon's size; 0 if it is not */
-    uint64_t effort_ns;   /**< when the driver last did something to fill the balloon */
-    bool effort_failed; /**< when the driver last failed to fill the balloon: no memory, or refused
-                           pages */
-    bool was_paused;    /**< the device was paused at the end of the last event */
-    uint64_t oom_ns;    /**< when pages were last deflated below the target; 0 if never */
+    uint64_t effort_ns;   /**< the last time at which the driver did something to fill the
+                               balloon */
+    bool effort_failed;   /**< the last time at which the driver could not fill the balloon, because
+                               there was no memory or pages were refused */
+    bool was_paused;      /**< the device was paused at the end of the last event */
+    uint64_t oom_ns;      /**< the last time at which the driver deflated pages although the balloon
+                               was not above its target; 0 if never */
 };
 
 /** Refusals and resets (extension.c, answers.c). */
 struct watch_extension {
-    uint64_t device_pfns; /**< number of PFNs that the device has, by its own answers */
+    uint64_t device_pfns; /**< number of PFNs that the device has according to its own answers */
     uint32_t epoch;       /**< num_pages the epoch as the device shows it; 0 if not known */
     uint32_t epoch_acked;
     bool acked;      /**< the driver acknowledged an epoch since the device's reset */
     bool releasing;  /**< the device raised the epoch and the driver has not acknowledged it */
     bool learned;    /**< the driver read the epoch that it has not acknowledged */
-    bool zero_due;   /**< the driver acknowledged the epoch and must write actual = 0 */
+    bool zero_due;   /**< the driver acknowledged the epoch and must now write actual = 0 */
     bool target_due; /**< the device answered NOT_NEEDED, so that the driver must read the target */
-    bool bound_reached; /**< the driver holds as many pages as it may hold */
+    bool bound_reached; /**< the driver holds the most refused pages that it may hold */
     uint64_t bound_ns;
     bool limit_written;
     bool unseen_accepted; /**< the device accepted an inflate, and the driver may not know it yet */

@@ -1,7 +1,7 @@
 /*
- * Keeps the place of each PFN of a VM in a byte, and the PFNs of the last answers. pages.c,
- * inflate.c and deflate.c decide which page moves when; this file checks no clause. Those three
- * files call this file.
+ * Records in a byte for each PFN of a VM where its page is, and keeps the PFNs of the last answers.
+ * pages.c, inflate.c and deflate.c decide when this byte changes; this file checks no clause. Those
+ * three files call this file.
  */
 #include "sim/conformance/places.h"
 

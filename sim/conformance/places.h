@@ -1,7 +1,7 @@
 /*
- * Private to sim/conformance: the place of each PFN as observed on the wire, and the content of
- * inflates and deflates. The structs with the state are in pages.h. Every watcher that checks pages
- * calls these functions.
+ * Private to sim/conformance: where the page of each PFN is, as observed on the wire, and what
+ * inflates and deflates contain. The structs with the state are in pages.h. Every watcher that
+ * checks pages calls these functions.
  */
 #ifndef SIM_CONFORMANCE_PLACES_H
 #define SIM_CONFORMANCE_PLACES_H
@@ -24,7 +24,8 @@ uint32_t request_copy_pfn(const struct watch *watch, const struct seen_buffer *b
 uint8_t request_copy_verdict(const struct watch *watch, const struct seen_buffer *buffer,
                              uint32_t entry);
 
-/** The PFN of an entry. A legacy driver writes it in the guest's byte order, as Linux and QEMU do.
+/** The PFN of an entry. A legacy driver writes PFNs in the guest's byte order, which is what Linux
+ * and QEMU do.
  */
 static inline uint32_t request_read_pfn(const struct watch *watch, const struct seen_buffer *buffer,
                                         const struct seen_request *request, uint32_t entry)
@@ -33,7 +34,8 @@ static inline uint32_t request_read_pfn(const struct watch *watch, const struct 
                                  : request_copy_pfn(watch, buffer, request, entry);
 }
 
-/** The verdict on an entry: NONE if the verdict lies beyond `len`, ACCEPTED without VERDICTS. */
+/** The verdict on an entry. It is NONE if the verdict lies beyond `len`, and ACCEPTED if VERDICTS
+ * was not negotiated. */
 static inline uint8_t request_read_verdict(const struct watch *watch,
                                            const struct seen_buffer *buffer,
                                            const struct seen_request *request, uint32_t len,
@@ -82,7 +84,7 @@ static inline uint64_t pages_count_held_refused(const struct watch *watch)
 
 void pages_init(struct watch *watch);
 void pages_free(struct watch *watch);
-/** Moves all pages that the device has to the driver, and adds this mark. */
+/** Records that the driver owns all pages that the device had, and sets this mark on them. */
 void pages_return_all_to_driver(struct watch *watch, uint8_t mark);
 
 /** Adds a PFN to the last answer. */
@@ -93,10 +95,10 @@ static inline void answers_add_pfn(struct seen_answers *answered, uint32_t pfn)
     }
 }
 
-/** The driver is known to have read the last answers. */
+/** Call this when the driver has surely read the last answers. */
 void mark_answers_as_read(struct watch *watch);
-/** The queue was reset. It is unknown whether the driver read the last answer on it, unless the
- * driver sent another request or wrote `actual` since. */
+/** The queue was reset. It is unknown whether the driver read the last answer on the queue, unless
+ * the driver sent another request or wrote `actual` since. */
 void answers_mark_outcome_unknown(struct watch *watch, bool inflate);
 
 /* ---- Requests and answers (inflate.c, deflate.c) ---- */
@@ -105,7 +107,7 @@ void inflate_note_submitted_request(struct watch *watch, const struct seen_buffe
                                     const struct seen_request *request);
 void inflate_note_answer(struct watch *watch, const struct seen_buffer *buffer,
                          const struct seen_request *request, uint32_t len);
-/** The answer to a request was altered, so that the request counts as in flight again. */
+/** A script altered the answer to a request, so that the request counts as in flight again. */
 void inflate_withdraw_answer(struct watch *watch, const struct seen_queue *queue,
                              const struct seen_buffer *buffer);
 void deflate_note_submitted_request(struct watch *watch, const struct seen_buffer *buffer,
@@ -119,7 +121,7 @@ void deflate_note_answer(struct watch *watch, const struct seen_buffer *buffer,
 void target_note_driver_effort(struct watch *watch, bool failed);
 /** The driver must write `actual` if the balloon changed. */
 void target_note_balloon_change(struct watch *watch, bool changed);
-/** The driver deflated pages below the target. */
+/** The driver deflated pages although the balloon was not above its target. */
 void target_note_oom_deflate(struct watch *watch);
 
 /* ---- A page that moves (moves.c) ---- */

@@ -1,8 +1,8 @@
 /*
- * Checks the reset of a single queue (VIRTIO 1.3, 2.6.1): the handshake by registers, and that
- * neither party uses the queue during its reset. Suspended devices are suspend.c's. The parser of
- * the rings finds a device that does not begin anew after the reset, and marks such a queue as
- * lost.
+ * Checks the reset of a single queue (VIRTIO 1.3, 2.6.1): driver and device must complete the
+ * handshake by registers, and neither may use the queue during its reset. Suspended devices are
+ * suspend.c's. After the reset the device must start again at the beginning of the ring. If it does
+ * not, the parser of the rings cannot read the queue, and marks the queue as lost.
  */
 #include "sim/conformance/watch.h"
 
@@ -50,7 +50,8 @@ static void observe_queue_enable(struct watch *watch, uint16_t queue)
         "the driver enables queue %u before it read that the reset of the queue is complete",
         queue);
     if (complete) {
-        clause_count_use(watch, DRV, CLAUSE_VG_45); /* the memory of the queue is used again */
+        clause_count_use(watch, DRV, CLAUSE_VG_45); /* the driver enabled the queue, and so uses its
+                                                       memory again */
     }
     clause_count_use(watch, DRV, CLAUSE_VG_47);
     s->resetting &= ~get_queue_bit(queue);
@@ -86,8 +87,8 @@ static void observe_buffer_used(struct watch *watch, const struct seen_queue *qu
     }
 }
 
-/** If a device continues with the old ring positions, the parser of the rings cannot read the
- * queue. */
+/** If a device continues at its old ring position after the reset, the parser of the rings cannot
+ * read the queue. */
 static void check_queue_restarts_after_reset(struct watch *watch)
 {
     struct watch_queue_resets *s = &watch->queue_resets;

@@ -1,5 +1,5 @@
 /*
- * Checks status and features: what a driver must do in which order, and what a device must answer
+ * Checks status and features: the order of the driver's steps, and the answers of the device
  * (VIRTIO 1.4, 2.1 to 2.4, 3.1). Configuration space is configuration.c's.
  *
  * Every check uses register accesses only. The other watchers use the negotiated features that this
@@ -21,7 +21,7 @@ enum {
     STEPS_BEFORE_DRIVER_OK = 127
 };
 
-/* Features that a balloon may have. A balloon knows no other feature. */
+/* All features that a balloon device can offer. No other feature is defined for it. */
 #define FEATURES_BALLOON UINT64_C(0x3f)
 #define FEATURES_RING                                                                            \
     (BNT_F_RING_INDIRECT_DESC | BNT_F_RING_EVENT_IDX | BNT_F_VERSION_1 | BNT_F_ACCESS_PLATFORM | \
@@ -49,7 +49,8 @@ static uint64_t get_known_features(const struct watch *watch)
            get_extension_features(watch);
 }
 
-/** The first feature of a set without the features that it depends on, or 0 if there is none. */
+/** The first feature in a set that depends on a feature which is not in the set; 0 if there is
+ * none. */
 static uint64_t find_unmet_feature(const struct watch *watch, uint64_t features)
 {
     const struct bnt_balloon_binding *binding = &watch->config.binding;
@@ -189,7 +190,7 @@ static void check_features_ok_answer(struct watch *watch, bool accepted)
 
 /* ---- Status ---- */
 
-/** A driver that stops initialising the device must write FAILED. */
+/** A driver that gives up the initialisation of the device must write FAILED. */
 static void check_failed_is_set(struct watch *watch)
 {
     const struct watch_registers *r = &watch->registers;
@@ -230,7 +231,7 @@ static unsigned get_step_of_status_bit(uint8_t bit)
                                                   : 0;
 }
 
-/** The steps that must be complete before the driver sets a status bit. */
+/** The steps that must be complete before the driver may set this status bit. */
 static unsigned get_steps_before_status_bit(uint8_t bit, bool legacy)
 {
     const unsigned negotiation = legacy ? STEP_FEATURES_OK | STEP_READ_BACK : 0;
@@ -252,11 +253,11 @@ static unsigned get_steps_before_status_bit(uint8_t bit, bool legacy)
 static void check_failed_is_justified(struct watch *watch)
 {
     const struct watch_registers *r = &watch->registers;
-    /* A queue that the driver could not set up is another reason for FAILED. */
+    /* The driver may also write FAILED because it could not set up a queue. */
     const bool queues = (r->steps & get_step_of_status_bit(BNT_DEVICE_STATUS_FEATURES_OK)) != 0 &&
                         (r->queues_enabled & 3) != 3;
-    /* A device with another interface, or with configuration that changes at each read, is a
-     * reason for FAILED too. */
+    /* The driver may also write FAILED because the device has another interface, or because its
+     * configuration changes at each read. */
     const bool modern = watch->config.legacy_only && (r->offered & BNT_F_VERSION_1) != 0;
     clause_require(watch, DRV, CLAUSE_VG_11,
                    r->missing || r->features_ok_refused || queues || modern ||
@@ -335,7 +336,8 @@ void registers_note_status_read(struct watch *watch, uint8_t status)
         check_features_ok_answer(watch, accepted);
         r->features_ok_read = accepted;
         r->features_ok_refused = !accepted;
-        /* The device did not set the bit, so that a later write without the bit does not clear it.
+        /* The device did not set the bit. So if the driver later writes a status without the bit,
+         * this does not clear the bit.
          */
         r->status &= (uint8_t)(accepted ? UINT8_MAX : ~BNT_DEVICE_STATUS_FEATURES_OK);
         r->steps |= accepted ? STEP_READ_BACK : 0;

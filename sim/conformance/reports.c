@@ -1,10 +1,10 @@
 /*
- * Checks free page reports and page poison (VIRTIO 1.4, 5.5.6.6 and 5.5.6.7): when a reported page
- * may be used, and what it must hold. Hints are hints.c's.
+ * Checks free page reports and page poison (VIRTIO 1.4, 5.5.6.6 and 5.5.6.7): when the guest may
+ * use a reported page, and what the page must contain. Hints are hints.c's.
  *
- * A byte for each PFN keeps whether the PFN is in a free page report, was reported and not accessed
- * since, and was filled with the poison value. Only drivers that may report or poison pages have
- * these bytes.
+ * A byte for each PFN has three marks: the PFN is in a free page report in flight; it was reported
+ * and not accessed since; it was filled with the poison value. These bytes exist only if the driver
+ * may report or poison pages.
  */
 #include "sim/conformance/places.h"
 
@@ -14,10 +14,10 @@
 enum {
     MARK_IN_FLIGHT = 1, /**< in a free page report that is in flight */
     MARK_REPORTED =
-        2,           /**< its free page report was completed and the page was not accessed since */
+        2,           /**< its free page report was completed, and nobody accessed the page since */
     MARK_FILLED = 4, /**< filled with the poison value and about to be freed */
     MARK_UNFILLED = 8, /**< freed without being filled with the poison value */
-    MARK_SENT = 16     /**< an inflate named the page */
+    MARK_SENT = 16     /**< an inflate named this page */
 };
 
 static bool has_negotiated_poison(const struct watch *watch)
@@ -77,7 +77,7 @@ static void clear_page_reports(struct watch *watch)
     }
 }
 
-/** Forgets the free page report in flight: its pages are free again. */
+/** Forgets the free page report that was in flight: the guest may use its pages again. */
 static void clear_reports_in_flight(struct watch *watch)
 {
     for (uint64_t i = 0; watch->reports.marks != NULL && watch->reports.in_flight_pfns > 0 &&
@@ -129,7 +129,7 @@ static void observe_config_write(struct watch *watch, uint32_t offset, const voi
     r->poison_written = true;
 }
 
-/** Whether a whole block was reported before and not accessed since. */
+/** Whether every page of a block was reported before and not accessed since. */
 static bool was_block_reported(struct watch *watch, uint64_t pfn, uint64_t pfns)
 {
     for (uint64_t i = 0; i < pfns; i++) {
@@ -168,7 +168,8 @@ static void check_submitted_block(struct watch *watch, const struct bnt_vq_seg *
     }
 }
 
-/** Marks the pages of an inflate: only pages that the device knows can have lost their content. */
+/** Marks the pages of an inflate. The device can discard only pages that a request named, so only
+ * these can lose their content. */
 static void mark_inflated_pages_sent(struct watch *watch, const struct seen_queue *queue,
                                      const struct seen_buffer *buffer)
 {
@@ -226,9 +227,8 @@ static void observe_buffer_used(struct watch *watch, const struct seen_queue *qu
     }
     if (has_negotiated_poison(watch)) {
         clause_count_use(watch, DEV, CLAUSE_BV_14);
-        clause_count_use(
-            watch, DEV,
-            CLAUSE_BV_12); /* the device decided by the poison value whether to discard */
+        clause_count_use(watch, DEV, CLAUSE_BV_12); /* the device used the poison value to decide
+                                                       whether to discard the pages */
     }
 }
 

@@ -1,7 +1,7 @@
 /*
  * Reads inflates and deflates from their buffers: the PFNs that a request names, and the verdicts
- * of its answer. The places of pages are kept in places.c. Every watcher of inflates and deflates
- * calls this file.
+ * that the device wrote. Where each page is, is recorded in places.c. Every watcher of inflates and
+ * deflates calls this file.
  */
 #include "sim/conformance/places.h"
 

@@ -3,8 +3,8 @@
  * rings_available.c adds buffers and rings_used.c removes them. Both call this file, as does every
  * watcher that looks up a queue.
  *
- * A queue whose ring a party broke is lost: its content is unknown, and the watchers ignore the
- * queue until it is enabled again.
+ * If a party breaks a ring, the queue is lost: the content of its ring is unknown, and the watchers
+ * ignore the queue until it is enabled again.
  */
 #include "sim/conformance/watch.h"
 
@@ -64,8 +64,8 @@ void rings_disable_queue(struct watch *watch, struct seen_queue *queue)
     arena_free(arena, queue->buffers, queue->size * sizeof *queue->buffers);
     arena_free(arena, queue->list, queue->size * sizeof *queue->list);
     arena_free(arena, queue->fresh, queue->size);
-    queue->enabled = false; /* the address of the ring is kept, because the device must not access
-                               the ring any more */
+    queue->enabled = false; /* the address of the ring is kept, in order to detect a device that
+                               still accesses the ring */
 }
 
 void rings_disable_all_queues(struct watch *watch)

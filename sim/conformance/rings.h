@@ -11,7 +11,7 @@
 #include <ballonet/virtqueue.h>
 
 #define SEEN_SEGS_MAX \
-    1024 /**< the most descriptors of a buffer; a longer buffer marks its queue as lost */
+    1024 /**< the most descriptors of a buffer; if a buffer has more, its queue is lost */
 #define SEEN_SEGS_INLINE 4
 #define SEEN_QUEUES_MAX  8
 
@@ -32,11 +32,12 @@ struct seen_buffer {
     uint16_t descs;     /**< of the ring itself */
     uint32_t listed;    /**< index of the buffer in the queue's list */
     uint64_t sequence; /**< number of the buffer in its queue, in the order of submission, from 1 */
-    uint64_t desc_sum; /**< hash of the descriptors when the buffer was submitted */
-    uint64_t payload_sum; /**< hash of the readable bytes when the buffer was submitted */
+    uint64_t desc_sum; /**< hash of the descriptors at the time when the buffer was submitted */
+    uint64_t payload_sum; /**< hash of the readable bytes at the time when the buffer was
+                               submitted */
     uint64_t written;     /**< number of bytes that the device wrote into the buffer */
-    uint64_t segs_read;   /**< bit n is set if the device read readable segment n; bit 63 stands for
-                             all segments from 63 on */
+    uint64_t segs_read;   /**< bit n is set if the device has read the readable segment n; bit 63 is
+                               for segment 63 and all later ones */
     uint64_t submitted_ns;
     uint32_t readable_count;
     uint32_t writable_count;
@@ -72,11 +73,11 @@ enum {
     FAULT_LOOP = 2,      /**< the chain has more descriptors than the queue, so it loops */
     FAULT_ORDER = 4,     /**< readable after writable */
     FAULT_BYTES = 8,     /**< over 2^32 bytes */
-    FAULT_TABLE = 16,    /**< an indirect table that is not allowed here */
+    FAULT_TABLE = 16,    /**< there is an indirect table where none is allowed */
     FAULT_LENGTH = 32,   /**< the chain is longer than the queue */
     FAULT_IN_ORDER = 64, /**< split ring with IN_ORDER: `next` is not the following descriptor */
     FAULT_TABLE_ORDER = 128, /**< IN_ORDER is violated in an indirect table */
-    FAULT_UNAVAILABLE = 256, /**< packed ring: only a part of the list is available */
+    FAULT_UNAVAILABLE = 256, /**< packed ring: only some descriptors of the list are available */
     FAULT_FLAGS = 512        /**< packed ring: an indirect table has flags other than WRITE */
 };
 
@@ -98,20 +99,22 @@ struct seen_queue {
     const uint8_t *desc;
     const uint8_t *avail;
     const uint8_t *used;
-    /* Split: indices. In a packed ring, positions count modulo twice the size; a position below
-     * the size has wrap counter 1. */
+    /* Split: indices. In a packed ring, positions count modulo twice the size of the ring;
+     * positions below the size have wrap counter 1. */
     uint32_t avail_seen;
     uint32_t used_seen;
     uint32_t avail_checked;   /**< the value of avail_seen when kicks were last checked */
     uint32_t used_checked;    /**< the value of used_seen when interrupts were last checked */
     bool used_arrived;        /**< the device used a buffer since the last interrupt arrived */
-    uint16_t order_next;      /**< split ring with IN_ORDER: the descriptor that must come next */
+    uint16_t order_next;      /**< split ring with IN_ORDER: the descriptor with which the next
+                                   buffer must begin */
     uint32_t in_flight;       /**< buffers in flight */
     uint32_t descs_in_flight; /**< packed ring: number of descriptors in flight */
     uint64_t submitted;       /**< number of buffers since the queue was enabled */
     uint64_t fetched;    /**< number of the last buffer whose first descriptor the device read */
     uint64_t used_count; /**< the same */
-    struct seen_buffer *buffers; /**< `size` buffers, indexed by first descriptor (split: head) */
+    struct seen_buffer *buffers; /**< `size` buffers; the index is the first descriptor (split ring:
+                                      the head) */
     uint16_t *list;              /**< indices of the buffers in flight, in any order */
     uint8_t
         *fresh; /**< split ring: number of used elements written since the last write of used.idx */
@@ -121,7 +124,7 @@ struct seen_queue {
 struct watch_rings {
     struct seen_queue queues[SEEN_QUEUES_MAX];
     struct seen_chain scratch;
-    bool spurious[2];        /**< the last notification to this party was a spurious one */
+    bool spurious[2];        /**< the last notification that this party got was spurious */
     bool needs_reset;        /**< the status showed NEEDS_RESET at the end of the last event */
     bool given_up;           /**< the driver read NEEDS_RESET */
     bool config_interrupted; /**< the device sent a configuration interrupt in this event */
@@ -152,7 +155,7 @@ uint64_t watch_read_ring_u64(const struct watch *watch, const uint8_t *at);
  * copied. */
 uint32_t watch_read_buffer_bytes(const struct watch *watch, const struct seen_buffer *buffer,
                                  bool writable, uint64_t offset, void *out, uint32_t bytes);
-/** Clears the result before a walk over descriptors begins. */
+/** Clears `walk` before a walk over descriptors begins. */
 void chain_set_empty(struct seen_chain *chain);
 /** Adds the segment of the next descriptor to the result of a walk. */
 void chain_add_segment(struct seen_chain *chain, uint64_t gpa, uint32_t bytes, bool writable);
@@ -167,7 +170,7 @@ void rings_disable_queue(struct watch *watch, struct seen_queue *queue);
 void rings_disable_all_queues(struct watch *watch);
 /** Forgets a buffer that is no longer in flight. */
 void rings_remove_buffer(struct watch *watch, struct seen_queue *queue, struct seen_buffer *buffer);
-/** Sizes in bytes of the parts of a ring. */
+/** The sizes, in bytes, of the parts of a ring. */
 uint64_t rings_get_desc_bytes(const struct seen_queue *queue);
 uint64_t rings_get_avail_bytes(const struct seen_queue *queue);
 uint64_t rings_get_used_bytes(const struct seen_queue *queue);
@@ -176,7 +179,7 @@ uint64_t rings_get_used_bytes(const struct seen_queue *queue);
 /** Reads the buffers that the driver made available. Call this before any check that depends on
  * them. */
 void rings_read_available(struct watch *watch);
-/** Whether the ring of a lost queue is still broken: the driver may have repaired it before the
+/** Whether the ring of a lost queue is still broken. It is not if the driver repaired it before the
  * device read it. */
 bool rings_is_queue_broken(const struct watch *watch, const struct seen_queue *queue,
                            struct seen_chain *scratch);
@@ -188,7 +191,7 @@ void rings_check_buffer_unaltered(struct watch *watch, struct seen_queue *queue,
 /* rings_used.c */
 /** Reads the buffers that the device used, after the device wrote to the used side of the queue. */
 void rings_read_used(struct watch *watch, struct seen_queue *queue);
-/** Reads the last answer again, because a script altered it. */
+/** Reads the last answer a second time, because a script altered the answer. */
 void rings_reread_answer(struct watch *watch, struct seen_queue *queue);
 
 #endif

@@ -1,7 +1,8 @@
 /*
- * Checks how the device accesses guest memory: it reads buffers in order, writes nothing that
- * belongs to the driver, and accesses no queue before DRIVER_OK. rings_available.c and rings_used.c
- * read the content of the rings. This watcher runs at every memory access of a device.
+ * Checks how the device accesses guest memory: the device must read buffers in order, must not
+ * write to memory that belongs to the driver, and must not access a queue before DRIVER_OK.
+ * rings_available.c and rings_used.c read the content of the rings. This watcher runs at every
+ * memory access of a device.
  */
 #include "sim/conformance/watch.h"
 
@@ -19,7 +20,7 @@ static bool is_in_queue_memory(const struct seen_queue *queue, uint64_t gpa, uin
            do_ranges_overlap(gpa, bytes, queue->used_gpa, rings_get_used_bytes(queue));
 }
 
-/** A legacy driver may use its queues before DRIVER_OK (VG-32). */
+/** A legacy driver is allowed to use its queues before it sets DRIVER_OK (VG-32). */
 static bool must_not_access_queues(const struct watch *watch)
 {
     return !watch->live && (watch->registers.features & BNT_F_VERSION_1) != 0;
@@ -170,7 +171,8 @@ static bool device_may_write(const struct watch *watch, uint64_t gpa, uint32_t b
     return false;
 }
 
-/** If buffers overlap, the device may write every byte that one of them makes writable. */
+/** If buffers overlap, the device may write a byte if one of the buffers makes the byte
+ * writable. */
 static void check_write_into_buffers(struct watch *watch, struct seen_queue *queue, uint64_t gpa,
                                      uint32_t bytes)
 {

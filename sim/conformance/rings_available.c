@@ -1,8 +1,8 @@
 /*
- * Finds each new buffer that the driver makes available, checks its descriptors, keeps the buffer,
- * and calls the watchers. This file also checks that the driver does not alter a buffer in flight.
- * Buffers that the device uses are found in rings_used.c. This code runs at the end of every event,
- * and before every check that depends on it.
+ * Finds each new buffer that the driver makes available, checks the descriptors of the buffer,
+ * records the buffer, and calls the watchers. This file also checks that the driver does not alter
+ * a buffer in flight. Buffers that the device uses are found in rings_used.c. This code runs at the
+ * end of every event, and before every check that depends on it.
  */
 #include "sim/conformance/watch.h"
 
@@ -32,8 +32,8 @@ static uint64_t hash_payload(const struct watch *watch, const struct seen_buffer
     return sum;
 }
 
-/** Keeps a new buffer, indexed by its head descriptor (split ring) or its first descriptor (packed
- * ring). */
+/** Records a new buffer. Its index is the head descriptor (split ring) or the first descriptor
+ * (packed ring). */
 static struct seen_buffer *record_available_buffer(struct watch *watch, struct seen_queue *queue,
                                                    const struct seen_chain *chain,
                                                    uint16_t position)
@@ -205,7 +205,8 @@ bool rings_is_queue_broken(const struct watch *watch, const struct seen_queue *q
                            struct seen_chain *scratch)
 {
     if (queue->packed) {
-        return true; /* the driver cannot repair a list that is available already */
+        return true; /* the list is already available, so that the driver cannot repair it any
+                        more */
     }
     const uint16_t index = watch_read_ring_u16(watch, queue->avail + 2);
     const uint16_t fresh = (uint16_t)(index - queue->avail_seen);

@@ -1,7 +1,8 @@
 /*
- * Checks kicks and interrupts: each party must send them unless its peer suppresses notifications,
- * and must tolerate spurious ones. Checks NEEDS_RESET too, by which a device shows that it cannot
- * continue. rings_available.c and rings_used.c find the buffers that need a notification.
+ * Checks kicks and interrupts: each party must notify its peer unless the peer suppresses
+ * notifications, and must tolerate spurious notifications. Checks NEEDS_RESET too, by which a
+ * device shows that it cannot continue. rings_available.c and rings_used.c find the buffers that
+ * need a notification.
  */
 #include "sim/conformance/watch.h"
 
@@ -14,7 +15,8 @@ static bool has_index_passed_event(uint16_t event, uint16_t from, uint16_t to)
     return (uint16_t)(to - event - 1) < (uint16_t)(to - from);
 }
 
-/** For a split ring: `ring` is the part that the peer writes, with its event field at `event_at`.
+/** For a split ring: `ring` is the part of the ring that the peer writes; the event field is at the
+ * offset `event_at` in it.
  */
 static bool is_split_notification_wanted(const struct watch *watch, const struct seen_queue *queue,
                                          const uint8_t *ring, size_t event_at, uint32_t from,
@@ -35,7 +37,7 @@ static bool is_packed_notification_wanted(const struct watch *watch, const struc
         return flags == BNT_VQ_PACKED_EVENT_ENABLE;
     }
     const uint16_t off_wrap = watch_read_ring_u16(watch, event);
-    const uint32_t positions = 2u * queue->size; /* a position counts with the wrap counter */
+    const uint32_t positions = 2u * queue->size; /* a position includes the wrap counter */
     const uint32_t off = (uint32_t)(off_wrap & 0x7fff) +
                          ((off_wrap & BNT_VQ_PACKED_EVENT_WRAP) != 0 ? 0 : queue->size);
     return (off + positions - from) % positions < (to + positions - from) % positions;
@@ -111,8 +113,8 @@ static void check_interrupts(struct watch *watch, struct seen_queue *queue, bool
     queue->used_checked = queue->used_seen;
 }
 
-/** If a driver starts a packed ring with wrap counter 0, no other party sees the buffers that it
- * adds. */
+/** If a driver starts a packed ring with wrap counter 0, the device and the watchers do not see the
+ * buffers that the driver adds. */
 static void check_first_wrap_counter(struct watch *watch, const struct seen_queue *queue)
 {
     if (queue->packed && queue->submitted == 0 && !queue->lost) {
@@ -220,7 +222,7 @@ static void check_spurious_tolerated(struct watch *watch, bool broke)
     }
 }
 
-/* ---- A device that cannot continue ---- */
+/* ---- NEEDS_RESET: a device that cannot continue ---- */
 
 static void check_needs_reset(struct watch *watch, uint8_t status)
 {
@@ -256,7 +258,8 @@ static void observe_event_end(struct watch *watch, const struct seen_device *dev
     for (int i = 0; i < SEEN_QUEUES_MAX; i++) {
         struct seen_queue *queue = &watch->rings.queues[i];
         if (queue->enabled && watch->live) {
-            if (!watch->config.foreign) { /* the kick of a recording is an event of its own */
+            if (!watch->config.foreign) { /* when a recording is replayed, each kick is a separate
+                                             event */
                 check_kicks(watch, queue, false);
             }
             check_interrupts(watch, queue, false);
@@ -268,12 +271,12 @@ static void observe_event_end(struct watch *watch, const struct seen_device *dev
     check_spurious_tolerated(watch, broke);
 }
 
-/** The driver read NEEDS_RESET, so that it must not rely on the device from now on. */
+/** The driver read NEEDS_RESET, so from now on it must not rely on the device. */
 static void observe_status_read(struct watch *watch, uint8_t status)
 {
     if ((status & BNT_DEVICE_STATUS_NEEDS_RESET) != 0 && watch->live) {
-        /* A script only alters rings and requests, so that the driver's reaction to a broken
-         * device is not scripted. */
+        /* The script alters only rings and requests. How the driver reacts to a broken device is
+         * not scripted. */
         const bool scripted = watch->scripted[DRV];
         watch->scripted[DRV] = false;
         clause_count_use(watch, DRV, CLAUSE_VG_4);

@@ -1,6 +1,6 @@
 /*
  * The packed ring in guest memory: whether a descriptor is available, and the walk over a list
- * (VIRTIO 1.4, 2.8). The walk only notes errors; rings_available.c, which calls it, decides which
+ * (VIRTIO 1.4, 2.8). The walk only records errors. Its caller, rings_available.c, decides which
  * clause an error violates.
  */
 #include "sim/conformance/watch.h"

@@ -1,6 +1,6 @@
 /*
- * Reads guest memory for the watchers: bytes, numbers in the byte order of the rings, and the
- * segments of a buffer. Queues are rings.c's. The walks of both ring formats call this file, as
+ * Reads guest memory for the watchers: single bytes, numbers in the byte order of the rings, and
+ * the segments of a buffer. Queues are rings.c's. The walks of both ring formats call this file, as
  * does every watcher that reads a request.
  */
 #include "sim/conformance/watch.h"

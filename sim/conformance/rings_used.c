@@ -84,7 +84,7 @@ static struct seen_buffer *find_oldest_buffer(struct seen_queue *queue)
     return found;
 }
 
-/** Counts the buffers in flight up to `last`, in the order of submission, including `last`. */
+/** Counts the buffers in flight that were submitted before `last`, and `last` itself. */
 static uint32_t count_buffers_up_to(const struct seen_queue *queue, const struct seen_buffer *last)
 {
     uint32_t count = 0;
@@ -94,8 +94,8 @@ static uint32_t count_buffers_up_to(const struct seen_queue *queue, const struct
     return count;
 }
 
-/** Whether the driver overwrote the ring entry of another available buffer with this buffer, so
- * that the device saw only this buffer. */
+/** Whether the driver put this buffer into the ring entry of another available buffer, so that the
+ * device saw only this buffer. */
 static bool is_avail_entry_overwritten(const struct watch *watch, const struct seen_queue *queue,
                                        uint16_t id)
 {

@@ -1,14 +1,17 @@
 /*
- * Checks statistics on the wire (VIRTIO 1.4, 5.5.6.3): one buffer is in flight at all times, and
- * each buffer has the same entries. The tags are read when the buffer is submitted; how a device
- * uses the values is not visible. legacy.c also checks statistics of legacy drivers.
+ * Checks statistics on the wire (VIRTIO 1.4, 5.5.6.3): one statistics buffer must always be in
+ * flight, and each buffer must have the same entries. The tags are read when the buffer is
+ * submitted; how a device uses the values is not visible. legacy.c also checks statistics of legacy
+ * drivers.
  */
 #include "sim/conformance/watch.h"
 
 #include <inttypes.h>
 
 #define ENTRY_BYTES 10u
-#define LATE_NS     UINT64_C(1000000000) /**< a driver that is running answers before this time */
+#define LATE_NS                                                                \
+    UINT64_C(1000000000) /**< a driver that is running submits the next buffer \
+                              within this time */
 
 static bool has_negotiated_statistics(const struct watch *watch)
 {
@@ -82,7 +85,7 @@ static bool are_tags_equal(const uint16_t *a, uint32_t a_count, const uint16_t *
     return same;
 }
 
-/** Checks the entries of a statistics buffer: their order, that none is missing, and that all are
+/** Checks the entries of a statistics buffer: they must be in the right order, complete, and
  * initialised. */
 static void check_statistics_entries(struct watch *watch, const uint16_t *tags, uint32_t count)
 {
@@ -140,7 +143,7 @@ static void observe_buffer_submitted(struct watch *watch, const struct seen_queu
     check_statistics_entries(watch, tags, read_statistics_tags(watch, buffer, tags));
 }
 
-/** A device that uses a statistics buffer has accepted its content. */
+/** If a device uses a statistics buffer, this shows that it accepted the content. */
 static void observe_buffer_used(struct watch *watch, const struct seen_queue *queue,
                                 const struct seen_buffer *buffer, uint32_t len)
 {
@@ -166,7 +169,7 @@ static void observe_buffer_used(struct watch *watch, const struct seen_queue *qu
 static void observe_event_end(struct watch *watch, const struct seen_device *device)
 {
     struct watch_statistics *s = &watch->statistics;
-    /* A scripted driver may also cause NEEDS_RESET in other ways. */
+    /* A scripted driver can also cause NEEDS_RESET in other ways. */
     if (s->in_flight == 0 || watch->scripted[DRV] ||
         (device->status & BNT_DEVICE_STATUS_NEEDS_RESET) == 0) {
         return;

@@ -25,8 +25,8 @@ static void observe_reset(struct watch *watch)
     watch->suspend = (struct watch_suspend){.asked = false};
 }
 
-/** Before it suspends, a device must use the buffers that it fetched, except those that it keeps
- * for its next request. */
+/** Before a device suspends, it must use the buffers that it has fetched, except the buffers that
+ * it keeps for later (statistics and working-set buffers). */
 static void check_fetched_buffers(struct watch *watch)
 {
     bool finished = true;
@@ -125,7 +125,7 @@ static void observe_status_read(struct watch *watch, uint8_t status)
     }
 }
 
-/** Checks that the driver may do this to the device now. */
+/** Checks that the driver is allowed to act on the device now. */
 static void check_driver_may_act(struct watch *watch, const char *what)
 {
     struct watch_suspend *s = &watch->suspend;
@@ -192,8 +192,8 @@ static void observe_interrupt(struct watch *watch, uint16_t queue)
     check_device_may_act(watch, "interrupts");
 }
 
-/** Configuration must not change while the device is suspended; a change is notified when the
- * device resumes. */
+/** Configuration must not change while the device is suspended. The device announces a change after
+ * it resumes. */
 static void check_config_unchanged(struct watch *watch, const struct seen_device *device)
 {
     struct watch_suspend *s = &watch->suspend;

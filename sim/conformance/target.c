@@ -1,9 +1,9 @@
 /*
  * Checks num_pages and actual: what the driver does to reach the target, and when it writes the
- * size of its balloon (VIRTIO 1.4, 5.5.6.1). The target is the value that the driver read last,
- * since a driver cannot follow a target that it does not know. The size of the balloon is counted
- * from requests and their answers (places.c). inflate.c and deflate.c report to this file what the
- * driver did.
+ * size of its balloon (VIRTIO 1.4, 5.5.6.1). The target is the value of num_pages that the driver
+ * read last, since a driver cannot follow a target that it does not know. The size of the balloon
+ * is counted from requests and their answers (places.c). inflate.c and deflate.c report to this
+ * file what the driver did.
  */
 #include "sim/conformance/places.h"
 
@@ -11,9 +11,10 @@
 #include <string.h>
 
 #define IDLE_NS \
-    UINT64_C(1000000000) /**< a driver that did nothing for this time ignores its target */
-#define CALM_NS \
-    UINT64_C(40000000000) /**< the driver's wait after an OOM deflate is shorter than this */
+    UINT64_C(1000000000) /**< if a driver does nothing for this time, it ignores its target */
+#define CALM_NS                                                                               \
+    UINT64_C(40000000000) /**< after an OOM deflate, the driver waits for a shorter time than \
+                               this */
 
 /* ---- What the driver did ---- */
 
@@ -97,7 +98,7 @@ static void observe_reset(struct watch *watch)
 
 /* ---- Time ---- */
 
-/** For how long the driver could have inflated towards its target but did not. */
+/** For how long the driver has not inflated towards its target although it could. */
 static uint64_t compute_driver_idle_ns(const struct watch *watch)
 {
     const struct watch_target *target = &watch->target;
@@ -107,7 +108,8 @@ static uint64_t compute_driver_idle_ns(const struct watch *watch)
     return since_ns < watch_get_time_ns(watch) ? watch_get_time_ns(watch) - since_ns : 0;
 }
 
-/** The target that the driver can know: the device's target, once its notification arrived. */
+/** The target that the driver can know: the device's target if the notification about it has
+ * arrived. */
 static uint32_t get_target_known_to_driver(const struct watch *watch)
 {
     const struct watch_target *target = &watch->target;
@@ -152,8 +154,8 @@ static void observe_event_end(struct watch *watch, const struct seen_device *dev
     }
 }
 
-/** At the end of a quiet run the driver must have inflated as far as it can, and must have written
- * actual. */
+/** If a run ends without active faults, the driver must have inflated as far as it can, and must
+ * have written actual. */
 static void observe_run_end(struct watch *watch, bool quiet)
 {
     struct watch_target *target = &watch->target;

@@ -53,7 +53,7 @@ void clause_count_literal_reading(struct watch *watch, clause_party party, claus
     tally->literal_violated += !kept;
 }
 
-/* ---- Calls to all watchers ---- */
+/* ---- Functions that call all watchers ---- */
 
 void watchers_observe_buffer_submitted(struct watch *watch, const struct seen_queue *queue,
                                        const struct seen_buffer *buffer)

@@ -1,10 +1,11 @@
 /*
- * Private to sim/conformance: the state that is kept of one VM, and the interface of a watcher.
+ * Private to sim/conformance: what the watchers record about one VM, and the interface of a
+ * watcher.
  *
- * A watcher is a file with a `const struct watcher`, whose functions are called for each
- * observation, and a row in the table of conformance.c. The state of a watcher is a struct inside
- * `struct watch`. A watcher counts by `clause_count_use` (the clause applied), `clause_require`
- * (the clause applied and was kept or violated) and `clause_count_violation`.
+ * A watcher is a file with a `const struct watcher` that is listed in the table of conformance.c.
+ * For each observation, a function of this struct is called. The state of a watcher is a struct
+ * inside `struct watch`. To count, a watcher calls `clause_count_use` (the clause applied),
+ * `clause_require` (the clause applied; it was violated or not) or `clause_count_violation`.
  */
 #ifndef SIM_CONFORMANCE_WATCH_H
 #define SIM_CONFORMANCE_WATCH_H
@@ -21,7 +22,7 @@
 struct watch_registers {
     bool known; /**< the driver wrote a status, so that its history since the reset is known */
     bool reset_wanted; /**< the driver wrote status 0 and has not read it back yet */
-    uint8_t status;    /**< the status as the driver wrote it last */
+    uint8_t status;    /**< the status that the driver wrote last */
     bool offer_read;
     uint64_t offered;
     bool features_written;
@@ -32,16 +33,16 @@ struct watch_registers {
     uint32_t queues_enabled;     /**< a bit each */
     bool missing;                /**< a feature that the driver needs was not offered */
     bool unknown_offered;        /**< the device offered a feature that no balloon has */
-    uint64_t accepted_before[8]; /**< sets of features that the device accepted before */
+    uint64_t accepted_before[8]; /**< sets of features that the device accepted earlier */
     uint32_t accepted_count;
 };
 
 /** Configuration space (configuration.c). */
 struct watch_configuration {
-    bool shown; /**< shown_config holds the device's configuration before FEATURES_OK */
+    bool shown; /**< shown_config contains the device's configuration before FEATURES_OK */
     uint8_t shown_config[64];
     uint32_t
-        limit; /**< the guest's limit as the driver wrote it since the reset; 0 if it did not */
+        limit; /**< the guest's limit that the driver wrote since the reset; 0 if it wrote none */
     bool generation_known;
     uint32_t generation; /**< last read */
     bool reading;        /**< the driver read a field and has not read the generation since */
@@ -52,7 +53,7 @@ struct watch_configuration {
     struct {
         bool known;
         uint32_t value;
-        uint32_t generation; /**< when the configuration field was read */
+        uint32_t generation; /**< the time at which the driver read the configuration field */
     } fields[16];            /**< le32 each */
 };
 
@@ -63,12 +64,12 @@ struct watch_hints {
     uint64_t read_ns; /**< when the driver first read that command id */
     uint32_t sent;    /**< the command id that the driver sent last; 0 if none since the reset */
     uint32_t begun;   /**< the command id whose buffer the device used last */
-    bool running;     /**< the driver has not sent STOP for the command id `sent` */
+    bool running;     /**< the driver has not yet sent STOP for the command id `sent` */
     uint32_t
         unused_buffers; /**< number of hint buffers that the device used without accepting a hint */
     uint64_t with_driver; /**< number of hinted pages that the driver has not returned to the OS */
-    uint32_t open[32]; /**< command ids, oldest first, that the device must not show again before a
-                          STOP buffer */
+    uint32_t open[32];    /**< command ids, oldest first, that the device must not show again before
+                               the driver sent STOP */
     uint32_t open_count;
     uint32_t *pages; /**< the command id under which each page was hinted, 0 for none; NULL if no
                         page was ever hinted */
@@ -76,32 +77,34 @@ struct watch_hints {
 
 /** The state of suspend and resume (suspend.c). */
 struct watch_suspend {
-    bool asked;        /**< the driver wrote SUSPEND and the device does not show it yet */
+    bool asked;        /**< the driver wrote SUSPEND, and the status does not show SUSPEND yet */
     bool suspended;    /**< the device is paused */
     bool seen;         /**< the driver read that the device is suspended */
-    bool resume_asked; /**< the driver wrote DRIVER_OK to resume and did nothing since */
+    bool resume_asked; /**< the driver wrote DRIVER_OK in order to resume the device, and did
+                            nothing since */
     bool resume_seen;  /**< the driver read that the device resumed */
     bool resuming;     /**< the driver's write of DRIVER_OK is not complete */
     bool notified;     /**< a configuration interrupt was sent since that write */
     bool config_due; /**< the device resumed in this event, so that its configuration is compared */
     bool config_known;
-    uint32_t num_pages; /**< configuration as the device showed it last */
+    uint32_t num_pages; /**< the configuration that the device showed last */
 };
 
-/** Queues that were reset, with a bit for each queue (queue_reset.c). */
+/** Queues that were reset (queue_reset.c). Each queue has one bit. */
 struct watch_queue_resets {
     uint32_t resetting;
     uint32_t reset_read; /**< queues whose reset the driver read as complete */
-    uint32_t fresh; /**< queues that were enabled again and of which no buffer was used since */
+    uint32_t fresh;      /**< queues that were enabled again and on which the device used no buffer
+                              since */
 };
 
 /** The legacy interface (legacy.c). */
 struct watch_legacy {
     bool begun;    /**< the driver wrote DRIVER_OK in this event */
-    bool answered; /**< the device used a buffer without a writable part, whose used length must be
-                      ignored */
+    bool answered; /**< the device used a buffer that has no writable part, so that the driver must
+                        ignore the used length */
     bool odd_length; /**< the device reported a used length larger than the buffer */
-    uint32_t lost;   /**< queues that were counted as unreadable, with a bit for each queue */
+    uint32_t lost;   /**< queues that were counted as unreadable; each queue has one bit */
 };
 
 #define WATCH_STATISTICS_MAX 64
@@ -112,9 +115,10 @@ struct watch_statistics {
     bool ever;          /**< the driver submitted a statistics buffer since the reset */
     bool due;           /**< the driver must submit a statistics buffer */
     bool odd_tag;       /**< the statistics buffer in flight has an unknown tag */
-    bool odd_order;     /**< the tags of the statistics buffer in flight do not ascend */
+    bool odd_order;     /**< the tags of the statistics buffer in flight are not in ascending
+                             order */
     uint64_t due_ns;
-    uint32_t count; /**< number of entries of this kernel's last statistics buffer */
+    uint32_t count; /**< number of entries in the last statistics buffer of this kernel */
     uint16_t tags[WATCH_STATISTICS_MAX];
 };
 
@@ -169,7 +173,7 @@ struct conformance {
     const struct watcher *const *watchers; /**< the list of watchers, which ends with NULL */
 };
 
-/* Short names of the parties for the functions that count a clause. */
+/* Short names of the two parties, used in calls of the functions that count. */
 #define DRV CLAUSE_DRIVER
 #define DEV CLAUSE_DEVICE
 
@@ -192,7 +196,7 @@ struct seen_device {
     uint8_t config[64]; /**< the configuration from its beginning, with zeros beyond its end */
 };
 
-/** The role of a queue; NONE if the device has no such queue. */
+/** Returns the role of a queue; NONE if the device has no such queue. */
 static inline uint16_t watch_find_queue_role(const struct watch *watch, uint16_t index)
 {
     for (int i = 0; i < SEEN_QUEUES_MAX; i++) {
@@ -211,15 +215,15 @@ struct watcher {
     void (*guest_new)(struct watch *watch); /**< a new kernel runs; called before `reset` */
     void (*live)(struct watch *watch);      /**< DRIVER_OK was set */
     void (*status_read)(struct watch *watch, uint8_t status);
-    /** The driver is about to write the status. Actions of the device during the write are observed
-     * before `status_write`. */
+    /** The driver is about to write the status. What the device does during the write is observed
+     * before `status_write` is called. */
     void (*status_writing)(struct watch *watch, uint8_t status);
     /** `now` is the value of the register after the write. Called before `reset` and `live`. */
     void (*status_write)(struct watch *watch, uint8_t status, uint8_t now);
     void (*queue_reset)(struct watch *watch, uint16_t queue);
     void (*queue_reset_read)(struct watch *watch, uint16_t queue, uint16_t value);
     void (*queue_enable)(struct watch *watch, uint16_t queue);
-    /** `next` is the upper half of the notification data. */
+    /** `next` is the ring position in the upper half of the notification data. */
     void (*kick_data)(struct watch *watch, uint16_t queue, uint16_t next);
     void (*config_shown)(struct watch *watch, const uint8_t *config, uint32_t bytes);
     void (*config_read)(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes);
@@ -260,7 +264,7 @@ struct watcher {
     void (*end)(struct watch *watch, bool quiet);
 };
 
-/** Calls this member function of every watcher that has it. */
+/** For every watcher that has this member function, calls it. */
 #define CALL_WATCHERS(watch, member, ...)                                                      \
     do {                                                                                       \
         for (const struct watcher *const *watcher = (watch)->seen->watchers; *watcher != NULL; \
@@ -295,8 +299,8 @@ extern const struct watcher watch_reports_watcher;
 void hints_free_state(struct watch *watch);
 
 /* suspend.c */
-/** Whether the device is suspended, was asked to suspend, or was asked to resume and does not show
- * it yet. */
+/** Whether the device is suspended, or was asked to suspend, or was asked to resume and its status
+ * does not show this yet. */
 bool is_device_paused(const struct watch *watch);
 
 /* Functions of watch.c, which all watchers need */
@@ -304,7 +308,7 @@ struct arena *watch_get_arena(const struct watch *watch);
 uint64_t watch_get_time_ns(const struct watch *watch);
 void watchers_observe_buffer_submitted(struct watch *watch, const struct seen_queue *queue,
                                        const struct seen_buffer *buffer);
-/** The buffer was used before, and a script altered its answer since. */
+/** The device used the buffer earlier, and a script has altered the answer since then. */
 void watchers_observe_buffer_used_again(struct watch *watch, const struct seen_queue *queue,
                                         const struct seen_buffer *buffer, uint32_t len);
 void watchers_observe_buffer_used(struct watch *watch, const struct seen_queue *queue,
@@ -316,10 +320,10 @@ void clause_count_use(struct watch *watch, clause_party party, clause_id id);
 __attribute__((format(printf, 4, 5))) void clause_count_violation(struct watch *watch,
                                                                   clause_party party, clause_id id,
                                                                   const char *format, ...);
-/** Counts the literal reading of a clause in CLAUSE_LITERAL_MAP. */
+/** Counts for the literal reading of a clause, which is a row of CLAUSE_LITERAL_MAP. */
 void clause_count_literal_reading(struct watch *watch, clause_party party, clause_id id, bool kept);
 
-/** Counts that the clause applied, and that it was violated unless `kept`. */
+/** Counts that the clause applied. If `kept` is false, also counts a violation. */
 #define clause_require(watch, party, id, kept, ...)                      \
     do {                                                                 \
         clause_count_use((watch), (party), (id));                        \
