@@ -131,7 +131,7 @@ static void observe_discard(struct watch *watch, uint64_t first_pfn, uint64_t pf
     }
 }
 
-/* ---- What the driver reads and sends ---- */
+/* ---- What the driver reads in configuration space, and what it sends ---- */
 
 static void check_hint_id_answered(struct watch *watch)
 {

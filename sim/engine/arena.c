@@ -1,11 +1,12 @@
 /*
- * The memory of one world: counts and fills allocations of one jemalloc arena from a pool, or of
- * the system's allocator (BNT_SYSTEM_ALLOCATOR=1, for sanitizers).
+ * The memory of one world. Allocations come from one jemalloc arena, or from the system's allocator
+ * (BNT_SYSTEM_ALLOCATOR=1, for sanitizers). This file counts the allocations and fills them with a
+ * pattern. Unused arenas wait in a pool.
  *
- * The pool is the only static state of the simulator. It exists because jemalloc allows about 4,095
- * arenas, and resetting an arena is ten times cheaper than creating one. The pool holds only
- * numbers of empty arenas, on which no result depends. Only one thread uses the pool, since one
- * thread runs all worlds of a process.
+ * The pool is the only static state of the simulator. The pool exists because jemalloc allows only
+ * about 4,095 arenas, and because resetting an arena is ten times faster than creating one. The
+ * pool contains only the numbers of empty arenas, and no result depends on these numbers. Only one
+ * thread uses the pool, since one thread runs all worlds of a process.
  */
 #include "sim/engine/arena.h"
 
@@ -15,7 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/** Freed memory is filled with another pattern; of a large block, only the first bytes. */
+/** Freed memory is filled with a second pattern. If a block is larger than this, only its first
+ * bytes are filled. */
 #define POISON_BYTES_MAX 4096u
 
 #ifndef BNT_SYSTEM_ALLOCATOR
@@ -26,8 +28,8 @@
 #include <jemalloc/jemalloc.h>
 #endif
 
-/** The header before each block of the system's allocator, by which closing the arena can free all
- * blocks. */
+/** The header before each block of the system's allocator. It links all blocks of an arena, so that
+ * arena_close can free them. */
 struct block {
     struct block *next;
     struct block *previous;
@@ -125,7 +127,8 @@ static void backend_reset_arena(struct arena *arena)
 
 #else
 
-/* The thread cache is switched off, since an arena can be reset only if no cache holds its memory.
+/* The thread cache of jemalloc is switched off, since an arena can be reset only if none of its
+ * memory is in a cache.
  */
 static int get_jemalloc_flags(const struct arena *arena)
 {
@@ -146,7 +149,7 @@ static void *backend_alloc_block(struct arena *arena, size_t bytes, bool zero)
                    zero ? get_jemalloc_flags(arena) | MALLOCX_ZERO : get_jemalloc_flags(arena));
 }
 
-/** jemalloc knows the size of a block only rounded up to a size class. */
+/** jemalloc rounds the size of a block up to a size class, so the rounded sizes are compared. */
 static bool backend_is_size_right(void *memory, size_t bytes)
 {
     return nallocx(bytes, 0) == sallocx(memory, 0);
@@ -204,7 +207,7 @@ uint64_t arena_close(struct arena *arena)
 
 /* ---- Memory ---- */
 
-/** An allocation of 0 bytes counts as one byte, so that a leak of it is found. */
+/** An allocation of 0 bytes counts as one byte, so that it is reported if it is never freed. */
 static uint64_t round_zero_size_up_to_one(uint64_t bytes)
 {
     return bytes > 0 ? bytes : 1;

@@ -1,9 +1,9 @@
 /*
- * Choices: named streams, each with its own random generator, or with values from a recording. All
- * code that draws choices calls this file.
+ * Choices are drawn from named streams. Each stream has its own random generator; in a replay, the
+ * values come from a recording instead. All code that draws choices calls this file.
  *
- * The n-th raw word of a stream depends on seed, name and n only, so that the draws of one part of
- * the world never change those of another.
+ * The n-th raw word of a stream depends only on the seed, the name of the stream and n. So the
+ * draws of one part of the world never change the draws of another part.
  */
 #include "sim/engine/engine_private.h"
 
@@ -68,8 +68,8 @@ static uint64_t draw_raw_word(struct stream *stream)
     return bnt_mix64(bnt_mix64(stream->key + count * GOLDEN) ^ stream->whiten);
 }
 
-/** Draws as many bits as bound - 1 has, and repeats until the value is below the bound: on average
- * at most twice. */
+/** Draws as many bits as bound - 1 has, and draws again until the value is below the bound. On
+ * average this takes at most two draws. */
 static uint64_t draw_below_bound(struct stream *stream, uint64_t bound)
 {
     uint64_t mask = bound - 1;
@@ -95,7 +95,8 @@ uint64_t engine_draw_choice(struct engine *engine, uint32_t stream_index, choice
     struct choice_record choice = {stream_index, (uint32_t)kind, bound, 0};
     const struct choice_source *source = engine->config.source;
     if (engine->diverged) {
-        return 0; /* the current event is handled to its end, but its results are not used */
+        return 0; /* the handler of the current event still runs to its end, but its results are not
+                     used */
     }
     if (source == NULL) {
         choice.value = draw_below_bound(stream, bound);

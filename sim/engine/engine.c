@@ -1,8 +1,9 @@
 /*
  * The engine: virtual time, and events that are handled one after the other in their total order.
  *
- * The queue is in queue.c, choices are in choice.c, the hash chain is in hash.c. Everything is
- * integers; the only inputs are the seed, the choice source and what the world does.
+ * The queue is in queue.c, choices are in choice.c, the hash chain is in hash.c. All values are
+ * integers. The result depends only on the seed, on the source of choices, and on what the world
+ * does.
  */
 #include "sim/engine/engine_private.h"
 
@@ -77,7 +78,7 @@ void engine_stop_run(struct engine *engine)
     engine->stopped = true;
 }
 
-/** Finds how the run ended, if it has ended. */
+/** Determines whether the run has ended, and how it ended. */
 static engine_end find_run_end_before_next_event(const struct engine *engine)
 {
     if (engine->diverged) {

@@ -9,10 +9,11 @@
 
 struct stream {
     char name[ENGINE_NAME_MAX];
-    uint64_t key;     /**< key from the seed and the stream's name */
-    uint64_t whiten;  /**< a second word key from the seed and the stream's name */
+    uint64_t key;     /**< random key, made from the seed and the stream's name */
+    uint64_t whiten;  /**< a second random key, made from the same values */
     uint64_t counter; /**< number of raw words drawn so far */
-    uint64_t digest;  /**< hash of the name only, since the run's hash must not contain the seed */
+    uint64_t digest;  /**< hash of the name alone, since the hash of the run must not contain the
+                           seed */
 };
 
 struct engine {
@@ -39,7 +40,7 @@ struct engine {
     uint32_t stream_capacity;
 };
 
-/** Prints a misuse by the world and aborts, in every build. */
+/** Prints how the world misused the engine, and aborts. This happens in every build. */
 _Noreturn void engine_abort_on_misuse(const char *sentence);
 
 void hash_start_chains(struct engine *engine);

@@ -1,11 +1,11 @@
 /*
- * Combines many 64-bit words into one hash word, fast: four lanes advance in parallel and are
- * joined at the end.
+ * Combines many 64-bit words into one hash word. To be fast, it uses four lanes that advance in
+ * parallel and are joined at the end.
  *
  * Word i goes to lane i modulo 4; each step is a bijection of the lane and of the word, so that a
- * change of one word always changes the result. 64-bit multiplications only: the same on every
- * machine. The hash chain and the blocks of a trace use this hash, which is not safe against an
- * attacker.
+ * change of one word always changes the result. Only 64-bit integer arithmetic is used, so that the
+ * result is the same on every machine. The hash chain and the blocks of a trace use this hash,
+ * which does not protect against an attacker.
  */
 #ifndef SIM_ENGINE_FOLD_H
 #define SIM_ENGINE_FOLD_H
@@ -29,7 +29,7 @@ struct fold {
             0                                                                                      \
     }
 
-/** Mixes one word into a lane or a chain; the result depends on the order of the words. */
+/** Mixes one word into a lane or a chain. If the order of two words changes, the result changes. */
 static inline uint64_t fold_mix_word(uint64_t lane, uint64_t word)
 {
     lane = (lane ^ word ^ word >> 32) * UINT64_C(0x9FB21C651E98DF25);
@@ -42,7 +42,7 @@ static inline void fold_add_word(struct fold *fold, uint64_t word)
     *lane = fold_mix_word(*lane, word);
 }
 
-/** Adds each word of an array, as fold_add_word does. */
+/** Adds each word of an array by fold_add_word. */
 static inline void fold_add_words(struct fold *fold, const uint64_t *words, size_t count)
 {
     while (count > 0 && fold->count % FOLD_LANES != 0) {
@@ -74,7 +74,8 @@ static inline uint64_t fold_join_halves(const uint32_t *halves)
     return (uint64_t)halves[0] | (uint64_t)halves[1] << 32;
 }
 
-/** Adds the count of values, then two values in each word, the first value in the low half. */
+/** Adds the count of values, and then the values in pairs: two values form one word, with the first
+ * value in the low half. */
 static inline void fold_add_halves(struct fold *fold, const uint32_t *halves, size_t count)
 {
     struct fold f = *fold; /* in registers */
@@ -106,8 +107,8 @@ static inline uint64_t fold_read_word(const uint8_t *b)
            (uint64_t)b[7] << 56;
 }
 
-/** Adds the count of bytes, then eight bytes in each little-endian word; the last word is padded
- * with zeros. */
+/** Adds the count of bytes, and then the bytes: eight bytes form one little-endian word, and the
+ * last word is padded with zeros. */
 static inline void fold_add_bytes(struct fold *fold, const uint8_t *bytes, size_t count)
 {
     struct fold f = *fold; /* in registers */

@@ -1,10 +1,10 @@
 /*
- * The hash chain, by ingredient: order, time, payload, state, draws.
+ * The hash chain, which consists of five chains: order, time, payload, state and draws.
  *
- * The hash covers values and never the bytes of structs. Each ingredient has its own chain, so that
- * a difference names the ingredient that differs. The steps of one event depend only on the
- * previous event and run in parallel. The digest of an event is computed only if there is an
- * observer.
+ * The hash covers values, and never the bytes of structs. Because there are five chains, a
+ * comparison of two runs shows which of the five differs. For one event, the steps of the five
+ * chains do not depend on each other, so that the processor can execute them in parallel. The
+ * digest of an event is computed only if there is an observer.
  */
 #include "sim/engine/engine_private.h"
 
@@ -13,7 +13,8 @@
 
 static const struct fold payload_start = FOLD_START;
 
-/** The five chains begin with different words, so that no two ingredients can be confused. */
+/** The five chains begin with different words, so that the same values give a different hash in
+ * each chain. */
 static const struct engine_hash chain_start = {
     .order = UINT64_C(0x0F1E2D3C4B5A6978),
     .time = UINT64_C(0x1F83D9ABFB41BD6B),
@@ -28,7 +29,7 @@ void hash_start_chains(struct engine *engine)
     engine->payload = payload_start;
 }
 
-/* ---- What handlers add while an event is handled ---- */
+/* ---- Values that handlers add while an event is handled ---- */
 
 void engine_add_payload_word(struct engine *engine, uint64_t value)
 {
@@ -79,7 +80,7 @@ void hash_add_choice(struct engine *engine, const struct stream *stream,
 
 /* ---- At an event's end ---- */
 
-/** The payload of an event as one word; an event without payload costs nothing. */
+/** The payload of an event as one word; if an event has no payload, nothing is computed. */
 static uint64_t finish_payload_hash(struct engine *engine)
 {
     if (engine->payload.count == 0) {
@@ -90,7 +91,7 @@ static uint64_t finish_payload_hash(struct engine *engine)
     return payload;
 }
 
-/** The draws of an event as one word that also contains the number of the event. */
+/** The draws of an event as one word, into which the number of the event is mixed. */
 static uint64_t finish_draws_hash(struct engine *engine)
 {
     if (engine->draw_count == 0) {

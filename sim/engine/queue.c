@@ -1,9 +1,9 @@
 /*
- * The queue of waiting events: a heap of four children a node, in the order (time, priority,
- * sequence number).
+ * The queue of waiting events: a heap in which each node has four children, in the order (time,
+ * priority, sequence number).
  *
- * Sequence numbers are unique, so that the order is total and does not depend on the heap's shape
- * or the hash's layout.
+ * Sequence numbers are unique, so the order is total. It does not depend on the shape of the heap
+ * or on the layout of the hash table.
  */
 #include "sim/engine/queue.h"
 
@@ -33,8 +33,8 @@ static uint64_t index_get_sequence(const struct event_queue *queue, uint32_t at)
     return queue->slots[queue->index[at] - 1].event.sequence;
 }
 
-/** Finds the place of a sequence number, or the free place where it would be stored; at least half
- * of the places are free. */
+/** Finds the entry of a sequence number in the hash table, or the empty entry where it would be
+ * stored. At least half of the entries are empty. */
 static uint32_t index_find_sequence(const struct event_queue *queue, uint64_t sequence)
 {
     uint32_t at = index_compute_home_slot(queue, sequence);
@@ -44,7 +44,8 @@ static uint32_t index_find_sequence(const struct event_queue *queue, uint64_t se
     return at;
 }
 
-/** Moves back the entries that a removed entry would hide, so that no tombstones are needed. */
+/** Removes an entry from the hash table. Later entries that could not be found any more are moved
+ * back, so that no tombstones are needed. */
 static void index_remove_sequence(struct event_queue *queue, uint64_t sequence)
 {
     const uint32_t mask = index_get_mask(queue);

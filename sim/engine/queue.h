@@ -1,15 +1,17 @@
 /*
- * Private to the engine: the queue of waiting events, in total order, with removal by number.
+ * Private to the engine: the queue of waiting events. It is totally ordered, and any event can be
+ * removed by its sequence number.
  *
- * An event stays in its slot; the heap orders small keys that point to slots, and an open hash
- * leads from a sequence number to its slot. Slots and the hash table never influence a result.
+ * An event stays in its slot; the heap orders small keys that point to slots, and a hash table
+ * finds the slot of a sequence number. Slots and the hash table never influence the result of a
+ * run.
  */
 #ifndef SIM_ENGINE_QUEUE_H
 #define SIM_ENGINE_QUEUE_H
 
 #include "sim/engine/engine.h"
 
-/** A sequence number shares a word with the priority. */
+/** A sequence number has 56 bits, since it shares a 64-bit word with the priority. */
 #define QUEUE_SEQUENCE_MAX ((UINT64_C(1) << 56) - 1)
 
 /** The most events that can wait at once. */
@@ -31,7 +33,8 @@ struct event_queue {
     struct arena *arena;
     struct queue_slot *slots;
     struct queue_node *heap;
-    uint32_t *index; /**< slot + 1, or 0 for a free place; has twice the capacity */
+    uint32_t *index; /**< the hash table: each entry is slot + 1, or 0 if it is empty; it has twice
+                          as many entries as the capacity */
     uint32_t index_bits;
     uint32_t capacity;
     uint32_t count;
@@ -41,7 +44,7 @@ struct event_queue {
 void queue_init_storage(struct event_queue *queue, struct arena *arena);
 void queue_free_storage(struct event_queue *queue);
 
-/** Adds an event, whose sequence number no waiting event may have. */
+/** Adds an event. No waiting event may have the same sequence number. */
 void queue_add_event(struct event_queue *queue, const struct engine_event *event);
 
 /** Returns the first event, or NULL. The pointer is valid until the next call that changes the

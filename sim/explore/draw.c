@@ -1,8 +1,9 @@
 /*
- * Draws keys from the tables of scenario keys: whether a key is present, and its value by its type.
- * Each statement draws at most one value, and all values are integers. draw_tree.c has the streams;
- * draw_number.c and draw_choice.c draw types with special rules. generate.c, which makes the frame
- * of a scenario, calls this file.
+ * Draws the keys of a scenario from the tables of keys: decides for each key whether it is present,
+ * and draws a value of its type. Each C statement draws at most one value, so that the order of
+ * draws is defined; all values are integers. draw_tree.c has the streams; draw_number.c and
+ * draw_choice.c draw types with special rules. generate.c, which makes the frame of a scenario,
+ * calls this file.
  */
 #include "sim/explore/draw.h"
 
@@ -145,12 +146,13 @@ struct yaml_node *draw_value(struct draw *draw, const struct key_table *table,
     case KEY_TYPE_COUNT:
         break;
     }
-    return NULL; /* the tables say why this type is not drawn, or generate.c makes the value */
+    return NULL; /* a key of this type is not drawn here: the tables give the reason, or generate.c
+                    makes its value */
 }
 
 /* ---- Mappings ---- */
 
-/** Draws which key of a group is present; all keys have the same chance. */
+/** Draws which one of a group of keys is present; all of them are equally likely. */
 static const struct key_row *draw_group_member(struct draw *draw, const struct key_table *table,
                                                unsigned group, uint32_t kind)
 {

@@ -1,6 +1,6 @@
 /*
- * Draws one or several words of a list by their weights, which come from the tables or the profile,
- * and events that a script waits for. draw.c calls this file for keys of these types.
+ * Draws one or several words of a list, and the events that a script waits for. The weights of
+ * words come from the tables or from the profile. draw.c calls this file for keys of these types.
  */
 #include "sim/explore/draw.h"
 
@@ -24,7 +24,7 @@ static uint32_t get_choice_weight(const struct drawn_key *key, const struct choi
     return profile != NULL && profile->has_other ? profile->other : usual;
 }
 
-/** The weight of a kind is 0 if it requires a key that is never drawn. */
+/** Returns the weight of a kind of item; it is 0 if the kind requires a key that is never drawn. */
 static uint32_t get_kind_weight(const struct key_table *table, uint32_t kind)
 {
     for (const struct key_row *row = table->rows; row->name != NULL; row++) {
@@ -123,7 +123,8 @@ struct yaml_node *draw_event(struct draw *draw, const struct drawn_key *key)
     const uint64_t again = draw_number_for_key(draw, key, 3);
     uint64_t source = draw_number_for_key(draw, key, count);
     for (size_t i = 0; i < count && sum_event_weights(key, sources[source].events) == 0; i++) {
-        source = (source + 1) % count; /* the profile gives weight 0 to all of these events */
+        source = (source + 1) % count; /* skip this source: the profile gives weight 0 to all of its
+                                          events */
     }
     const struct choice *events = sources[source].events;
     const struct choice *event = events;

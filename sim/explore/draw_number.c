@@ -1,7 +1,7 @@
 /*
- * Draws numbers: counts, sizes, durations and times of the run. Small and large values are equally
- * likely; bounds and values next to bounds are likely too. draw.c calls this file for keys of these
- * types.
+ * Draws numbers: counts, sizes, durations and times of the run. Small values are as likely as large
+ * ones; bounds, and values next to bounds, are also drawn often. draw.c calls this file for keys of
+ * these types.
  */
 #include "sim/explore/draw.h"
 
@@ -60,7 +60,8 @@ static uint64_t draw_power_of_two(struct draw *draw, const struct drawn_key *key
     return value >= span->low ? value : value << 1;
 }
 
-/** Draws a size that is a multiple of an eighth of memory, for sizes that memory bounds. */
+/** Draws a size that is a multiple of an eighth of the guest's memory. Used for sizes that cannot
+ * exceed this memory. */
 static uint64_t draw_part_of_memory(struct draw *draw, const struct drawn_key *key,
                                     const struct span *span)
 {
@@ -73,7 +74,8 @@ static uint64_t draw_part_of_memory(struct draw *draw, const struct drawn_key *k
     return value;
 }
 
-/** Draws a PFN that is below the upper bound by eighths of the memory, or by almost all memory. */
+/** Draws a PFN below the upper bound. Its distance from the bound is some eighths of the guest's
+ * memory, or almost all of this memory. */
 static uint64_t draw_pfn_before_edge(struct draw *draw, const struct drawn_key *key,
                                      const struct span *span)
 {

@@ -1,10 +1,10 @@
 /*
- * Functions that every draw needs: nodes of the tree, and the choice stream of a key. draw_number.c
- * and draw_choice.c decide which values a key may take. Every file of sim/explore that draws calls
- * this file.
+ * Functions that all files that draw need: they create nodes of the tree, and find the choice
+ * stream of a key. draw_number.c and draw_choice.c decide which values a key may take. Every file
+ * of sim/explore that draws calls this file.
  *
- * Each key has its own stream, named by its path, so that a new key in the tables does not change
- * the draws of other keys.
+ * Each key has its own stream, whose name is the path of the key. So a new key in the tables does
+ * not change the draws of other keys.
  */
 #include "sim/explore/draw.h"
 #include "sim/scenario/renamed.h"

@@ -1,9 +1,10 @@
 /*
- * Makes the frame of a generated scenario: VMs, workloads, a script, a run phase, and a quiet
- * phase, in which lasting actions are undone and a last target must be reached.
+ * Makes the outline of a generated scenario: VMs, workloads, a script, a run phase and a quiet
+ * phase. In the quiet phase, actions with a lasting effect are undone, and each VM gets a last
+ * target that it must reach.
  *
- * Items that the loader refuses are drawn again, and are removed after DRAW_TRIES attempts. draw.c
- * draws the values. The command calls this file.
+ * Items that the loader rejects are drawn again, and are removed after GENERATE_TRIES attempts.
+ * draw.c draws the values. The command calls this file.
  */
 #include "sim/explore/draw.h"
 
@@ -70,7 +71,7 @@ static struct yaml_node *make_action_node(struct draw *draw, uint32_t index)
     return draw_map(draw, &action_keys);
 }
 
-/** The lists that are drawn item by item. */
+/** The lists of a scenario; they are drawn item by item. */
 static const struct {
     const char *key;
     struct yaml_node *(*make)(struct draw *draw, uint32_t index);
@@ -125,8 +126,8 @@ static struct yaml_node *make_list_node(struct draw *draw, int list)
     char stream[ENGINE_NAME_MAX];
     (void)snprintf(stream, sizeof stream, "%s.length", lists[list].key);
     uint64_t length = draw_number_in_range(draw, stream, get_length_range(draw, list));
-    if (list ==
-        0) { /* actions interact only on the same VM, so that few VMs are more likely than many */
+    if (list == 0) { /* only actions on the same VM affect each other, so the smaller of two draws
+                        is taken, which makes few VMs likely */
         const uint64_t other = draw_number_in_range(draw, stream, get_length_range(draw, list));
         length = other < length ? other : length;
     }
@@ -140,7 +141,8 @@ static struct yaml_node *make_list_node(struct draw *draw, int list)
     return length > 0 ? node : NULL;
 }
 
-/** Makes the value of a top-level key: a value of the frame, or a drawn value. */
+/** Makes the value of a top-level key. This file determines some of these values; the others are
+ * drawn. */
 static struct yaml_node *make_top_level_value(struct draw *draw, const struct key_row *row,
                                               uint64_t seed)
 {
@@ -243,7 +245,8 @@ static struct yaml_node *draw_last_size(struct draw *draw, const struct yaml_nod
     return draw_create_text(draw, "%s", value_write_text(text, size_units, bytes));
 }
 
-/** Undoes lasting actions, then sets the last target of each VM. */
+/** Adds script lines for the quiet phase: they undo the actions that have a lasting effect, and
+ * then set the last target of each VM. */
 static void add_quiet_end(struct draw *draw, struct yaml_node *script)
 {
     uint64_t at_ns = draw->run_ns + SECOND;
@@ -269,7 +272,8 @@ static void add_quiet_end(struct draw *draw, struct yaml_node *script)
 
 /* ---- Validation by the loader and the libraries ---- */
 
-/** Whether a world can be created from the scenario; if not, returns the line of the obstacle. */
+/** Whether a world can be created from the scenario. If not, `line` receives the line that prevents
+ * this. */
 static bool can_scenario_start(struct arena *arena, const struct scenario *scenario, uint32_t *line)
 {
     struct place place = {1, 1};
@@ -279,7 +283,7 @@ static bool can_scenario_start(struct arena *arena, const struct scenario *scena
     return can;
 }
 
-/** Lists the lines with errors, in order, at most `most`. */
+/** Lists the lines that have errors, in ascending order. At most `most` lines are listed. */
 static uint32_t find_mistake_lines(struct arena *arena, const struct explore_text *text,
                                    uint32_t *lines, uint32_t most)
 {
@@ -310,7 +314,7 @@ static bool has_mistake_inside(const struct yaml_item *item, uint32_t end, const
     return false;
 }
 
-/** Makes a VM without drawn keys, which is always valid. */
+/** Makes a VM that has no drawn keys and is therefore always valid. */
 static struct yaml_node *make_plain_vm(struct draw *draw, uint32_t index)
 {
     struct yaml_node *vm = draw_create_node(draw, YAML_MAP);
@@ -321,7 +325,7 @@ static struct yaml_node *make_plain_vm(struct draw *draw, uint32_t index)
     return vm;
 }
 
-/** Draws the invalid items of a list again, or removes them if `last`. */
+/** Draws the invalid items of a list again. If `last` is true, removes them instead. */
 static void repair_list(struct draw *draw, int list, struct yaml_node *node, uint32_t end,
                         const uint32_t *lines, uint32_t count, bool last)
 {
@@ -389,7 +393,8 @@ static struct explore_text repair_until_valid(struct draw *draw, struct yaml_nod
         if (count == 0) {
             break;
         }
-        if (i == GENERATE_TRIES) { /* the profile may allow only values that no VM can have */
+        if (i == GENERATE_TRIES) { /* if the profile allows only values that no VM can have, new
+                                      draws do not help */
             remove_key(root, "swarm");
         }
         repair_tree(draw, root, lines, count, giving_up || i >= GENERATE_TRIES);

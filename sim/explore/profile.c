@@ -1,6 +1,6 @@
 /*
- * Profiles: YAML that changes how often generated scenarios draw a key, and from which values. This
- * file reads a profile, which draw.c, draw_number.c and draw_choice.c use.
+ * A profile is a YAML file. It changes how often a key is present in generated scenarios, and which
+ * values the key gets. This file reads a profile; draw.c, draw_number.c and draw_choice.c use it.
  */
 #include "sim/explore/profile.h"
 
@@ -44,8 +44,8 @@ const struct profile_key *profile_find_key(const struct explore_profile *profile
 
 /* ---- The names of keys ---- */
 
-/** Finds the row that `path` names, starting at `table`; the names of sections contain the names of
- * their parents. */
+/** Finds the row that `path` names, starting at `table`. The name of a section begins with the name
+ * of its parent section. */
 static const struct key_row *find_key_row(const struct key_table *table, const char *path)
 {
     const size_t length = strcmp(table->section, "(top)") == 0 ? 0 : strlen(table->section) + 1;
@@ -95,8 +95,8 @@ static bool read_number_range(const struct reader *reader, const struct yaml_nod
                                 "a range whose low end is not above its high end");
 }
 
-/** Whether a name is one of the key's choices; names of events have no prefix `guest.`, `host.` or
- * `world.`. */
+/** Whether a name is one of the words that the key can have. Names of events are given without
+ * their prefix `guest.`, `host.` or `world.`. */
 static bool is_choice_name(const struct key_row *row, const char *name)
 {
     if (row->type == KEY_EVENT) {

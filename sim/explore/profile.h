@@ -11,26 +11,27 @@
 #define PROFILE_NAMES_MAX  64
 #define PROFILE_SHARE_NONE UINT32_MAX
 
-/** The weight of one name of a choice. A name that is not listed has the weight 1 or the weight of
- * its trait. */
+/** The weight of one word that a key can have. A word that is not listed has the weight 1, or the
+ * weight that the table of actions gives it. */
 struct profile_weight {
     char name[SCENARIO_NAME_MAX];
     uint32_t weight;
 };
 
-/** The settings of a profile for one key. */
+/** What a profile sets for one key. */
 struct profile_key {
     char path[SCENARIO_NAME_MAX]; /**< `vms[].driver.sleeping`, as in docs/use/scenarios.md */
-    uint32_t share; /**< probability in thousandths; PROFILE_SHARE_NONE for the table's value */
+    uint32_t share; /**< probability in thousandths; PROFILE_SHARE_NONE means that the value of the
+                         table is used */
     uint64_t low;
-    uint64_t high;  /**< 0 stands for the table's value */
-    uint32_t other; /**< weight of all names that are not in `weights` */
+    uint64_t high;  /**< 0 means that the value of the table is used */
+    uint32_t other; /**< the weight of each word that is not in `weights` */
     bool has_other;
     uint32_t count;
     struct profile_weight weights[PROFILE_NAMES_MAX];
 };
 
-/** The smallest and the largest number of items of a list. */
+/** The smallest and the largest number of items in a list. */
 struct profile_range {
     uint64_t low;
     uint64_t high;
@@ -43,12 +44,12 @@ struct explore_profile {
     struct profile_range run; /**< ns */
     struct profile_range quiet;
     uint64_t events;
-    bool settles; /**< the scenario expects that the last target is reached */
+    bool settles; /**< scenarios expect that the last target is reached */
     uint32_t key_count;
     struct profile_key keys[PROFILE_KEYS_MAX];
 };
 
-/** The profile that is used by default. */
+/** Fills in the default profile. */
 void profile_set_defaults(struct explore_profile *profile);
 
 /** Finds the entry of a key in the profile, or returns NULL. */

@@ -1,5 +1,6 @@
 /*
- * Shrinks a failing scenario by one change at a time, which is kept if the scenario still fails.
+ * Shrinks a scenario that fails. It makes one change at a time, and keeps the change if the
+ * scenario still fails.
  *
  * First whole items are removed (VMs with all lines that name them, workloads, script lines,
  * expectations), then keys, features and knobs. Then numbers are halved. These steps are repeated
@@ -22,7 +23,8 @@ struct shrink {
     struct explore_text best;
 };
 
-/** Whether the tree still fails in its present form; if so, its text becomes the best result. */
+/** Whether the scenario of the tree still fails after the last change. If so, its text becomes the
+ * best result. */
 static bool does_tree_still_fail(struct shrink *shrink)
 {
     if (shrink->tries == 0) {
@@ -77,8 +79,8 @@ static void remove_lines_about_vm(struct yaml_node *node, const char *name)
 }
 
 /**
- * Removes a VM and all lines that name it. The list is built anew, so that the old links stay
- * intact and the removal can be undone.
+ * Removes a VM and all lines that name it. A new list is built, so that the old links stay intact
+ * and the removal can be undone.
  */
 static bool remove_vm(struct shrink *shrink, const struct yaml_node *vms,
                       const struct yaml_item *item)
@@ -144,7 +146,8 @@ static bool remove_item(struct shrink *shrink, struct yaml_node *node, struct ya
 }
 
 /**
- * Seed and phases are not shrunk, since even a correct run could not settle in half a quiet phase.
+ * Seed and phases are not shrunk: in half of the quiet phase, even a correct run might not reach
+ * its target.
  */
 static bool is_required_item(const struct yaml_item *item)
 {
@@ -157,8 +160,8 @@ static bool is_required_item(const struct yaml_item *item)
     return false;
 }
 
-/** Removes items below a node that the failure does not need, direct items first; true if any item
- * was removed. */
+/** Removes items below a node if the scenario still fails without them, beginning with the direct
+ * items of the node. Returns true if any item was removed. */
 static bool remove_unneeded_items_below(struct shrink *shrink, struct yaml_node *node,
                                         unsigned depth)
 {
@@ -194,7 +197,8 @@ static const struct unit *find_unit_of_number_text(const char *text, const struc
     return NULL;
 }
 
-/** Halves a number and keeps it round; false if the text is no number or is small enough. */
+/** Halves a number, and rounds the result if the number was round. Returns false if the text is not
+ * a number, or if the number is small enough already. */
 static bool halve_number_text(const char *text, char out[VALUE_TEXT_BYTES])
 {
     const struct unit *family = NULL;

@@ -1,8 +1,8 @@
 /*
- * Writes a tree as YAML: collections that fit on a line are written in brackets, other collections
+ * Writes a tree as YAML. Collections that fit on one line are written in brackets, and all others
  * as blocks. Called by generate.c and shrink.c.
  *
- * Quotes are kept, and are added if a plain scalar would be read as another type.
+ * Quotes are kept. They are added where a scalar without quotes would be read as another type.
  */
 #include "sim/explore/text.h"
 
@@ -120,7 +120,7 @@ static void write_indentation(struct text_out *out, unsigned depth)
     }
 }
 
-/** Whether a node is written on one line, as a list of names and numbers always is. */
+/** Whether a node is written on one line. A list of names and numbers always is. */
 static bool fits_on_one_line(const struct yaml_node *node)
 {
     bool line = node->kind == YAML_LIST;
@@ -133,7 +133,8 @@ static bool fits_on_one_line(const struct yaml_node *node)
 static void write_indented_block(struct text_out *out, struct yaml_node *node, unsigned depth,
                                  bool begun);
 
-/** Writes the value after a key or after the dash of a list, which are on the line already. */
+/** Writes a value after its key, or after the dash of its list item; the key or the dash is already
+ * on the line. */
 static void write_value(struct text_out *out, struct yaml_node *node, unsigned depth, bool item)
 {
     const bool fits = fits_on_one_line(node) || node->kind == YAML_TEXT ||

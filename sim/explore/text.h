@@ -1,5 +1,5 @@
 /*
- * Writes a YAML tree as text, as generated and shrunken scenarios are shown.
+ * Writes a YAML tree as text. Generated and shrunk scenarios are shown in this form.
  */
 #ifndef SIM_EXPLORE_TEXT_H
 #define SIM_EXPLORE_TEXT_H
@@ -21,7 +21,7 @@ void text_append_bytes(struct text_out *out, const char *text, size_t bytes);
 /** Removes an item from a collection; `before` is the previous item, or NULL for the first item. */
 void tree_unlink_item(struct yaml_node *list, struct yaml_item *before, struct yaml_item *item);
 
-/** Writes the tree; sets the mark of each node to the line on which it begins. */
+/** Writes the tree; sets the mark of each node to the line on which the node begins. */
 struct explore_text text_write_tree(struct arena *arena, struct yaml_node *root);
 
 #endif

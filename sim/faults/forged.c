@@ -1,6 +1,6 @@
 /*
- * Faults that deceive the oracle: an observation is changed on its way to the oracle, so that the
- * oracle sees what a party with that bug would have done.
+ * Faults that deceive the oracle. They change an observation before the oracle gets it, so that the
+ * oracle sees what it would see if a party had the bug.
  */
 #include "sim/faults/faults.h"
 #include "sim/world/observers.h"

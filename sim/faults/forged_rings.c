@@ -1,9 +1,10 @@
 /*
- * Faults in the rings: what a hostile driver writes into its rings and requests, and a hostile
- * device into used rings and responses, all in the DMA memory that both share.
+ * Faults in the rings: a hostile driver writes wrong values into its rings and requests, and a
+ * hostile device into used rings and responses. All of them are in the DMA memory that driver and
+ * device share.
  *
- * Only split rings are corrupted: a scenario that corrupts the packed rings of a VM is refused when
- * it is loaded, and these functions leave packed rings alone.
+ * Only split rings are corrupted: if a scenario corrupts the packed rings of a VM, the loader
+ * rejects it, and these functions do not change packed rings.
  */
 #include "sim/faults/faults.h"
 
@@ -81,7 +82,8 @@ static void make_descriptor_available(struct vm *vm, uint16_t head)
     vm->ends.carry(vm, SIGNAL_KICK, BNT_BALLOON_QUEUE_INFLATE, 0);
 }
 
-/** Returns the head of a forged chain: it uses the last two descriptors, or the only one. */
+/** Returns the head of a forged chain. The chain uses the last two descriptors of the ring, or its
+ * only descriptor. */
 static uint16_t choose_forged_head(const struct queue_place *queue)
 {
     return (uint16_t)(queue->size - (queue->size > 1 ? 2 : 1));
@@ -121,8 +123,8 @@ static const char *get_corruption_name(corruption which)
     return names[which];
 }
 
-/** Whether the ring has enough descriptors for a fault. If the swarm drew a ring that is too small,
- * the fault does not happen and the log says so. */
+/** Whether the ring has enough descriptors for a fault. If a ring of random size is too small for
+ * the fault, the fault does not happen, and the log says so. */
 static bool ring_has_room(const struct vm *vm, const struct queue_place *queue, corruption which)
 {
     if (queue->size >= scenario_count_corruption_descriptors(which)) {
@@ -181,8 +183,9 @@ void rings_corrupt_inflate_queue(struct vm *vm, corruption which)
 /* ---- Moments ---- */
 
 /**
- * Finds the first readable or writable segment in the newest chain of a queue, which is published
- * or about to be published. Returns the descriptor of that segment, or NULL.
+ * Finds the first readable or writable segment in the newest chain of a queue. The chain is
+ * available already (`published`), or the driver is about to make it available. Returns the
+ * descriptor of that segment, or NULL.
  */
 static uint8_t *find_newest_segment(struct vm *vm, uint16_t queue_index, bool published,
                                     bool writable)
@@ -211,7 +214,8 @@ static uint8_t *find_newest_segment(struct vm *vm, uint16_t queue_index, bool pu
             indirect = true;
             descs = (uint32_t)(bytes / sizeof desc);
             at = 0;
-            steps = UINT32_MAX; /* the descriptors of the indirect table are counted from 0 */
+            steps = UINT32_MAX; /* start to count again, at the first descriptor of the indirect
+                                   table */
             continue;
         }
         if (((flags & BNT_VQ_DESC_F_WRITE) != 0) == writable) {
@@ -225,8 +229,8 @@ static uint8_t *find_newest_segment(struct vm *vm, uint16_t queue_index, bool pu
     return NULL;
 }
 
-/** Returns the bytes of the newest segment and stores their number, or returns NULL if they are not
- * all in the DMA area. */
+/** Returns a pointer to the bytes of the newest segment, and stores their number. Returns NULL if
+ * some of them are outside the DMA area. */
 static uint8_t *find_newest_buffer(struct vm *vm, uint16_t queue_index, bool published,
                                    bool writable, uint32_t *bytes)
 {
@@ -240,7 +244,7 @@ static uint8_t *find_newest_buffer(struct vm *vm, uint16_t queue_index, bool pub
     return get_dma_pointer(vm, bnt_le64_to_cpu(desc.gpa), *bytes);
 }
 
-/** Makes the device write its response into a page that is in use. */
+/** Makes the device write its response into a page that the guest uses for something else. */
 static void redirect_response(struct vm *vm, uint16_t queue_index, uint64_t page)
 {
     uint8_t *place = find_newest_segment(vm, queue_index, false, true);
@@ -261,9 +265,9 @@ static void shorten_response(struct vm *vm, uint16_t queue_index)
 }
 
 /**
- * Moves the first bytes of a request into a direct descriptor, and puts the indirect table behind
- * it in a descriptor marked writable, a flag that the device must ignore (VS-9). The last
- * descriptor of the ring is unused, so it can hold the indirect table.
+ * Describes the first bytes of a request by a direct descriptor. The next descriptor refers to the
+ * indirect table and has the flag WRITE, which the device must ignore there (VS-9). The last
+ * descriptor of the ring is unused, so it can be the one that refers to the indirect table.
  */
 static void split_indirect_table(struct vm *vm, uint16_t queue_index)
 {
@@ -395,7 +399,7 @@ bool rings_corrupt_response(struct vm *vm, uint16_t queue)
     return count_armed_faults(vm) != before;
 }
 
-/** Corrupts the newest buffer of the statistics queue, which is already published. */
+/** Corrupts the newest buffer of the statistics queue, which the driver made available already. */
 bool rings_corrupt_statistics(struct vm *vm, uint16_t queue)
 {
     uint8_t *place = find_newest_segment(vm, queue, true, false);

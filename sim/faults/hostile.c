@@ -1,9 +1,10 @@
 /*
- * Hostile parties: how a driver or device breaks the rules when the script says so.
+ * Hostile parties: a driver or device breaks rules because the script asks for it.
  *
- * A declared fault suspends the invariants of its party; a secret fault leaves them active, so that
- * they must detect it. Faults that happen at once are in this file. Faults that wait for an
- * occasion are armed here, and an interposer makes them happen (interposers.c, forged.c).
+ * A declared fault suspends the invariants that its party can then violate. A secret fault leaves
+ * them active, and they must detect the fault. This file performs the faults that happen
+ * immediately. Other faults must wait for a suitable action; this file arms them, and an interposer
+ * performs them (interposers.c, forged.c).
  */
 #include "sim/faults/faults.h"
 #include "sim/world/backing.h"
@@ -61,7 +62,8 @@ static void report_ballooned_page(struct vm *vm)
     }
 }
 
-/** Changes the content of a workload's page, as a host that loses or mixes up content would. */
+/** Changes the content of a workload's page, like a host that loses the content or confuses two
+ * pages. */
 static void corrupt_page_content(struct vm *vm, uint64_t content)
 {
     const uint64_t page = gmem_find_page_in_use(vm->gmem, PAGE_USE_ANON);
@@ -80,7 +82,7 @@ static void discard_owned_page(struct vm *vm)
     }
 }
 
-/** The guest reads a hinted page before it has written it. */
+/** The guest reads a hinted page before it has written to the page. */
 static void read_hinted_page(struct vm *vm)
 {
     const uint64_t page = gmem_find_hinted_page(vm->gmem);
@@ -89,7 +91,7 @@ static void read_hinted_page(struct vm *vm)
     }
 }
 
-/** The device treats a page as hinted, whatever its state is. */
+/** The device treats a page as hinted, even if the driver did not hint it. */
 static void hint_owned_page(struct vm *vm)
 {
     if (vm->world->oracle != NULL) {
@@ -174,7 +176,7 @@ void hostile_start_fault(struct vm *vm, const struct scenario_action *action)
     case CORRUPT_DESC_NEXT:
         rings_corrupt_inflate_queue(vm, which);
         break;
-    default: /* all other faults wait for their occasion */
+    default: /* all other faults are performed later by an interposer */
         vm->armed[which] += action->count > 0 ? action->count : 1;
         break;
     }

@@ -1,6 +1,6 @@
 /*
- * Faults around the ends of a wire: each function calls the honest function, and changes its input
- * or output if the script has armed a fault.
+ * Faults around the ends of a wire: each function calls the function that works correctly, and
+ * changes its input or output if the script has armed a fault.
  */
 #include "sim/faults/faults.h"
 #include "sim/world/backing.h"
@@ -75,14 +75,14 @@ static uint32_t get_stats(void *opaque, struct bnt_stat *stats, uint32_t count)
 {
     struct vm *vm = opaque;
     if (vm->armed[CORRUPT_STATS_ABSENT] > 0) {
-        return 0; /* the guest's source of statistics fails for good */
+        return 0; /* from now on the guest's source of statistics always fails */
     }
     return vm->honest.guest.statistics.get(vm, stats, count);
 }
 
 /* ---- The driver's settings ---- */
 
-/** Whether the script has this fault for the VM, at any time. */
+/** Whether the script contains this fault for the VM, whatever its time is. */
 static bool is_fault_scripted(const struct vm *vm, corruption which)
 {
     const struct scenario *scenario = vm->world->scenario;
@@ -255,7 +255,7 @@ static int32_t serve_vmware_call(struct vm *vm, uint32_t command, uint64_t arg1,
     return status;
 }
 
-/** The device asks for its next step at once, without a reason. */
+/** The device asks for its next step immediately, although it has no work. */
 static bnt_status step_device(struct vm *vm, uint64_t *deadline_ns)
 {
     const bnt_status status = vm->honest.device.step(vm, deadline_ns);

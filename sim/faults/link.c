@@ -1,8 +1,8 @@
 /*
  * The link: how kicks and interrupts travel, and which faults can happen to them.
  *
- * A notification arrives as an event after a latency. Scripted faults, which hit the next n
- * notifications, come before random faults; a quiet phase stops both. docs/understand/model.md says
+ * A notification arrives after a latency, as an event. Scripted faults apply to the next n
+ * notifications, before random faults do. A quiet phase ends both. docs/understand/model.md says
  * which of these faults VIRTIO allows.
  */
 #include "sim/faults/faults.h"
@@ -61,7 +61,7 @@ static bool is_notification_duplicated(struct vm *vm, link_signal signal)
     return is_fault_drawn(vm, "link.duplicate", &vm->spec.link[signal].duplicate);
 }
 
-/** Holds one notification back until the next one of its kind has been sent. */
+/** Delays one notification until the next one of the same kind has been sent. */
 static bool hold_notification_back(struct vm *vm, link_signal signal, uint16_t queue, uint64_t data)
 {
     struct link_state *state = &vm->link[signal];

@@ -1,13 +1,13 @@
 /*
  * Quirks of other drivers and devices: the invariants that each declared quirk breaks.
  *
- * The quirks are defined in the library (ballonet/personality.h), and those of each personality in
- * sim/scenario/personalities.c. An invariant is suspended by name and for this VM only; the
+ * The library defines the quirks (ballonet/personality.h); sim/scenario/personalities.c says which
+ * quirks each personality has. Only the named invariants are suspended, and only for this VM. The
  * invariants of host safety are never suspended.
  */
 #include "sim/faults/faults.h"
 
-/** A quirk, and one invariant that it breaks. */
+/** A quirk, and one invariant that it violates. */
 struct broken {
     uint32_t quirk;
     invariant_id invariant;
@@ -17,20 +17,21 @@ static const struct broken by_driver[] = {
     /* PFN 0 is ballooned in the host's ledger while the guest uses it. */
     {BNT_GUEST_QUIRK_PFNS_OF_64_BITS, INVARIANT_VIEWS_AGREE},
     {BNT_GUEST_QUIRK_PFNS_OF_64_BITS, INVARIANT_CONTENT_KEPT},
-    /* The driver ends a request before the device has served it. */
+    /* The driver treats a request as complete before the device has processed it. */
     {BNT_GUEST_QUIRK_PROCEED_UNANSWERED, INVARIANT_IN_FLIGHT},
     {BNT_GUEST_QUIRK_PROCEED_UNANSWERED, INVARIANT_VIEWS_AGREE},
 };
 
 static const struct broken by_device[] = {
-    /* The driver waits for ever for a request that the device has dropped. */
+    /* The device dropped a request, and the driver waits for its answer for ever. */
     {BNT_HOST_QUIRK_OVERSIZED_DROPPED, INVARIANT_CONVERGES},
-    /* The driver takes a returned request as served, though the device has skipped it. */
+    /* The device returns a request without processing it, but the driver believes that it was
+     * processed. */
     {BNT_HOST_QUIRK_OVERSIZED_SKIPPED, INVARIANT_VIEWS_AGREE},
     {BNT_HOST_QUIRK_OVERSIZED_SKIPPED, INVARIANT_IN_FLIGHT},
     {BNT_HOST_QUIRK_OVERSIZED_SKIPPED, INVARIANT_CONVERGES},
     {BNT_HOST_QUIRK_FIRST_BUFFER_ONLY, INVARIANT_VIEWS_AGREE},
-    /* With F_DEVICE_INIT_REPORTED a used length tells how many bytes are initialised. */
+    /* With F_DEVICE_INIT_REPORTED, the used length says how many bytes the device initialised. */
     {BNT_HOST_QUIRK_REPORT_LENGTH, INVARIANT_DEVICE_INIT},
 };
 
@@ -44,8 +45,8 @@ static void suspend_invariants_of_quirks(const struct vm *vm, uint32_t quirks,
     }
 }
 
-/** Whether hints are unsafe: the device discards hinted pages at once, and the driver may free
- * pages before the device has discarded them. */
+/** Whether hints are unsafe. They are if the device discards hinted pages at once, while the driver
+ * can free pages before the device has discarded them. */
 static bool are_hints_unsafe(const struct vm *vm)
 {
     const uint64_t both =

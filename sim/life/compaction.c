@@ -1,5 +1,5 @@
 /*
- * Compaction: it moves ballooned pages one at a time, from the lowest address on.
+ * Compaction moves ballooned pages, one at a time, beginning with the lowest address.
  */
 #include "sim/life/life.h"
 #include "sim/world/observers.h"
@@ -10,8 +10,8 @@ void compaction_start(struct vm *vm, uint32_t pages, bool deflate_first)
     vm->life.move_at = 0;
     vm->life.move_deflate_first = deflate_first;
     vm->life.move_polls = 0;
-    if (!vm->life
-             .compacting) { /* a compaction that is already running continues with the new values */
+    if (!vm->life.compacting) { /* if a compaction is already running, it continues with the new
+                                   values */
         vm->life.compacting = true;
         life_schedule_step(vm, 0, LIFE_COMPACT);
     }
@@ -33,7 +33,8 @@ static bnt_status move_next_ballooned_page(struct vm *vm)
             vm->life.move_at++;
             continue;
         }
-        vm->life.moving = true; /* a call of VMware's wire ends the move before it returns */
+        vm->life.moving = true; /* with VMware's wire, the move has ended when page_migrate
+                                   returns */
         OBSERVE(vm, OBSERVED_PAGE_MOVING, .at = from, .value = to, .flag = true);
         status = vm->ends.driver.page_migrate(vm, from, to, vm->life.move_deflate_first);
         if (status != BNT_OK) {

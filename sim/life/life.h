@@ -1,5 +1,5 @@
 /*
- * The life of a machine around its balloon: the actions of the script, and their later steps.
+ * What happens to a machine that has a balloon: the actions of the script, and their later steps.
  */
 #ifndef SIM_LIFE_LIFE_H
 #define SIM_LIFE_LIFE_H
@@ -7,9 +7,11 @@
 #include "sim/world/vm.h"
 
 /* lifecycle.c */
-/** Makes the memory that the script will add part of the VM from the start, as offline memory. */
+/** The script can add memory later. This memory is part of the VM from the start, but is offline
+ * until then. */
 void life_reserve_memory(struct vm *vm);
-/** Loads the driver. A failed negotiation is no error of the run: the scenario judges it. */
+/** Loads the driver. If the negotiation fails, this is not an error of the run: the scenario says
+ * what must happen. */
 void life_attach_driver(struct vm *vm);
 void life_restore_device(struct vm *vm);
 void life_unplug_device(struct vm *vm);
@@ -35,7 +37,7 @@ void migration_destroy(struct vm *vm);
  * scheduled again. */
 bool migration_defer_event(struct vm *vm, const struct engine_event *event);
 
-/** Schedules a LIFECYCLE event, which continues with a step after a delay. */
+/** The steps for which life_schedule_step schedules a LIFECYCLE event after a delay. */
 typedef enum life_step {
     LIFE_UNPLUG_TOLD,
     LIFE_DOWN,
@@ -48,9 +50,9 @@ static inline void life_schedule_step(struct vm *vm, uint64_t delay_ns, life_ste
                          WORLD_EVENT_LIFECYCLE, vm->index, (uint64_t)step, vm->life.kernel);
 }
 
-/** time between two polls whether a driver is down or can move a page */
+/** time between two polls, which check whether a driver is down or can move a page */
 #define LIFE_POLL_NS UINT64_C(1000000)
-/** 10 s: after that the driver counts as stuck and the run fails */
+/** 10 s of polls; after this time the run fails, because the driver makes no progress */
 #define LIFE_POLLS_MAX 10000u
 
 #endif

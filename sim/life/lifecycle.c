@@ -1,10 +1,10 @@
 /*
- * What happens to a machine around its balloon: its driver is loaded and unloaded, its device is
- * saved and restored, unplugged and plugged in, the guest hibernates, a new kernel replaces the old
- * one without a shutdown, memory is added.
+ * What can happen to a machine that has a balloon. Its driver is loaded and unloaded. Its device is
+ * saved and restored, unplugged and plugged in. The guest hibernates, a new kernel replaces the old
+ * one without a shutdown, or memory is added.
  *
  * Each of these is an action of the script; actions that take time continue in LIFECYCLE events.
- * This file makes no requests of the balloon: the two cores do that.
+ * This file sends no inflate or deflate; only the two cores do that.
  */
 #include "sim/life/life.h"
 #include "sim/world/backing.h"
@@ -14,7 +14,8 @@
 
 /* ---- Replacing the device by a new instance ---- */
 
-/** Saves the device and restores its state into a new instance, as migration and restore do. */
+/** Saves the device and restores its state into a new instance, in the same way as a migration
+ * does. */
 void life_restore_device(struct vm *vm)
 {
     const bnt_status status = vm->ends.device.restore(vm);
@@ -24,7 +25,7 @@ void life_restore_device(struct vm *vm)
     }
 }
 
-/** Replaces the device by a new one, as after power-on, with the target that the VMM wants. */
+/** Replaces the device by a new one, as a power-on does. The VMM then sets its target again. */
 static void power_cycle_device(struct vm *vm)
 {
     const uint64_t target_pfns = vm_get_host_info(vm).target.num_pages;
@@ -48,7 +49,7 @@ void life_set_emptying(struct vm *vm, bool emptying)
     OBSERVE(vm, OBSERVED_EMPTYING, .flag = emptying);
 }
 
-/** Returns why the guest cannot load its driver now, or NULL if it can. */
+/** Returns the reason why the guest cannot load its driver now; NULL if it can. */
 static const char *get_attach_obstacle(const struct vm *vm)
 {
     if (engine_get_time_ns(vm->world->engine) < vm->life.asleep_until_ns) {
@@ -106,10 +107,11 @@ void life_unplug_device(struct vm *vm)
 static void notify_unplug(struct vm *vm)
 {
     if (vm->life.told || !vm->life.unplugged) {
-        return; /* a new kernel has already found the device missing */
+        return; /* a new kernel was started meanwhile, and it has noticed that the device is
+                   missing */
     }
     power_cycle_device(
-        vm); /* create the device that will be plugged in next; the old one is gone */
+        vm); /* the old device is gone: create the one that will be plugged in next */
     vm->life.told = true;
     const bnt_status status = vm->ends.driver.unplugged(vm);
     if (status == BNT_E_AGAIN) {
@@ -124,7 +126,7 @@ static void schedule_driver_attach(struct vm *vm)
                          vm->index, 0, 0);
 }
 
-/** Waits until the driver is down; one wait serves all callers. */
+/** Waits until the driver is down. If a wait is active already, no second one is started. */
 static void wait_for_driver_down(struct vm *vm)
 {
     vm->life.polls = 0;
@@ -142,10 +144,10 @@ void life_plug_device(struct vm *vm)
     vm->life.unplugged = false;
     vm->life.told = false;
     if (get_attach_obstacle(vm) != NULL) {
-        return; /* the device is found when the machine wakes */
+        return; /* the guest finds the device when the machine wakes */
     }
     vm->life.found = true;
-    wait_for_driver_down(vm); /* a driver that still deflates attaches once it is down */
+    wait_for_driver_down(vm); /* if the driver still deflates, it attaches after it is down */
 }
 
 /* ---- Unloading the driver ---- */
@@ -167,7 +169,8 @@ void life_detach_driver(struct vm *vm, detach_way way)
     }
 }
 
-/* ---- Hibernation: the driver freezes, the machine powers off, and wakes with a new device ---- */
+/* ---- Hibernation: the driver freezes, the machine powers off, and later wakes with a new device
+ * ---- */
 
 void life_hibernate_guest(struct vm *vm, uint64_t for_ns)
 {
@@ -180,7 +183,7 @@ void life_hibernate_guest(struct vm *vm, uint64_t for_ns)
     OBSERVE(vm, OBSERVED_HIBERNATED);
     vm->life.off_ns = for_ns;
     vm->life.freezing = true;
-    vm->life.found = false; /* the device is found when the machine wakes */
+    vm->life.found = false; /* the guest finds the device when the machine wakes */
     wait_for_driver_down(vm);
 }
 
@@ -191,8 +194,8 @@ static uint64_t count_detach_polls(const struct vm *vm)
     return driver->detach == DETACH_ORDERLY ? driver->config.detach.timeout_ns / LIFE_POLL_NS : 0;
 }
 
-/** Polls whether the driver is down. Once the driver is down, the machine powers off, or the driver
- * attaches again unless it has attached meanwhile or the device is gone. */
+/** Polls whether the driver is down. When the driver is down, a machine that hibernates powers off.
+ * Otherwise the driver attaches again, unless it has attached meanwhile or the device is gone. */
 static void poll_driver_down(struct vm *vm)
 {
     vm->life.awaited = false;
@@ -220,7 +223,7 @@ static void poll_driver_down(struct vm *vm)
     }
 }
 
-/** Ends everything that the old kernel had begun: freezing, compaction, waits for memory. */
+/** Ends all operations of the old kernel: freezing, compaction and waits for memory. */
 static void end_operations_of_old_kernel(struct vm *vm)
 {
     vm->life.kernel++;
@@ -235,7 +238,8 @@ static void end_operations_of_old_kernel(struct vm *vm)
 
 /* ---- A new kernel ---- */
 
-/** Starts a new kernel as kexec does: the device first learns of it by the new driver's reset. */
+/** Starts a new kernel as kexec does: the device notices the new kernel only when the new driver
+ * resets it. */
 void life_restart_kernel(struct vm *vm)
 {
     struct world *world = vm->world;
@@ -257,9 +261,10 @@ void life_restart_kernel(struct vm *vm)
         return;
     }
     OBSERVE(vm, OBSERVED_KERNEL_STARTED);
-    if (!vm->life.unplugged) {  /* without a device, the driver attaches when one is plugged in */
-        life_attach_driver(vm); /* attach in the same event: until the driver attaches, the device
-                                   has pages that the new kernel uses */
+    if (!vm->life.unplugged) {  /* if the device is unplugged, the driver attaches after one is
+                                   plugged in */
+        life_attach_driver(vm); /* attach in the same event, since the device still has pages that
+                                   the new kernel uses */
     }
 }
 

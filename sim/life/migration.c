@@ -1,12 +1,13 @@
 /*
- * Precopy migration: the memory of a VM goes to another host in rounds while the VM runs; then the
- * VM is paused for the rest and the state of its device.
+ * Precopy migration: the memory of a VM is sent to another host in rounds while the VM runs. Then
+ * the VM is paused while the rest of the memory and the state of the device are sent.
  *
- * A round sends the pages of its bitmap. Pages written meanwhile are in the dirty log, which
- * becomes the bitmap of the next round. A free page hint clears bits of the bitmap, never of the
- * log: a page that the guest writes after hinting has started is sent, even if it was hinted
- * (BD-32, BV-9). Hinting is stopped in each round before the log is read. At the destination,
- * memory holds exactly what was sent, so that the content oracle can judge it.
+ * A round sends the pages of its bitmap. Pages that the guest writes during the round are recorded
+ * in the dirty log, which becomes the bitmap of the next round. A free page hint clears bits of the
+ * bitmap, and never bits of the log. So if the guest writes a page after hinting has started, the
+ * page is sent even if it was hinted (BD-32, BV-9). In each round, hinting is stopped before the
+ * log is read. At the destination, memory contains exactly what was sent, so that the content
+ * oracle can check it.
  */
 #include "sim/life/life.h"
 #include "sim/scenario/keys.h"
@@ -16,16 +17,16 @@
 #include <inttypes.h>
 #include <string.h>
 
-/** bytes that a migration sends before other events are handled */
+/** number of bytes that a migration sends before other events are handled */
 #define CHUNK_BYTES      (UINT64_C(1) << 20)
-#define EMPTY_PAGE_BYTES 8 /**< bytes sent for a page without host memory */
+#define EMPTY_PAGE_BYTES 8 /**< number of bytes that are sent for a page without host memory */
 
-/** A VM on its way to another host. */
+/** A VM that is being migrated to another host. */
 struct migration {
     const struct scenario_action *action;
     uint64_t pages;
     uint64_t words;
-    uint64_t *bitmap; /**< pages that this round must still send */
+    uint64_t *bitmap; /**< pages that must still be sent in this round */
     uint64_t *dirty;  /**< the dirty log: pages written since the last sync */
     uint64_t *sent;   /**< content of each page at the destination */
     uint64_t *there;  /**< pages that have memory at the destination */
@@ -34,7 +35,7 @@ struct migration {
     uint64_t event;
     uint64_t began_ns;
     uint32_t round;
-    bool stopped; /**< the VM is paused and the rest is being sent */
+    bool stopped; /**< the VM is paused, and the rest of its memory is being sent */
 };
 
 static bool is_bit_set(const uint64_t *bits, uint64_t at)
@@ -110,8 +111,8 @@ static void schedule_migration_step(struct vm *vm, uint64_t time_ns, uint8_t pri
 
 /* ---- Hints ---- */
 
-/** Whether this migration uses hints; with postcopy it cannot, because memory may be requested
- * after the switch-over. */
+/** Whether this migration uses hints. With postcopy it cannot, because the destination can request
+ * any page after the switch-over. */
 static bool are_hints_used(const struct migration *m)
 {
     return m->action->hints && !m->action->postcopy;
@@ -140,7 +141,7 @@ static void stop_hints(struct vm *vm)
     }
 }
 
-/** Ends the use of hints, however the migration ended (BV-11). */
+/** Ends the use of hints, whether the migration succeeded or not (BV-11). */
 static void end_hints(struct vm *vm)
 {
     if (!are_hints_used(vm->migration)) {
@@ -148,7 +149,7 @@ static void end_hints(struct vm *vm)
     }
     const bnt_status status = vm->ends.device.hint_done(vm);
     log_hint_command(vm, "end", status);
-    if (status == BNT_OK) { /* on failure there is no driver to notify */
+    if (status == BNT_OK) { /* if this fails, there is no driver to notify */
         OBSERVE(vm, OBSERVED_HINTS_OVER);
     }
 }
@@ -178,7 +179,8 @@ const struct observer migration_observer = {
 
 /* ---- Sending ---- */
 
-/** Sends one page as it is now. Returns how many bytes the page takes on the network. */
+/** Sends one page with its current content. Returns the number of bytes that were sent for the
+ * page. */
 static uint64_t send_migrated_page(struct vm *vm, uint64_t page)
 {
     struct migration *m = vm->migration;
@@ -191,7 +193,8 @@ static uint64_t send_migrated_page(struct vm *vm, uint64_t page)
     return backed ? get_page_pfns(vm) << BNT_PFN_SHIFT : EMPTY_PAGE_BYTES;
 }
 
-/** Sends pages from the cursor on, up to `bytes_max` bytes. Returns the bytes sent. */
+/** Sends pages, beginning at the cursor, until `bytes_max` bytes were sent. Returns the number of
+ * bytes that were sent. */
 static uint64_t send_migrated_pages(struct vm *vm, uint64_t bytes_max)
 {
     struct migration *m = vm->migration;
@@ -204,8 +207,8 @@ static uint64_t send_migrated_pages(struct vm *vm, uint64_t bytes_max)
     return bytes;
 }
 
-/** Counts the bytes of DMA pages that differ from those sent: writes to the DMA area are not in the
- * dirty log. */
+/** Counts the bytes of DMA pages that changed since they were sent. They must be compared, since
+ * writes to the DMA area are not in the dirty log. */
 static uint64_t count_dirty_dma_bytes(const struct vm *vm)
 {
     uint64_t bytes = 0;
@@ -250,7 +253,8 @@ static void begin_migration_round(struct vm *vm)
                             world_get_event_priority(WORLD_EVENT_MIGRATION));
 }
 
-/** Pauses the VM while the rest is sent; with postcopy the rest is sent after the switch-over. */
+/** Pauses the VM while the rest of its memory is sent. With postcopy, the rest is sent after the
+ * switch-over. */
 static void begin_switch_over(struct vm *vm, uint64_t bytes)
 {
     struct migration *m = vm->migration;
@@ -284,7 +288,7 @@ static void end_migration_round(struct vm *vm)
 
 /* ---- Arrival ---- */
 
-/** Checks that every page that the guest uses has arrived with its content. */
+/** Checks that every page that the guest uses arrived at the destination with its content. */
 static void check_arrived_pages(struct vm *vm)
 {
     const struct migration *m = vm->migration;
@@ -423,7 +427,7 @@ bool migration_defer_event(struct vm *vm, const struct engine_event *event)
     case WORLD_EVENT_ALLOC:
         tracked = &vm->sleep_event;
         break;
-    case WORLD_EVENT_ACTION: /* actions of the host's management are not paused */
+    case WORLD_EVENT_ACTION: /* an action of the host is performed even while the VM is paused */
         if (!action_get_trait(vm->world->scenario->actions[event->a].kind)->guests) {
             return false;
         }

@@ -1,8 +1,8 @@
 /*
- * The buddy allocator. The state byte of a free block's first page marks the block, so that one
- * byte tells whether the buddy of a block is free. Free lists are doubly linked lists of the first
- * pages of blocks. A run taken out of a block leaves the same smaller blocks that page-by-page
- * splitting would leave.
+ * The buddy allocator. The state byte of the first page of a free block marks the block. So it is
+ * enough to read one byte to know whether the buddy of a block is free. Free lists are doubly
+ * linked lists of the first pages of blocks. If a run of pages is taken out of a block, the smaller
+ * blocks that remain are the same as if the pages were taken one by one.
  */
 #include "sim/memory/buddy.h"
 
@@ -144,7 +144,8 @@ bool buddy_alloc_block_at(struct buddy *buddy, uint32_t page, uint32_t order)
             continue;
         }
         remove_free_block(buddy, at, head);
-        while (at > order) { /* put the half without the wanted block back on a free list */
+        while (at > order) { /* put the half that does not contain the wanted block back on a free
+                                list */
             at--;
             push_free_block(buddy, at, (page & ~((UINT32_C(1) << at) - 1)) ^ (UINT32_C(1) << at));
         }

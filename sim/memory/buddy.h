@@ -1,8 +1,8 @@
 /*
- * A buddy allocator over page numbers 0 .. pages - 1 and orders 0 to 10. It splits and merges as
- * Linux does: an allocation splits the smallest free block that is large enough and takes the low
- * half first; a freed block merges with its buddy as long as that buddy is free. The caller
- * provides the arrays (gmem_pool.c).
+ * A buddy allocator for the pages 0 .. pages - 1, with blocks of the orders 0 to 10. It splits and
+ * merges blocks like Linux: an allocation splits the smallest free block that is large enough and
+ * takes the low half first; a freed block merges with its buddy as long as that buddy is free. The
+ * caller provides the arrays (gmem_pool.c).
  */
 #ifndef SIM_MEMORY_BUDDY_H
 #define SIM_MEMORY_BUDDY_H
@@ -14,14 +14,15 @@
 #define BUDDY_ORDERS 11
 #define BUDDY_NONE   UINT32_MAX
 
-/** The high four bits of a page's state are n + 1 where a free block of order n begins. */
+/** If a free block of order n begins at a page, the high four bits of the page's state byte are n +
+ * 1. */
 #define BUDDY_HEAD_SHIFT  4
 #define BUDDY_HEAD(order) ((uint8_t)(((order) + 1U) << BUDDY_HEAD_SHIFT))
 
 struct buddy {
     /** one byte for each page; free pages are 0 except the first page of a block */
     uint8_t *state;
-    uint32_t *next; /**< links the first pages of free blocks */
+    uint32_t *next; /**< links of the free lists, between the first pages of free blocks */
     uint32_t *prev;
     uint32_t pages;
     uint32_t nonempty;           /**< one bit for each order that has a free block */
@@ -33,13 +34,13 @@ struct buddy {
 void buddy_init(struct buddy *buddy, uint8_t *state, uint32_t *next, uint32_t *prev,
                 uint32_t pages);
 
-/** Frees a range that was never free before, in the largest aligned blocks. The blocks with the
- * lowest addresses are allocated first. */
+/** Frees a range that was never free before, as the largest aligned blocks that fit. Later
+ * allocations take the blocks with the lowest addresses first. */
 void buddy_free_range(struct buddy *buddy, uint32_t first, uint32_t count);
 
 /**
- * Takes up to `want` >= 1 consecutive pages from one block, the same pages that single allocations
- * would get. Returns the number of pages, 0 if no page is free.
+ * Takes up to `want` >= 1 consecutive pages from one block. Allocations of single pages would get
+ * the same pages. Returns the number of pages; it is 0 if no page is free.
  */
 uint32_t buddy_alloc_run(struct buddy *buddy, uint32_t want, uint32_t *first);
 
@@ -58,9 +59,9 @@ uint32_t buddy_free_block(struct buddy *buddy, uint32_t page, uint32_t order);
 bool buddy_alloc_block_at(struct buddy *buddy, uint32_t page, uint32_t order);
 
 /**
- * Checks the free lists: links, alignment, that blocks do not overlap, and that free buddies are
- * merged. Sets the bit of each free page in `seen`. Returns false with a description of the error
- * in `text`.
+ * Checks the free lists: their links are correct, blocks are aligned and do not overlap, and free
+ * buddies are merged. Sets the bit of each free page in `seen`. If there is an error, returns false
+ * and describes the error in `text`.
  */
 bool buddy_audit(const struct buddy *buddy, uint64_t *seen, char *text, size_t text_bytes);
 

@@ -1,7 +1,7 @@
 /*
- * Guest memory: its creation, pages taken from and returned to the pool, and counters. The balloon
- * driver's allocator is in gmem_balloon.c, groups are in gmem_group.c, lists and swap slots in
- * gmem_list.c, reclaim and the OOM killer in reclaim.c, the audit in gmem_audit.c, the order of
+ * Guest memory: creates it, takes pages from the pool and returns them, and counts pages. The
+ * balloon driver's allocator is in gmem_balloon.c, groups are in gmem_group.c, lists and swap slots
+ * in gmem_list.c, reclaim and the OOM killer in reclaim.c, the audit in gmem_audit.c, the order of
  * allocation in gmem_pool.c.
  */
 #include "sim/memory/gmem_private.h"
@@ -37,7 +37,7 @@ static uint64_t compute_square_root(uint64_t value)
     return root;
 }
 
-/** The value that Linux would give min_free_kbytes: 4 * sqrt(KiB that the kernel manages). */
+/** The value that Linux would choose for min_free_kbytes: 4 * sqrt(KiB that the kernel manages). */
 static uint64_t compute_min_watermark(const struct gmem_config *config)
 {
     if (config->watermark_min_bytes != 0) {
@@ -54,8 +54,8 @@ static uint64_t round_up_to_pages(uint64_t bytes, uint64_t page_bytes)
     return bytes / page_bytes + (bytes % page_bytes != 0);
 }
 
-/** Sets the watermarks: low = 5/4 min and high = 3/2 min, each at least one page above the lower
- * one. */
+/** Sets the watermarks: low = 5/4 min and high = 3/2 min, where each watermark is at least one page
+ * above the next lower one. */
 static void set_watermarks(struct gmem *gmem, uint64_t min_pages)
 {
     const uint64_t low = min_pages + (min_pages / 4 > 0 ? min_pages / 4 : 1);
@@ -65,8 +65,8 @@ static void set_watermarks(struct gmem *gmem, uint64_t min_pages)
     gmem->high = (uint32_t)(high > low ? high : low + 1);
 }
 
-/** Computes the sizes in pages. Returns false, with a sentence in `error`, if the sizes contradict
- * each other. */
+/** Computes the sizes in pages. If the sizes contradict each other, returns false and writes a
+ * message into `error`. */
 static bool compute_page_counts(struct gmem *gmem, const struct gmem_config *config, char *error,
                                 size_t error_bytes)
 {
@@ -138,8 +138,8 @@ static void create_arrays(struct gmem *gmem)
     gmem->swap_free = BUDDY_NONE;
 }
 
-/** Creates the kernel's pages and the pinned pages and writes them, before anything else is
- * allocated. */
+/** Before anything else is allocated, creates the kernel's pages and the pinned pages, and writes
+ * to them. */
 static void create_kernel_pages(struct gmem *gmem)
 {
     const uint64_t page_bytes = BNT_PFN_BYTES << gmem->config.page_order;
@@ -195,7 +195,7 @@ void gmem_destroy(struct gmem *gmem)
     arena_free(arena, gmem, sizeof *gmem);
 }
 
-/* ---- Pages taken from and returned to the pool ---- */
+/* ---- Functions that take pages from the pool and return them ---- */
 
 uint32_t gmem_find_page(const struct gmem *gmem, uint64_t pfn)
 {
@@ -229,7 +229,7 @@ void gmem_alloc_pages(struct gmem *gmem, uint32_t *pages, uint32_t count, page_u
         gmem->reclaim_wanted = true;
     }
     for (uint32_t i = 0; gmem->config.free_filled && use != PAGE_USE_BALLOON && i < count; i++) {
-        gmem_read_page(gmem, pages[i]); /* check that the page still holds its fill value */
+        gmem_read_page(gmem, pages[i]); /* check that the page still contains its fill value */
     }
     gmem_notify_moved_pages(gmem, pages, count, PAGE_USE_FREE, use);
 }

@@ -1,6 +1,6 @@
 /*
- * The audit of guest memory: it recounts every page from the arrays, walks every list and every
- * queue of swap slots, and describes the first error. It changes nothing.
+ * The audit of guest memory: it counts every page again from the arrays, walks every list and every
+ * queue of swap slots, and describes the first error that it finds. It changes nothing.
  */
 #include "sim/memory/gmem_private.h"
 
@@ -106,8 +106,8 @@ static bool audit_all_page_lists(const struct gmem *gmem, char *text, size_t byt
     return true;
 }
 
-/** Counts the slots from `first` to the end of the queue. A result above the number of all slots
- * means a loop. */
+/** Counts the slots from `first` to the end of the queue. If the result is larger than the number
+ * of all slots, the queue contains a loop. */
 static uint64_t count_slots_from(const struct gmem *gmem, uint32_t first)
 {
     uint64_t count = 0;

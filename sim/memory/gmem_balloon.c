@@ -94,7 +94,8 @@ void gmem_balloon_free_pages(struct gmem *gmem, const uint64_t *pages, uint32_t 
             gmem->bad_frees++;
             continue;
         }
-        gmem->state[page] = PAGE_USE_FREE; /* a second free of the same page counts as bad */
+        gmem->state[page] = PAGE_USE_FREE; /* if the same page is freed twice, the second free is
+                                              counted as bad */
         batch[n++] = page;
         if (n == GMEM_BATCH_MAX) {
             gmem_free_pages(gmem, batch, n, PAGE_USE_BALLOON);

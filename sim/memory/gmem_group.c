@@ -1,7 +1,7 @@
 /*
- * Groups: what a workload does with memory. A workload allocates anonymous memory and slab, reads
- * file pages into the cache, makes cache pages dirty, reads its pages, and frees them. The pages
- * are handled in batches of at most GMEM_BATCH_MAX, so that observers are called rarely.
+ * Groups: the operations of a workload on its memory. A workload allocates anonymous memory and
+ * slab, reads file pages into the cache, makes cache pages dirty, reads its pages, and frees them.
+ * Pages are handled in batches of up to GMEM_BATCH_MAX, so that observers are called less often.
  */
 #include "sim/memory/gmem_private.h"
 
@@ -50,8 +50,8 @@ static uint32_t limit_pages_to_batch(uint64_t pages)
 
 /* ---- Demands ---- */
 
-/** Returns how many pages can be taken now, 1 to `want`; it runs direct reclaim if necessary. 0
- * means that no page is left. */
+/** Returns how many pages can be taken now, which is 1 to `want`; it runs direct reclaim if
+ * necessary. It returns 0 if no page is left. */
 static uint32_t reclaim_if_needed(struct gmem *gmem, uint32_t want, bool *reclaimed,
                                   uint64_t *cost_ns)
 {
@@ -65,7 +65,7 @@ static uint32_t reclaim_if_needed(struct gmem *gmem, uint32_t want, bool *reclai
     return want < room ? want : room;
 }
 
-/** Takes pages for a group and writes them; they become its newest pages. */
+/** Takes pages for a group and writes to them. They become the newest pages of the group. */
 static void alloc_and_write_pages(struct gmem *gmem, struct gmem_group *group, uint32_t count,
                                   page_use use)
 {
@@ -116,8 +116,8 @@ static uint64_t read_files_into_free_pages(struct gmem *gmem, struct gmem_group 
     return done;
 }
 
-/** Reads file pages over the group's oldest clean pages, whose content is dropped. Returns the
- * number of pages. */
+/** Drops the content of the group's oldest clean pages, and reads file pages into their memory.
+ * Returns the number of pages. */
 static uint64_t read_files_over_clean_pages(struct gmem *gmem, struct gmem_group *group,
                                             uint64_t pages)
 {
@@ -167,7 +167,8 @@ void gmem_cache_limit_dropped_pages(struct gmem *gmem, uint32_t group, uint64_t 
     owner->dropped = owner->dropped < keep ? owner->dropped : keep;
 }
 
-/** Moves the oldest pages of one cache list to the other list, where they become the newest. */
+/** Moves the oldest pages of one cache list (clean or dirty) to the other one, where they become
+ * the newest pages. */
 static void move_cache_pages(struct gmem *gmem, struct gmem_group *group, page_use from,
                              page_use to, uint32_t count)
 {
@@ -244,8 +245,8 @@ void gmem_touch_pages(struct gmem *gmem, uint32_t group, page_use use, uint32_t 
 }
 
 /**
- * Swaps in one page. The page's swap slot is freed before memory is reclaimed for the page, so that
- * another page can be swapped out into that slot when swap is full.
+ * Swaps in one page. The swap slot of the page is freed before memory is reclaimed for the page. So
+ * if swap is full, another page can be swapped out into this slot.
  */
 static bool swap_in_page(struct gmem *gmem, uint32_t group, bool *reclaimed, uint64_t *cost_ns)
 {

@@ -1,15 +1,15 @@
 /*
- * Free page hinting in the guest's allocator: free blocks leave the pool until the balloon driver
- * frees their pages.
+ * Free page hinting in the guest's allocator: the balloon driver takes free blocks out of the pool,
+ * and later frees their pages.
  *
- * The content of a hinted page is unknown: its tag is GMEM_TAG_UNKNOWN until the guest writes the
- * page.
+ * The content of a hinted page is unknown: its tag is GMEM_TAG_UNKNOWN until the guest writes to
+ * the page.
  */
 #include "sim/memory/gmem_private.h"
 
 #include <ballonet/base.h>
 
-/** Takes a free block of 2^order pages. The pools that do not merge free pages have only blocks of
+/** Takes a free block of 2^order pages. A pool that does not merge free pages has only blocks of
  * order 0. */
 static bool alloc_free_block(struct gmem *gmem, uint32_t order, uint32_t *first)
 {

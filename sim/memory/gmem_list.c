@@ -1,6 +1,6 @@
 /*
- * The parts of a group: lists of pages, linked through the pages' own links, and queues of swap
- * slots.
+ * The parts of a group: lists of pages, which are linked by links that each page has, and queues of
+ * swap slots.
  */
 #include "sim/memory/gmem_private.h"
 

@@ -1,8 +1,8 @@
 /*
- * The three orders in which free pages are allocated. Each of them keeps the state byte of every
- * free page: the order at the first page of a buddy block, 0 inside that block, LOOSE everywhere
- * else. Every operation takes constant time for each page, or time in proportion to the depth of
- * the bit tree.
+ * Implements the three orders in which free pages can be allocated. For each order, every free page
+ * has a state byte. At the first page of a buddy block, it contains the order of the block; at the
+ * other pages of the block it is 0. For all other free pages it is LOOSE. Every operation takes
+ * constant time for each page, or time that is proportional to the depth of the bit tree.
  */
 #include "sim/memory/gmem_pool.h"
 
@@ -39,7 +39,8 @@ static void mark_page_free(struct gmem_pool *pool, uint32_t page)
     }
 }
 
-/** Takes pages from the lowest word that has a free page. Returns the number of pages. */
+/** Takes pages from the lowest word of the bit tree that has a free page. Returns the number of
+ * pages. */
 static uint32_t alloc_lowest_pages(struct gmem_pool *pool, uint32_t *pages, uint32_t count,
                                    uint8_t state)
 {
@@ -67,9 +68,10 @@ static uint32_t alloc_lowest_pages(struct gmem_pool *pool, uint32_t *pages, uint
 /* ---- RANDOM: a shuffled stack ---- */
 
 /**
- * Shuffles all free pages with one choice as the key, so that a trace need not hold a choice for
- * each page. Each random number is a counter put through a mixing function; the high half of its
- * product with the bound is below the bound.
+ * Shuffles all free pages. One choice is the key of the shuffle, so that a trace does not have to
+ * contain a choice for each page. Each random number is a counter to which a mixing function is
+ * applied. It is multiplied by the bound, and the high half of the product is a number below the
+ * bound.
  */
 static void shuffle_free_page_stack(struct gmem_pool *pool, struct engine *engine)
 {
@@ -99,7 +101,8 @@ static void pop_stack_pages(const struct gmem_pool *pool, uint32_t *pages, uint3
 
 /* ---- LIFO: a stack of recently freed pages, then a buddy allocator ---- */
 
-/** Gives the pages that were freed longest ago to the buddy allocator, where they merge. */
+/** Moves the pages that were freed longest ago from the stack to the buddy allocator, where they
+ * merge. */
 static void drain_recent_pages(struct gmem_pool *pool)
 {
     for (uint32_t i = 0; i < GMEM_POOL_RECENT_DRAIN; i++) {

@@ -1,10 +1,10 @@
 /*
- * The free pages of one guest, allocated in the order that its scenario chooses.
+ * The free pages of one guest. The scenario chooses the order in which they are allocated.
  *
  * LIFO: a stack of the most recently freed pages (Linux's per-CPU lists), then a buddy allocator.
- * SEQUENTIAL: always the lowest free page, found in a tree of bits; free pages do not merge.
- * RANDOM: a stack that was shuffled at boot; freed pages are allocated first; free pages do not
- * merge. Private to gmem.
+ * SEQUENTIAL: an allocation always takes the lowest free page, which a tree of bits finds; free
+ * pages do not merge. RANDOM: a stack that was shuffled at boot. The most recently freed pages are
+ * allocated first; free pages do not merge. Private to gmem.
  */
 #ifndef SIM_MEMORY_GMEM_POOL_H
 #define SIM_MEMORY_GMEM_POOL_H
@@ -15,14 +15,15 @@
 #include "sim/scenario/scenario.h"
 
 #define GMEM_POOL_LEVELS       6   /**< 64^6 pages are more than a 32-bit number can count */
-#define GMEM_POOL_RECENT_MAX   512 /**< freed pages that wait on the stack before they merge */
+#define GMEM_POOL_RECENT_MAX   512 /**< the most freed pages that are not merged yet */
 #define GMEM_POOL_RECENT_DRAIN 64
 
 /** A huge page has 2^9 pages of 4 KiB: 2 MiB. */
 #define GMEM_POOL_BLOCK_ORDER 9
 #define GMEM_POOL_BLOCK       (UINT32_C(1) << GMEM_POOL_BLOCK_ORDER)
 
-/** The high four bits of a free page that belongs to no block of the buddy allocator. */
+/** The high four bits of the state byte of a free page that belongs to no block of the buddy
+ * allocator. */
 #define GMEM_POOL_LOOSE ((uint8_t)0xF0)
 
 struct gmem_pool {
@@ -33,9 +34,10 @@ struct gmem_pool {
     uint32_t free_pages;
     /* LIFO */
     struct buddy buddy;
-    uint32_t largest_freed; /**< 1 + order of the largest block that became free; 0: none did */
+    uint32_t largest_freed; /**< 1 + the order of the largest block that became free; 0 if no block
+                                 became free */
     uint32_t recent_count;
-    uint32_t recent[GMEM_POOL_RECENT_MAX]; /**< the last entry was freed last */
+    uint32_t recent[GMEM_POOL_RECENT_MAX]; /**< the last entry is the page that was freed last */
     /* RANDOM */
     uint32_t *stack;
     /* SEQUENTIAL: level 0 has a bit for each free page; each higher level has a bit for each word
@@ -55,7 +57,7 @@ void gmem_pool_destroy(struct gmem_pool *pool);
 /** Takes `count` <= free_pages pages and sets their state byte to `state`. */
 void gmem_pool_alloc_pages(struct gmem_pool *pool, uint32_t *pages, uint32_t count, uint8_t state);
 
-/** Frees pages, whatever their state byte is. */
+/** Frees pages; their state bytes can have any value. */
 void gmem_pool_free_pages(struct gmem_pool *pool, const uint32_t *pages, uint32_t count);
 
 /** Takes the free block of 2^order pages at `page`. Returns false if that block is not free, or if
@@ -63,10 +65,10 @@ void gmem_pool_free_pages(struct gmem_pool *pool, const uint32_t *pages, uint32_
 bool gmem_pool_alloc_block(struct gmem_pool *pool, uint32_t page, uint32_t order, uint8_t state);
 void gmem_pool_free_block(struct gmem_pool *pool, uint32_t page, uint32_t order);
 /** Takes an aligned block of GMEM_POOL_BLOCK pages. Returns false if no such block of pages is
- * free; RANDOM never has one. */
+ * free; a RANDOM pool never has one. */
 bool gmem_pool_alloc_huge_page(struct gmem_pool *pool, uint32_t *first, uint8_t state);
-/** Frees a block of GMEM_POOL_BLOCK pages, whatever the state bytes of its pages are; the block
- * merges at once. */
+/** Frees a block of GMEM_POOL_BLOCK pages; their state bytes can have any value. The block merges
+ * immediately. */
 void gmem_pool_free_huge_page(struct gmem_pool *pool, uint32_t first);
 
 /** As buddy_audit. */

@@ -1,11 +1,11 @@
 /*
- * Private to gmem*.c and reclaim.c: the arrays of a guest's memory and the functions that these
+ * Private to gmem*.c and reclaim.c: the arrays of a guest's memory, and the functions that these
  * files share.
  *
- * Inside, pages are numbered from 0; PFNs appear at the interface only. A page of a group is on
- * exactly one list: the list of its group and its use. A free page is in the pool. A page of the
- * kernel or the balloon is on no list. The driver's list of ballooned pages has its own links, so
- * that a guest that steals a ballooned page does not break that list.
+ * In these files, pages are numbered from 0; PFNs are used only in the interface (gmem.h). A page
+ * of a group is on exactly one list: its group has one list for each use. A free page is in the
+ * pool. A page of the kernel or the balloon is on no list. The driver's list of ballooned pages has
+ * separate links. So if a guest wrongly uses a ballooned page, this list stays intact.
  */
 #ifndef SIM_MEMORY_GMEM_PRIVATE_H
 #define SIM_MEMORY_GMEM_PRIVATE_H
@@ -13,8 +13,9 @@
 #include "sim/memory/gmem.h"
 #include "sim/memory/gmem_pool.h"
 
-#define GMEM_USE_MASK      0x0FU
-#define GMEM_RECLAIM_BATCH 32 /**< pages of one direct reclaim, as Linux's SWAP_CLUSTER_MAX */
+#define GMEM_USE_MASK 0x0FU
+/** number of pages that one direct reclaim frees, the same as SWAP_CLUSTER_MAX of Linux */
+#define GMEM_RECLAIM_BATCH 32
 
 /** A list of pages with the most recently used page at the head. */
 struct gmem_list {
@@ -35,37 +36,41 @@ struct gmem_group {
 struct gmem {
     struct gmem_config config;
     uint32_t pages;
-    uint32_t offline_pages; /**< pages at the end of memory that are still offline */
-    uint32_t kernel_pages;  /**< pages at the start of memory; pinned pages are included */
+    uint32_t offline_pages; /**< number of pages at the end of memory that are still offline */
+    uint32_t kernel_pages;  /**< number of the kernel's pages, which are at the start of memory;
+                                 pinned pages are included */
     uint32_t kernel_cursor;
-    uint8_t *state; /**< low bits: the use of the page; high bits: private to the pool */
+    uint8_t *state; /**< the low bits are the use of the page; the high bits are private to the
+                         pool */
     uint32_t *next; /**< links of the groups' lists and of the pool */
     uint32_t *prev;
     uint32_t *record; /**< links of the driver's list of ballooned pages */
     uint64_t *tag;    /**< the content tag that the guest last wrote to each page */
     uint64_t *seen;   /**< one bit for each page, for audits */
     size_t seen_bytes;
-    uint32_t *stamps; /**< time of each page's last use in ms; NULL: not recorded */
-    /** one bit for each free page that was reported since it became free; NULL: no reporting */
+    uint32_t *stamps; /**< time of each page's last use in ms; NULL if it is not recorded */
+    /** one bit for each page, set if the page is free and was reported since it became free; NULL
+     * without reporting */
     uint64_t *reported;
     struct gmem_pool pool;
-    uint32_t in_use[PAGE_USE_COUNT]; /**< pages of each use except FREE, which the pool counts */
+    uint32_t in_use[PAGE_USE_COUNT]; /**< number of pages of each use; the pool counts the free
+                                          pages instead */
     struct gmem_group *groups;
     uint32_t group_count;
     uint32_t group_room;
-    uint32_t cursor; /**< the group where the next reclaim begins */
+    uint32_t cursor; /**< the group with which the next reclaim begins */
     uint64_t *swap_tag;
     uint32_t *swap_next;
     uint32_t swap_slots;
     uint32_t swap_used;
-    uint32_t swap_fresh; /**< first swap slot that was never used */
-    uint32_t swap_free;  /**< first swap slot in the list of freed slots */
+    uint32_t swap_fresh; /**< the first swap slot that was never used */
+    uint32_t swap_free;  /**< the first swap slot in the list of freed slots */
     uint32_t min;        /**< watermarks, pages */
     uint32_t low;
     uint32_t high;
     bool reclaim_wanted;
     uint64_t tags;
-    /* counters of pages, except those whose names say time or events */
+    /* numbers of pages, unless the name says that a time or events are counted */
     uint64_t allocations;
     uint64_t swapped_in;
     uint64_t swapped_out;
@@ -73,7 +78,7 @@ struct gmem {
     uint64_t refaults;
     uint64_t direct_reclaims;
     uint64_t background_freed;
-    uint64_t freed; /* freed by direct or background reclaim */
+    uint64_t freed; /* number of pages freed by direct or background reclaim */
     uint64_t balloon_cost_ns;
     uint64_t oom_kills;
     uint64_t bad_frees;
@@ -95,7 +100,7 @@ static inline uint32_t gmem_count_free_pages_above_watermark(const struct gmem *
     return gmem->pool.free_pages > mark ? gmem->pool.free_pages - mark : 0;
 }
 
-/** Returns the time for `pages` guest pages if 4 KiB take `cost_ns`. */
+/** Returns the time that `pages` guest pages take if 4 KiB take `cost_ns`. */
 static inline uint64_t gmem_compute_cost(const struct gmem *gmem, uint64_t pages, uint64_t cost_ns)
 {
     return (pages << gmem->config.page_order) * cost_ns;
@@ -106,8 +111,8 @@ uint32_t gmem_find_page(const struct gmem *gmem,
                         uint64_t pfn); /**< BUDDY_NONE: none begins there */
 void gmem_notify_moved_pages(const struct gmem *gmem, const uint32_t *pages, uint32_t count,
                              page_use from, page_use to);
-/** Takes `count` <= GMEM_BATCH_MAX pages from the pool. Below the low watermark this wakes
- * background reclaim. */
+/** Takes `count` <= GMEM_BATCH_MAX pages from the pool. If free memory is then below the low
+ * watermark, this wakes background reclaim. */
 void gmem_alloc_pages(struct gmem *gmem, uint32_t *pages, uint32_t count, page_use use);
 /** Returns `count` <= GMEM_BATCH_MAX pages to the pool. */
 void gmem_free_pages(struct gmem *gmem, const uint32_t *pages, uint32_t count, page_use from);
@@ -127,7 +132,8 @@ uint32_t gmem_balloon_alloc_free_pages(struct gmem *gmem, uint64_t *pfns, uint32
 void gmem_list_push(struct gmem *gmem, struct gmem_list *list, uint32_t page);
 uint32_t gmem_list_pop_head(struct gmem *gmem, struct gmem_list *list);
 uint32_t gmem_list_pop_tail(struct gmem *gmem, struct gmem_list *list);
-/** Swap slots: push stores a tag at the end of the group's queue, pop takes the tag at its front.
+/** Swap slots: push adds a tag at the end of the group's queue, and pop removes the tag at its
+ * front.
  */
 void gmem_swap_push_tag(struct gmem *gmem, struct gmem_group *group, uint64_t tag);
 uint64_t gmem_swap_pop_tag(struct gmem *gmem, struct gmem_group *group);
@@ -138,8 +144,8 @@ uint64_t gmem_swap_pop_tag(struct gmem *gmem, struct gmem_group *group);
 uint32_t gmem_reclaim_hints(struct gmem *gmem, uint32_t want);
 
 /* reclaim.c */
-/** Frees up to `want` pages, of which up to `anon_max` are anonymous, and adds the time to
- * `cost_ns`. */
+/** Frees up to `want` pages, and adds the time that this takes to `cost_ns`. At most `anon_max` of
+ * the pages are anonymous. */
 uint32_t gmem_reclaim_pages(struct gmem *gmem, uint32_t want, uint32_t anon_max, uint64_t *cost_ns);
 /** Drops the oldest clean cache pages of one group. */
 uint32_t gmem_drop_clean_cache_pages(struct gmem *gmem, struct gmem_group *group, uint32_t want);

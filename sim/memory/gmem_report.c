@@ -1,10 +1,10 @@
 /*
- * Free page reporting in the guest's allocator: free blocks leave the buddy allocator while they
- * are reported.
+ * Free page reporting in the guest's allocator: while free blocks are being reported, they are not
+ * in the buddy allocator.
  *
- * One bit for each page records that the page was reported since it became free; a block that
- * merged with unreported pages is reported again. Blocks on the stack of recently freed pages are
- * not reported, as Linux does not report pages on its per-CPU lists.
+ * One bit for each page records that the page was reported since it became free. If a block merged
+ * with pages that were not reported, it is reported again. Blocks on the stack of recently freed
+ * pages are not reported. Linux does not report pages on its per-CPU lists either.
  */
 #include "sim/memory/gmem_private.h"
 
@@ -37,8 +37,8 @@ static void mark_range_reported(struct gmem *gmem, uint32_t first, uint32_t coun
     }
 }
 
-/** Finds unreported blocks of the reported order, in the smallest free blocks first. Returns their
- * number. */
+/** Finds blocks of the reported order that were not reported yet. It searches the smallest free
+ * blocks first. Returns their number. */
 static uint32_t find_unreported_blocks(const struct gmem *gmem, uint32_t *found, uint32_t count)
 {
     const struct buddy *buddy = &gmem->pool.buddy;

@@ -1,10 +1,10 @@
 /*
- * Reclaim: when memory gets scarce, clean cache is dropped first, then dirty cache is written and
- * dropped, then anonymous memory is swapped out; at last the OOM killer kills a group.
+ * Reclaim: when memory becomes scarce, clean cache is dropped first. Then dirty cache is written to
+ * disk and dropped, and then anonymous memory is swapped out. At last the OOM killer kills a group.
  *
- * The groups give pages in proportion to their size, in turn, as Linux's memory cgroups do; within
- * a group the least recently used page goes first. These functions never wait: they return the time
- * that the work takes.
+ * Pages are taken from one group after the other, in proportion to the size of the group, like the
+ * memory cgroups of Linux. In each group, the least recently used page is taken first. These
+ * functions never wait: they return the time that the work takes.
  */
 #include "sim/memory/gmem_private.h"
 
@@ -64,7 +64,7 @@ static uint32_t swap_out_pages(struct gmem *gmem, struct gmem_group *group, uint
     return done;
 }
 
-/** Takes pages from each group once, in proportion to its size. */
+/** Takes pages from every group a single time, in proportion to the size of the group. */
 static uint32_t reclaim_from_groups(struct gmem *gmem, page_use use, reclaimer take, uint32_t want)
 {
     const uint64_t total = gmem->in_use[use];
@@ -87,7 +87,7 @@ static uint32_t reclaim_from_groups(struct gmem *gmem, page_use use, reclaimer t
 uint32_t gmem_reclaim_pages(struct gmem *gmem, uint32_t want, uint32_t anon_max, uint64_t *cost_ns)
 {
     const uint32_t hinted = gmem_reclaim_hints(
-        gmem, want); /* hinted pages are free as soon as the driver returns them */
+        gmem, want); /* hinted pages are free again as soon as the driver returns them */
     if (hinted >= want) {
         return hinted;
     }

@@ -1,6 +1,7 @@
 /*
- * The CSV file of a recorded machine. The file may contain any bytes: each value is checked, each
- * error is reported with its line, and no byte behind `length` is read.
+ * Reads the CSV file that contains the memory of a real machine over time. The file can contain any
+ * bytes: each value is checked, an error is reported with its line, and no byte beyond `length` is
+ * read.
  */
 #include "sim/memory/recording_csv.h"
 
@@ -11,7 +12,8 @@
 #include <string.h>
 
 #define ROWS_FIRST 1024
-/** KiB or ms: more than any machine has, and small enough that sums do not overflow */
+/** largest value, in KiB or ms: more than any machine has, but small enough that sums do not
+ * overflow */
 #define VALUE_MAX (UINT64_C(1) << 53)
 
 /* clang-format off */
@@ -47,7 +49,7 @@ struct span {
 
 struct csv {
     const char *name;
-    const char *at; /**< where the next line begins */
+    const char *at; /**< the offset at which the next line begins */
     size_t left;
     uint32_t line;                /**< number of the line that was read last, from 1 */
     uint32_t fields;              /**< of the header */
@@ -90,7 +92,7 @@ static bool read_csv_line(struct csv *csv, struct span *line)
     return true;
 }
 
-/** Takes the next field off a line; `more` tells whether there was one. */
+/** Removes the first field from a line and returns it; `more` says whether there was one. */
 static bool split_off_csv_field(struct span *line, bool *more, struct span *field)
 {
     if (!*more) {

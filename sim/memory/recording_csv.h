@@ -1,9 +1,10 @@
 /*
- * The memory of a real machine over time, read from a CSV file: a recorded workload replays it.
+ * The memory of a real machine over time, which is read from a CSV file. A recorded workload
+ * replays it.
  *
- * The parser reads bytes that the caller holds (a file, or the copy in a trace). The parser finds
- * columns by their names in the header line, so that neither their order nor further columns
- * matter. The workload scales the values.
+ * The caller provides the bytes of the file, which it read from disk or from a trace. The parser
+ * finds columns by their names in the header line, so their order is free, and other columns are
+ * ignored. The workload scales the values.
  */
 #ifndef SIM_MEMORY_RECORDING_CSV_H
 #define SIM_MEMORY_RECORDING_CSV_H
@@ -28,18 +29,19 @@ struct recording_row {
 
 struct recording {
     struct arena *arena;
-    struct recording_row *rows; /**< at least one row; the times increase strictly */
+    struct recording_row *rows; /**< at least one row; each time is later than the previous one */
     uint32_t row_count;
     uint32_t rows_max; /**< allocated */
 };
 
-/** Returns NULL, with `NAME:LINE: error: ...` in `error`, if the text is not a recording of a
- * machine. */
+/** If the text is not a recording of a machine, returns NULL and writes `NAME:LINE: error: ...`
+ * into `error`. */
 struct recording *recording_parse(struct arena *arena, const char *name, const char *bytes,
                                   size_t length, char *error, size_t error_bytes);
 void recording_free(struct recording *recording);
 
-/** Returns the sample that is valid at a time: the last one that is not later, or else the first.
+/** Returns the sample that is valid at a time: the last sample that is not later. If all samples
+ * are later, returns the first one.
  */
 const struct recording_row *recording_find_row(const struct recording *recording, uint64_t time_ms);
 

@@ -1,17 +1,17 @@
 /*
- * The tick of a workload: it allocates or frees the difference between what the workload wants and
- * what it has, and reads a rotating sample of its pages. workload_want.c computes how much it wants
- * at a time.
+ * The tick of a workload: it allocates or frees the difference between the memory that the workload
+ * wants and the memory that it has. It also reads some of the workload's pages, other ones in each
+ * tick. workload_want.c computes how much it wants at a time.
  */
 #include "sim/memory/workload_private.h"
 
 #include <string.h>
 
-/** Each tick accesses one sixteenth of the wanted cache and one sixty-fourth of the anonymous
- * memory. */
+/** Each tick accesses one sixteenth of the cache that the workload wants, and one sixty-fourth of
+ * its anonymous memory. */
 #define CACHE_SHARE  16
 #define ANON_SHARE   64
-#define ACCESS_MIN   64 /**< pages accessed in each tick, if there are so many */
+#define ACCESS_MIN   64 /**< each tick accesses at least so many pages, if the workload has them */
 #define ACCESS_MAX   4096
 #define VERIFY_PAGES 64 /**< pages of each use that each tick reads and checks */
 
@@ -66,7 +66,8 @@ static uint64_t compute_excess_pages(uint64_t have, uint64_t want)
     return have > want ? have - want : 0;
 }
 
-/** Frees the memory that is not wanted any more, before new memory is allocated. */
+/** Frees the memory that the workload does not want any more. Called before new memory is
+ * allocated. */
 static void release_excess_memory(const struct workload *workload)
 {
     struct gmem *gmem = workload->gmem;
@@ -125,13 +126,14 @@ static uint64_t count_accesses(uint64_t pages, uint64_t share)
     return count < pages ? count : pages;
 }
 
-/** Returns how many of `count` accesses fall into `part` pages of `whole`, rounded up. */
+/** If `count` accesses are spread evenly over `whole` pages, returns how many of them concern
+ * `part` of these pages, rounded up. */
 static uint64_t scale_access_count(uint64_t count, uint64_t part, uint64_t whole)
 {
     return whole == 0 ? 0 : (count * part + whole - 1) / whole;
 }
 
-/** Swaps anonymous memory in as often as the tick accesses swapped-out pages. */
+/** Swaps in as many anonymous pages as the tick accesses swapped-out pages. */
 static void access_anon_memory(const struct workload *workload, uint64_t *cost_ns)
 {
     const uint64_t swapped = gmem_count_group_swapped_pages(workload->gmem, workload->group);
@@ -144,7 +146,7 @@ static void access_anon_memory(const struct workload *workload, uint64_t *cost_n
     *cost_ns += result.cost_ns;
 }
 
-/** Reads dropped cache pages again as often as the tick accesses them, and reads new files. */
+/** Reads as many dropped cache pages again as the tick accesses, and reads new files. */
 static void access_page_cache(const struct workload *workload, uint64_t *cost_ns)
 {
     struct gmem *gmem = workload->gmem;
@@ -165,8 +167,8 @@ static void access_page_cache(const struct workload *workload, uint64_t *cost_ns
 
 /* ---- The tick ---- */
 
-/** The time of the next tick: later by the time that memory work took, but not after the workload's
- * end. */
+/** The time of the next tick. It is delayed by the time that memory work took, but is not after the
+ * end of the workload. */
 static uint64_t compute_next_tick(const struct workload *workload, uint64_t now_ns,
                                   uint64_t cost_ns)
 {

@@ -6,7 +6,7 @@
 
 #include "sim/memory/workload.h"
 
-/** What a workload wants, in guest pages, rounded up. */
+/** How much memory a workload wants, in guest pages, rounded up. */
 struct workload_pages {
     uint64_t anon;
     uint64_t slab;
@@ -22,8 +22,9 @@ struct workload {
     const struct recording *recording;
     uint32_t group;
     uint32_t stream;
-    struct workload_pages want; /**< what the last tick wanted */
-    /** time of the next tick, 0 before the first; a random walk takes no step before it */
+    struct workload_pages want; /**< the memory that the workload wanted in its last tick */
+    /** time of the next tick, or 0 before the first tick; a random walk takes its next step no
+     * earlier */
     uint64_t due_ns;
     uint64_t walk_bytes;
     uint64_t stalled_ns;
@@ -36,8 +37,8 @@ struct workload {
 void workload_start_random_walk(struct workload *workload);
 /** Takes the step of a random walk that is due, and computes `want`. */
 void workload_update_wanted_sizes(struct workload *workload, uint64_t now_ns);
-/** Returns floor(a * b / c) without overflow; c must be below 2^63 and not 0, and the result must
- * fit. */
+/** Returns floor(a * b / c) without overflow. c must not be 0 and must be below 2^63, and the
+ * result must fit into 64 bits. */
 uint64_t workload_multiply_divide(uint64_t a, uint64_t b, uint64_t c);
 
 #endif

@@ -6,11 +6,11 @@
 
 #include <stdio.h>
 
-/** One sixteenth of the cache that a cache workload wants is dirty. */
+/** A cache workload wants one sixteenth of its cache to be dirty. */
 #define DIRTY_SHARE 16
 
-/** Horner's scheme over the bits of `a`: after each bit, quotient and remainder are those of (the
- * bits so far) * b / c. */
+/** Horner's scheme over the bits of `a`: after each bit, quotient and remainder are those of x * b
+ * / c, where x is the number that the bits so far form. */
 uint64_t workload_multiply_divide(uint64_t a, uint64_t b, uint64_t c)
 {
     const uint64_t whole = b / c;
@@ -75,7 +75,7 @@ static void make_random_walk_step(struct workload *workload)
 
 /* ---- Shapes ---- */
 
-/** Returns the size after part / whole of the way from `size` to `to`. */
+/** Returns the size that is reached after part / whole of the way from `size` to `to`. */
 static uint64_t interpolate_size(const struct scenario_workload *spec, uint64_t part,
                                  uint64_t whole)
 {

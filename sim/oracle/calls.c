@@ -1,9 +1,9 @@
 /*
- * Checks VMware's wire: what a host may answer to a call, and which calls a driver may make.
+ * Checks VMware's wire: which answers a host may give to a call, and which calls a driver may make.
  *
- * After a reset the host answers RESET until START. After the answer RESET the driver makes no call
- * about pages, and it empties its balloon before it sends START. The world calls this file for each
- * call, and checks.c calls it after each event.
+ * After a reset, the host answers RESET to every call until the driver sends START. After the
+ * answer RESET the driver makes no call about pages, and it empties its balloon before it sends
+ * START. The world calls this file for each call, and checks.c calls it after each event.
  */
 #include "sim/oracle/shadow.h"
 
@@ -58,15 +58,15 @@ static void check_call_answer(struct oracle *oracle, uint32_t vm, const struct o
     }
 }
 
-/** Whether a command is about pages: every command that is answered with the target, except
- * GET_TARGET. */
+/** Whether a command is about pages. These are all commands whose answer contains the target,
+ * except GET_TARGET. */
 static bool is_page_command(uint32_t command)
 {
     return bnt_vmware_does_command_return_target(command) && command != BNT_VMWARE_CMD_GET_TARGET;
 }
 
-/** Remembers which commands the host refused last. RESET is no refusal while the host waits for
- * START. */
+/** Records which commands the host refused last. While the host waits for START, the answer RESET
+ * does not count as a refusal. */
 static void note_refused_call(struct shadow *shadow, uint32_t command, bool obliging)
 {
     switch (command) {
@@ -131,11 +131,12 @@ void oracle_check_balloon_near_target(struct oracle *oracle, uint32_t vm,
 {
     const struct shadow *shadow = &oracle->vms[vm];
     const uint64_t slack = host->target.target_pfns == 0 ? 0 : shadow->slack_pfns;
-    /* The balloon cannot shrink while the host refuses to unlock pages or to answer GET_TARGET. */
+    /* As long as the host refuses to unlock pages or to answer GET_TARGET, the balloon cannot
+     * shrink. */
     const bool hindered = host->target.outcome == BNT_OUTCOME_REFUSED ||
                           shadow_has_refused_calls(shadow) ||
                           (shadow->hostile & ASSUMES_DEVICE) !=
-                              0; /* a hostile device may claim an unlock that it did not make */
+                              0; /* a hostile device can claim an unlock that it did not perform */
     if (shadow->calls && shadow->live && !hindered &&
         host->ledger.pfns > host->target.target_pfns + slack) {
         oracle_record_violation(oracle, vm, INVARIANT_TARGET_SLACK,

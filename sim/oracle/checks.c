@@ -1,16 +1,16 @@
 /*
- * The checks after each event, the full audit, and the checks at the end of a quiet run. The world
- * calls this file. A single move of a page is checked where it happens (pages.c, requests.c,
- * device.c).
+ * The checks after each event, the full audit, and the checks at the end of a run that ends with a
+ * quiet phase. The world calls this file. pages.c, requests.c and device.c check each single change
+ * of a page at the moment when it happens.
  *
- * The incremental check compares counters only; the audit recounts every page and asks the device's
- * ledger about each. A test shows that the incremental check and the audit agree.
+ * The incremental check compares counters only; the audit counts every page again, and asks the
+ * device's ledger about each page. A test shows that the incremental check and the audit agree.
  */
 #include "sim/oracle/shadow.h"
 
 #include <inttypes.h>
 
-/** While the driver stops, it is freeing all pages that it still counts. */
+/** While the driver stops, its counters must include all pages that it has not freed yet. */
 static void check_stopping_driver(struct oracle *oracle, uint32_t vm,
                                   const struct bnt_guest_info *guest, uint64_t counted)
 {
@@ -38,9 +38,9 @@ static void check_driver_counters(struct oracle *oracle, uint32_t vm,
     const uint32_t order = shadow->config.page_order;
     const uint64_t balloon = shadow->in_place[PLACE_BALLOON] << order;
     const uint64_t inflating = shadow->in_place[PLACE_INFLATING] << order;
-    const uint64_t deflating =
-        shadow->in_place[PLACE_DEFLATING]
-        << order; /* a page that is in use during its deflate counts as owned by the OS */
+    const uint64_t deflating = shadow->in_place[PLACE_DEFLATING]
+                               << order; /* if the guest uses a page while its deflate is in flight,
+                                            the OS counts as the owner of the page */
     const uint64_t counted = guest->balloon.ballooned_pfns + (guest->balloon.stuck_pages << order);
     if (guest->state == BNT_GUEST_STOPPING || guest->state == BNT_GUEST_RECOVERING) {
         check_stopping_driver(oracle, vm, guest, counted);
@@ -99,13 +99,13 @@ static void check_empty_after_reset(struct oracle *oracle, uint32_t vm)
     }
 }
 
-/** Whether guest and host must agree: no request in flight, no reset under way, no page with an
- * unknown outcome. */
+/** Whether guest and host must agree about all pages. They must if no request is in flight, no
+ * reset is in progress, and no page has an unknown outcome. */
 static bool is_vm_settled(const struct shadow *shadow)
 {
     const bool reset_done =
         !shadow->releasing && (shadow->epoch == shadow->epoch_acked || shadow->epoch_acked == 0);
-    /* After a refused START the host still has the balloon of the previous kernel. */
+    /* If the host refused START, it still has the balloon of the previous kernel. */
     const bool met = !shadow->calls || !shadow->start_refused;
     return shadow->live && !shadow->foreign && shadow->in_flight == 0 && reset_done && met &&
            shadow->unknown_pages == 0;
@@ -123,8 +123,8 @@ static void check_guest_and_host_agree(struct oracle *oracle, uint32_t vm)
     }
 }
 
-/** Allow twice the bound: within one step a balloon may come nearer to its target and move away
- * again, unseen here. */
+/** Twice the bound is allowed, because a balloon can approach its target and move away again within
+ * one step, which is not visible here. */
 static void check_target_request(struct oracle *oracle, uint32_t vm,
                                  const struct bnt_host_info *host)
 {
@@ -198,7 +198,8 @@ void oracle_check_step_progress(struct oracle *oracle, uint32_t vm, bool device)
     }
 }
 
-/** Each library counts its steps that did nothing and yet asked for another step at once. */
+/** Each library counts the steps in which it did nothing, but asked for another step
+ * immediately. */
 static void audit_idle_steps(struct oracle *oracle, uint32_t vm, const struct bnt_guest_info *guest,
                              const struct bnt_host_info *host)
 {
@@ -254,7 +255,7 @@ static void audit_ledger(struct oracle *oracle, uint32_t vm, const struct bnt_ho
     const struct shadow *shadow = &oracle->vms[vm];
     struct bnt_host_info info = {.size = sizeof info};
     if (bnt_host_info_get(host, &info) != BNT_OK || info.ledger.leafless_pfns > 0) {
-        return; /* a ledger without a leaf for a page only counts the page */
+        return; /* if a ledger has no leaf for a page, it only counts the page */
     }
     for (uint64_t i = 0; i < shadow->config.pfns; i++) {
         const uint64_t pfn = shadow->config.first_pfn + i;
@@ -343,7 +344,8 @@ uint64_t oracle_recompute_state(const struct oracle *oracle)
     return state;
 }
 
-/** Whether the script set the target during the quiet end so recently that it may still be pending.
+/** Whether the script set the target during the quiet phase so recently that the driver might not
+ * have reached it yet.
  */
 static bool is_target_request_recent(const struct oracle *oracle, uint32_t vm,
                                      uint64_t quiet_since_ns)
@@ -353,8 +355,8 @@ static bool is_target_request_recent(const struct oracle *oracle, uint32_t vm,
            engine_get_time_ns(oracle->engine) - shadow->request.since_ns <= shadow->config.stall_ns;
 }
 
-/** Whether an operation began so recently that it need not be complete. Time in which the VM was
- * paused does not count. */
+/** Whether an operation began so recently that it does not have to be complete yet. The time during
+ * which the VM was paused is not counted. */
 static bool may_operation_be_incomplete(const struct oracle *oracle, uint32_t vm, uint64_t since_ns,
                                         uint64_t most_ns)
 {
@@ -364,7 +366,7 @@ static bool may_operation_be_incomplete(const struct oracle *oracle, uint32_t vm
     return from_ns >= now_ns || now_ns - from_ns <= most_ns;
 }
 
-/** Counts the requests in flight that should have been completed by now. */
+/** Counts the requests in flight that the device should have completed by now. */
 static uint64_t count_overdue_requests(const struct oracle *oracle, uint32_t vm)
 {
     const struct shadow *shadow = &oracle->vms[vm];
@@ -376,7 +378,7 @@ static uint64_t count_overdue_requests(const struct oracle *oracle, uint32_t vm)
     return count;
 }
 
-/** Whether the script reset the balloon recently, during the quiet end. */
+/** Whether the script reset the balloon recently, during the quiet phase. */
 static bool is_balloon_reset_recent(const struct oracle *oracle, uint32_t vm,
                                     uint64_t quiet_since_ns)
 {
