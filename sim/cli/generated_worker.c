@@ -21,9 +21,8 @@
 #include <unistd.h>
 
 #define RUN_TIMEOUT_NS UINT64_C(60000000000) /**< the most CPU time that one scenario may use */
-#define HANG_TIMEOUT_NS                                                                        \
-    UINT64_C(900000000000) /**< the most wall-clock time that one scenario may take; it ends a \
-                                scenario that waits and uses no CPU time */
+#define HANG_TIMEOUT_NS \
+    UINT64_C(900000000000) /**< the most wall-clock time; it ends a scenario that only waits */
 #define ERROR_BYTES_MAX 65536u
 #define FILES_MAX       1024 /**< more file descriptors than all workers have open together */
 

@@ -9,9 +9,7 @@
 #include <inttypes.h>
 
 #define ENTRY_BYTES 10u
-#define LATE_NS                                                                \
-    UINT64_C(1000000000) /**< a driver that is running submits the next buffer \
-                              within this time */
+#define LATE_NS     UINT64_C(1000000000) /**< longest time until the next buffer is submitted */
 
 static bool has_negotiated_statistics(const struct watch *watch)
 {

@@ -12,9 +12,7 @@
 
 #define IDLE_NS \
     UINT64_C(1000000000) /**< if a driver does nothing for this time, it ignores its target */
-#define CALM_NS                                                                               \
-    UINT64_C(40000000000) /**< after an OOM deflate, the driver waits for a shorter time than \
-                               this */
+#define CALM_NS UINT64_C(40000000000) /**< longer than any driver waits after an OOM deflate */
 
 /* ---- What the driver did ---- */
 

@@ -13,9 +13,8 @@
 #include "sim/memory/gmem.h"
 #include "sim/memory/gmem_pool.h"
 
-#define GMEM_USE_MASK 0x0FU
-/** number of pages that one direct reclaim frees, the same as SWAP_CLUSTER_MAX of Linux */
-#define GMEM_RECLAIM_BATCH 32
+#define GMEM_USE_MASK      0x0FU
+#define GMEM_RECLAIM_BATCH 32 /**< pages that one direct reclaim frees (SWAP_CLUSTER_MAX) */
 
 /** A list of pages with the most recently used page at the head. */
 struct gmem_list {

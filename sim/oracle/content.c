@@ -1,7 +1,7 @@
 /*
- * Checks the content of pages: the guest reads what it wrote, free pages hold the value that the
- * guest expects, and a migration changes no page. The place of a page does not matter here. The
- * world calls this file at every access that it checks.
+ * Checks the content of pages: the guest must read what it wrote, free pages must contain the value
+ * that the guest expects, and a migration must not change a page. Here it does not matter which
+ * party has the page. The world calls this file for every access that is checked.
  */
 #include "sim/oracle/shadow.h"
 

@@ -1,8 +1,8 @@
 /*
- * The device's side: which PFNs the device has according to the requests that it completed, and
- * whether a request or free page report named each PFN that the host discards. The guest's side of
- * the same requests is in requests.c. The world calls this file when the device completes a buffer
- * or discards backing.
+ * The device's side of requests. This file records which PFNs the device has according to the
+ * requests that it completed. It also checks that a request or a free page report named each PFN
+ * that the host discards. The guest's side of the same requests is in requests.c. The world calls
+ * this file when the device completes a buffer or discards backing.
  */
 #include "sim/oracle/shadow.h"
 
@@ -20,8 +20,8 @@ void oracle_observe_discard(struct oracle *oracle, uint32_t vm, uint64_t first_p
     shadow->discards[shadow->discard_count++] = (struct shadow_range){first_pfn, pfns};
 }
 
-/** This request must name every PFN that was discarded. If host pages are larger than a PFN, each
- * discarded PFN must be ballooned. */
+/** The request that is being completed must name every PFN that was discarded. If host pages are
+ * larger than a PFN, it is enough that each discarded PFN is ballooned. */
 static void check_discards(struct oracle *oracle, uint32_t vm)
 {
     struct shadow *shadow = &oracle->vms[vm];
@@ -45,7 +45,8 @@ static void check_discards(struct oracle *oracle, uint32_t vm)
     shadow->discard_count = 0;
 }
 
-/** Changes the accepted PFNs of a request from `from` to `to`; returns how many were `from`. */
+/** Sets the accepted PFNs of a request to the state `to`; returns how many of them were in the
+ * state `from`. */
 static uint64_t mark_accepted_pfns(struct shadow *shadow, const struct bnt_host_request *request,
                                    uint8_t from, uint8_t to)
 {
@@ -65,7 +66,7 @@ static uint64_t mark_accepted_pfns(struct shadow *shadow, const struct bnt_host_
     return before;
 }
 
-/** A page that one request inflates twice counts as newly inflated both times. */
+/** If one request names a page twice, the page counts as newly inflated both times. */
 static void note_completed_inflate(struct oracle *oracle, uint32_t vm,
                                    const struct bnt_host_request *request)
 {
@@ -99,7 +100,7 @@ void oracle_observe_host_request(struct oracle *oracle, uint32_t vm,
     shadow->host_pfns -= mark_accepted_pfns(shadow, request, HOST_BALLOON, HOST_GUEST);
 }
 
-/** The device completed a free page report: the report must have held these pages. */
+/** The device completed a free page report. The report must have named these pages. */
 static void note_completed_report(struct oracle *oracle, uint32_t vm, uint64_t first_pfn,
                                   uint64_t pfns)
 {

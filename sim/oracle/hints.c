@@ -1,9 +1,9 @@
 /*
  * Free page hints: which pages are hinted, and which hints the device may accept.
  *
- * A page is hinted from when the driver takes it for a hint until the driver frees it, whatever the
- * device does meanwhile. The content of hinted pages is checked in content.c. The world calls this
- * file when the driver or the device handles a hint.
+ * A page becomes hinted when the driver takes it for a hint, and stays hinted until the driver
+ * frees it, even if the device did not use the hint. The content of hinted pages is checked in
+ * content.c. The world calls this file when the driver or the device handles a hint.
  */
 #include "sim/oracle/shadow.h"
 
@@ -77,7 +77,7 @@ void oracle_observe_hint_accepted(struct oracle *oracle, uint32_t vm, uint64_t f
     }
 }
 
-/** `driver_pfns` is the driver's own count of hinted PFNs. */
+/** `driver_pfns` is the number of hinted PFNs that the driver reports. */
 void oracle_audit_hint_pages(struct oracle *oracle, uint32_t vm, uint64_t allocator_pages,
                              uint64_t driver_pfns)
 {

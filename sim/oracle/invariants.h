@@ -1,10 +1,10 @@
 /*
- * The invariants: one row for each, with the party whose correct behaviour the invariant assumes.
+ * The table of invariants. Each row names the party that must be correct for the invariant to hold.
  *
- * A scripted fault that makes a party hostile suspends the invariants that assume this party. The
- * invariant host-safety assumes no party's correct behaviour and is never suspended. To add an
- * invariant, add a row here, a check in a file of sim/oracle, and a scenario in tests/negative that
- * violates the invariant.
+ * If a scripted fault makes a party hostile, the invariants that assume a correct party of this
+ * kind are suspended. The invariant host-safety does not assume that any party is correct, and is
+ * never suspended. To add an invariant, add a row here, a check in a file of sim/oracle, and a
+ * scenario in tests/negative that violates the invariant.
  */
 #ifndef SIM_ORACLE_INVARIANTS_H
 #define SIM_ORACLE_INVARIANTS_H
@@ -16,7 +16,8 @@
 #define ASSUMES_BOTH   3u
 
 /* clang-format off */
-/** Columns: name in code, name in messages, the party whose correct behaviour is assumed, sentence.
+/** Columns: name in code, name in messages, the party that must be correct, the invariant as a
+ * sentence.
  */
 #define INVARIANT_MAP(X)                                                                           \
     X(ONE_PLACE,      "one-place",      DRIVER, "a page is in one place at a time")                \

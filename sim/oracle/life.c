@@ -1,7 +1,7 @@
 /*
- * What the model of a VM forgets when the device is reset or replaced, or when another kernel
- * starts. Resets of the balloon, with their epochs, are handled in registers.c. The world calls
- * this file at such an event; calls.c calls it for VMware's START.
+ * Updates the model of a VM when its device is reset or replaced, or when another kernel starts.
+ * Resets of the balloon, with their epochs, are handled in registers.c. The world calls this file
+ * at such an event; calls.c calls it for VMware's START.
  */
 #include "sim/oracle/shadow.h"
 
@@ -15,8 +15,9 @@ void oracle_observe_reset_without_driver(struct oracle *oracle, uint32_t vm)
     shadow->uncompleted[1] = 0;
     shadow->discard_count = 0;
     for (uint64_t page = 0; page < shadow->pages && shadow->in_place[PLACE_REPORTING] > 0; page++) {
-        if (shadow->place[page] == PLACE_REPORTING) { /* the pages of a report are free again, even
-                                                         if the driver does not know it yet */
+        if (shadow->place[page] == PLACE_REPORTING) { /* the pages of a free page report are free
+                                                         again, even if the driver does not know
+                                                         this yet */
             shadow_move_page(oracle, vm,
                              shadow->config.first_pfn + (page << shadow->config.page_order),
                              &shadow->place[page], PLACE_REPORTED);
@@ -55,14 +56,14 @@ void oracle_observe_device_reset(struct oracle *oracle, uint32_t vm)
 void oracle_observe_device_replaced(struct oracle *oracle, uint32_t vm)
 {
     struct shadow *shadow = &oracle->vms[vm];
-    shadow->leaves = false; /* an orderly detach concerned the previous device */
+    shadow->leaves = false; /* an orderly detach from the previous device cannot continue */
     oracle_observe_device_reset(oracle, vm);
     shadow->epoch = 1;
     shadow->epoch_acked = 0;
     shadow->live = false;
     shadow->target_id = 0;
     shadow->ended_id = 0;
-    shadow->request.id = 0; /* the new device counts its requests from 1 */
+    shadow->request.id = 0; /* the new device numbers its requests from 1 again */
     shadow->hint_state = BNT_HOST_HINT_STOP;
 }
 

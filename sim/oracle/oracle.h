@@ -1,13 +1,13 @@
 /*
- * The oracle: an independent model of which party has which page, and the invariants that must
+ * The oracle is an independent model of which party has which page, with the invariants that must
  * hold.
  *
- * The world reports to the oracle what it observes at the boundaries: pages that the allocator
- * hands out and gets back, requests as the driver submits them and as the device completes them,
- * discards of the host, and register writes. The oracle never takes an answer from the libraries'
- * state; it compares their counters with its own. The cost of a check grows with the pages that the
- * event touched; `oracle_audit_pages` recomputes everything. Only the first violation is kept. The
- * oracle changes nothing in the world and draws no choices.
+ * The world reports what it observes at the boundaries to the oracle: pages that the allocator
+ * gives to the driver and gets back, requests that the driver submits and the device completes,
+ * discards by the host, and register writes. The oracle never uses the state of the libraries to
+ * decide what is right; it compares their counters with its own. The time of a check depends on the
+ * number of pages that the event changed; only `oracle_audit_pages` examines all pages. Only the
+ * first violation is kept. The oracle changes nothing in the world and draws no choices.
  */
 #ifndef SIM_ORACLE_ORACLE_H
 #define SIM_ORACLE_ORACLE_H
@@ -21,8 +21,8 @@
 struct oracle;
 
 /**
- * Where a page is from the guest's point of view. A page may also be lent: without MUST_TELL_HOST
- * the OS already uses the page while its deflate is in flight.
+ * Where a page is from the guest's point of view. A page can also be lent. This means that the OS
+ * already uses the page while its deflate is in flight, which is allowed without MUST_TELL_HOST.
  */
 typedef enum page_place {
     PLACE_OS = 0,     /**< the guest's own */
@@ -33,9 +33,10 @@ typedef enum page_place {
     PLACE_HELD,       /**< refused on inflate and held by the driver */
     PLACE_REPORTING,  /**< free, in a free page report that is in flight */
     PLACE_REPORTED,   /**< free, in a free page report that the device completed */
-    PLACE_HINTED,     /**< free, kept by the driver as a hint while the device need not migrate its
-                         content */
-    PLACE_HELD_PARTS, /**< part of a held huge page, whose pages may be inflated one by one */
+    PLACE_HINTED,     /**< free, and kept by the driver as a hint: the device does not have to
+                           migrate its content */
+    PLACE_HELD_PARTS, /**< part of a huge page that is held: its small pages may be inflated one by
+                           one */
     PLACE_COUNT
 } page_place;
 
@@ -43,19 +44,19 @@ struct oracle_vm_config {
     const char *name;
     uint64_t first_pfn;
     uint64_t pfns;
-    bool host_pages; /**< host pages are larger than a PFN, so that a discard may include PFNs of
-                        earlier requests */
+    bool host_pages; /**< host pages are larger than a PFN, so that a discard can include PFNs of
+                          earlier requests */
     uint32_t page_order;
     uint32_t refused_max;
     uint64_t report_pages; /**< number of guest pages in a block of a free page report */
     uint32_t habits;       /**< quirks of VMware's drivers, BNT_GUEST_VMWARE_QUIRK_... */
     uint64_t
-        stall_ns; /**< a target request ends when the balloon makes no progress for this time */
+        stall_ns; /**< if the balloon makes no progress for this time, the target request ends */
     uint64_t
         answer_ns;    /**< the longest time that an answer or a notification takes without faults */
     uint64_t poll_ns; /**< the interval at which the driver polls configuration */
-    uint64_t reset_empty_ns; /**< the longest time from when the driver sees a reset until the
-                                balloon is empty */
+    uint64_t reset_empty_ns; /**< after the driver has seen a reset, the balloon must be empty
+                                  within this time */
 };
 
 struct oracle_violation {
@@ -70,25 +71,25 @@ struct oracle *oracle_create(struct arena *arena, struct engine *engine, uint32_
 void oracle_destroy(struct oracle *oracle);
 void oracle_init_vm(struct oracle *oracle, uint32_t vm, const struct oracle_vm_config *config);
 
-/** The driver of this VM is a recording: the oracle does not observe what the guest does with
+/** The driver of this VM is a recording, so the oracle cannot observe what the guest does with
  * pages. */
 void oracle_mark_driver_recorded(struct oracle *oracle, uint32_t vm);
-/** The driver reset the queue of this role: the device completes no buffer of the queue any more,
- * and the pages of a free page report in flight are free again. */
+/** The driver reset the queue with this role. From now on the device completes no buffer of the
+ * queue, and the pages of a free page report in flight are free again. */
 void oracle_observe_queue_reset(struct oracle *oracle, uint32_t vm, uint32_t role);
 
-/** The driver cannot run before this time: the time to empty the balloon after a reset starts again
- * then. */
+/** The driver cannot run before this time. So the time that it has for emptying the balloon after a
+ * reset starts again at this time. */
 void oracle_observe_driver_stall(struct oracle *oracle, uint32_t vm, uint64_t until_ns);
 
-/** Whether the driver's next step is due at once. On VMware's wire, calls are answered within a
- * step, and the driver handles the pages of an answer in its next step. */
+/** Records whether the driver's next step is due now. On VMware's wire, a call is answered in the
+ * same step, but the driver handles the pages of the answer in its next step. */
 void oracle_note_driver_step_due(struct oracle *oracle, uint32_t vm, bool goes_on);
 
-/** The parties in `who` (ASSUMES_*) are hostile from now on: invariants that assume them are
- * suspended. */
+/** The parties in `who` (ASSUMES_*) are hostile from now on: invariants that assume that one of
+ * them is correct are suspended. */
 void oracle_mark_party_hostile(struct oracle *oracle, uint32_t vm, unsigned who);
-/** No party is hostile from now on: a reset of the device ended all effects of faults. */
+/** From now on no party is hostile, because a reset of the device ended all effects of faults. */
 void oracle_mark_parties_trusted(struct oracle *oracle, uint32_t vm);
 /** Suspends one invariant, because a declared quirk of a party violates it. */
 void oracle_suspend_invariant(struct oracle *oracle, uint32_t vm, invariant_id id);
@@ -100,14 +101,14 @@ bool oracle_is_invariant_suspended(const struct oracle *oracle, uint32_t vm, inv
  * deflate while the balloon is at most `slack_pfns` above its target. */
 void oracle_set_vmware_transport(struct oracle *oracle, uint32_t vm, uint64_t slack_pfns);
 
-/* ---- What the world observes ---- */
+/* ---- What the world observes and reports to the oracle ---- */
 
-/** A call on VMware's wire, with its answer. */
+/** A call on VMware's wire and its answer. */
 struct oracle_call {
     uint32_t command;
     int32_t status;
     uint64_t result;
-    uint64_t target_pfns; /**< the host's target at the time of the answer */
+    uint64_t target_pfns; /**< the target that the host had when it answered */
     bool stopping;        /**< the driver is detaching */
 };
 void oracle_observe_call(struct oracle *oracle, uint32_t vm, const struct oracle_call *call);
@@ -117,8 +118,8 @@ void oracle_observe_pages_allocated(struct oracle *oracle, uint32_t vm, const ui
                                     uint32_t count);
 void oracle_observe_pages_freed(struct oracle *oracle, uint32_t vm, const uint64_t *pages,
                                 uint32_t count);
-/** The driver took free pages for a free page report, or returned them to the allocator. `pages`
- * holds the first PFN of each page. */
+/** The driver took free pages for a free page report, or returned such pages to the allocator.
+ * `pages` holds the first PFN of each page. */
 void oracle_observe_report_pages_isolated(struct oracle *oracle, uint32_t vm, const uint64_t *pages,
                                           uint32_t count);
 void oracle_observe_report_pages_returned(struct oracle *oracle, uint32_t vm, const uint64_t *pages,
@@ -131,18 +132,18 @@ void oracle_observe_guest_event(struct oracle *oracle, uint32_t vm,
 /** Driver writes to configuration space. */
 void oracle_observe_actual_written(struct oracle *oracle, uint32_t vm, uint64_t pfns);
 void oracle_observe_epoch_acknowledged(struct oracle *oracle, uint32_t vm, uint32_t epoch);
-/** A party other than the driver reset the device: the device forgets all pages, but the driver
- * does not know it. */
+/** A party other than the driver reset the device. The device forgets all pages, but the driver
+ * does not know this. */
 void oracle_observe_reset_without_driver(struct oracle *oracle, uint32_t vm);
-/** The device status became 0: the device has no pages any more. */
+/** The device status became 0, so the device has no pages any more. */
 void oracle_observe_device_reset(struct oracle *oracle, uint32_t vm);
 /** A new device replaces the previous device. */
 void oracle_observe_device_replaced(struct oracle *oracle, uint32_t vm);
-/** A new kernel replaces the previous kernel and owns all pages, but the device does not know it.
+/** A new kernel replaces the previous one and owns all pages, but the device does not know this.
  */
 void oracle_observe_kernel_replaced(struct oracle *oracle, uint32_t vm);
-/** The host discarded backing memory. The request or free page report that completes next must name
- * these PFNs. */
+/** The host discarded backing memory. The next request or free page report that the device
+ * completes must name these PFNs. */
 void oracle_observe_discard(struct oracle *oracle, uint32_t vm, uint64_t first_pfn, uint64_t pfns);
 void oracle_observe_host_request(struct oracle *oracle, uint32_t vm,
                                  const struct bnt_host_request *request);
@@ -150,7 +151,7 @@ void oracle_observe_report_completed(struct oracle *oracle, uint32_t vm, uint64_
                                      uint64_t pfns);
 void oracle_observe_host_event(struct oracle *oracle, uint32_t vm,
                                const struct bnt_host_event *event);
-/** Whether the outcome of some ballooned page is unknown. */
+/** Whether the balloon has a page whose outcome is unknown. */
 bool oracle_has_unknown_outcomes(const struct oracle *oracle, uint32_t vm);
 /** A configuration interrupt arrived at the driver. */
 void oracle_observe_config_interrupt(struct oracle *oracle, uint32_t vm);
@@ -158,12 +159,12 @@ void oracle_observe_config_interrupt(struct oracle *oracle, uint32_t vm);
 void oracle_observe_device_stall(struct oracle *oracle, uint32_t vm);
 /** The VM is paused until this time. */
 void oracle_observe_vm_pause(struct oracle *oracle, uint32_t vm, uint64_t until_ns);
-/** The driver begins an orderly detach, in which it deflates all pages. Without `orderly`, a quick
- * detach replaces it. */
+/** The driver begins an orderly detach, in which it deflates all pages. If `orderly` is false, a
+ * quick detach has replaced an orderly one. */
 void oracle_observe_detach(struct oracle *oracle, uint32_t vm, bool orderly);
 void oracle_observe_target_set(struct oracle *oracle, uint32_t vm, uint64_t id);
-/** The driver took free pages for hints, or returned them to the allocator. `pages` holds the first
- * PFN of each page. */
+/** The driver took free pages for hints, or returned such pages to the allocator. `pages` holds the
+ * first PFN of each page. */
 void oracle_observe_hint_pages_allocated(struct oracle *oracle, uint32_t vm, const uint64_t *pages,
                                          uint32_t count);
 void oracle_observe_hint_pages_returned(struct oracle *oracle, uint32_t vm, const uint64_t *pages,
@@ -176,54 +177,57 @@ void oracle_observe_hint_accepted(struct oracle *oracle, uint32_t vm, uint64_t f
 /** The guest accesses a hinted page that it has not written to since the hint. */
 void oracle_check_hinted_access(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t found,
                                 bool write);
-/** After a migration: `held` is what the page held at the source, `holds` what it holds at the
- * destination. */
+/** Called after a migration: `held` is the content that the page had at the source, and `holds` the
+ * content that it has at the destination. */
 void oracle_check_migrated_page(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t held,
                                 uint64_t holds);
-/** The guest read a page: `expected` is what it wrote there, `found` what it read. */
+/** The guest read a page: `expected` is the content that it wrote there, and `found` the content
+ * that it read. */
 void oracle_check_page_content(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t expected,
                                uint64_t found);
 
-/** A guest that expects a value of its free pages is about to use a free page. */
+/** A guest that expects its free pages to contain a certain value is about to use a free page. */
 void oracle_check_free_page(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t expected,
                             uint64_t found);
-/** The device said that a page is initialised. */
+/** The device reported that a page is initialised. */
 void oracle_check_initialised_page(struct oracle *oracle, uint32_t vm, uint64_t pfn,
                                    uint64_t expected, uint64_t found);
 
 /* ---- Checks ---- */
 
-/** The most steps that one party may make in one instant: this number, and one step more for each
- * ORACLE_PFNS_PER_STEP PFNs of memory, since emptying a large balloon takes many bounded steps. */
+/** The most steps that one party may make while virtual time does not advance. For each
+ * ORACLE_PFNS_PER_STEP PFNs of memory, one more step is allowed, since emptying a large balloon
+ * takes many short steps. */
 #define ORACLE_STEPS_PER_INSTANT 4096
 #define ORACLE_PFNS_PER_STEP     16
 
 /** The library of a party is about to make a step. */
 void oracle_check_step_progress(struct oracle *oracle, uint32_t vm, bool device);
 
-/** Compares the counters of driver and device with the oracle's, after an event that touched this
- * VM. */
+/** After an event that touched this VM, compares the counters of its driver and its device with
+ * those of the oracle. */
 void oracle_check_counters(struct oracle *oracle, uint32_t vm, const struct bnt_guest_info *guest,
                            const struct bnt_host_info *host);
-/** Recomputes all counts and compares every page. `host_page` reads the device's ledger. */
+/** Computes all counts again, and compares every page. `host_page` reads the device's ledger. */
 void oracle_audit_pages(struct oracle *oracle, uint32_t vm, const struct bnt_host *host,
                         uint64_t allocator_pages, uint64_t reported_pages);
-/** Audits the counters of both sides: every inflated PFN was deflated or reset, or is still
- * ballooned. */
+/** Checks the counters of both sides over the whole run: every PFN that was inflated was later
+ * deflated or removed by a reset, or it is still ballooned. */
 void oracle_audit_counters(struct oracle *oracle, uint32_t vm, const struct bnt_guest_info *guest,
                            const struct bnt_host_info *host);
-/** Compares the hinted pages with the counts of the allocator and of the driver. */
+/** Compares the number of hinted pages with the counts of the allocator and of the driver. */
 void oracle_audit_hint_pages(struct oracle *oracle, uint32_t vm, uint64_t allocator_pages,
                              uint64_t driver_pfns);
 /** The state of a VM's device at the end of a run. */
 typedef enum oracle_device {
     ORACLE_DEVICE_LIVE,
-    ORACLE_DEVICE_SUSPENDED, /**< paused, or no longer used by a broken driver: requests may stay in
-                                flight */
-    ORACLE_DEVICE_GONE /**< unplugged: the device has no pages, and target requests get no outcome
+    ORACLE_DEVICE_SUSPENDED, /**< the device is paused, or its driver is broken and does not use it
+                                  any more: requests can stay in flight */
+    ORACLE_DEVICE_GONE /**< the device is unplugged: it has no pages, and target requests get no
+                            outcome
                         */
 } oracle_device;
-/** Checks at the end of a quiet run that no request is pending. */
+/** Called at the end of a run without active faults: checks that no request is pending. */
 void oracle_check_convergence(struct oracle *oracle, uint32_t vm, const struct bnt_host_info *host,
                               oracle_device device, uint64_t quiet_since_ns);
 
@@ -233,7 +237,8 @@ const struct oracle_violation *oracle_get_violation(const struct oracle *oracle)
 /** Only messages and tests use these functions. */
 page_place oracle_get_page_place(const struct oracle *oracle, uint32_t vm, uint64_t pfn);
 uint64_t oracle_count_pages_in_place(const struct oracle *oracle, uint32_t vm, page_place place);
-/** Computes the state word from all pages; it must equal engine_get_state_word after every event.
+/** Computes the state word from all pages. After every event, the result must equal
+ * engine_get_state_word.
  */
 uint64_t oracle_recompute_state(const struct oracle *oracle);
 

@@ -1,8 +1,8 @@
 /*
- * Pages from the allocator's point of view: allocated by the driver, taken for a free page report,
- * freed. The driver may allocate only free pages, and may free a page only after the device
- * released it. Pages in requests are handled in requests.c. The world calls this file when the
- * driver calls its allocator.
+ * Pages from the allocator's point of view: the driver allocates pages, takes them for a free page
+ * report, or frees them. The driver must get only free pages, and may free a page only after the
+ * device released it. Pages in requests are handled in requests.c. The world calls this file when
+ * the driver calls its allocator.
  */
 #include "sim/oracle/shadow.h"
 
@@ -20,7 +20,7 @@ void oracle_observe_pages_allocated(struct oracle *oracle, uint32_t vm, const ui
     }
 }
 
-/** Whether the driver may free a page that is in this place. */
+/** Whether the driver may free a page for which `place` says where it is. */
 static bool may_driver_free_page(const struct shadow *shadow, page_place place)
 {
     switch (place) {
@@ -28,9 +28,11 @@ static bool may_driver_free_page(const struct shadow *shadow, page_place place)
     case PLACE_HELD:
     case PLACE_HELD_PARTS:
         return true;
-    case PLACE_BALLOON: /* after a reset a page needs no deflate, since the host forgot all pages */
+    case PLACE_BALLOON: /* after a reset, the host has forgotten all pages, so that they need no
+                           deflate */
         return shadow->releasing || shadow->epoch != shadow->epoch_acked;
-    case PLACE_DEFLATING: /* the OS may use the page during its deflate (BD-11) */
+    case PLACE_DEFLATING: /* without MUST_TELL_HOST, the OS may use the page during its deflate
+                             (BD-11) */
         return !shadow->must_tell_host;
     default:
         return false;
@@ -76,8 +78,9 @@ void oracle_observe_report_pages_isolated(struct oracle *oracle, uint32_t vm, co
     }
 }
 
-/** The device ignores a reported block that contains a ballooned page: the deflate of that page is
- * not completed yet, or a quirk hid the deflate. */
+/** Whether the device ignores a reported block because it contains a ballooned page. This happens
+ * if the deflate of that page is not completed yet, or if the device never saw the deflate because
+ * of a quirk. */
 static bool is_reported_block_ignored(const struct shadow *shadow, uint64_t pfn)
 {
     const uint32_t order = shadow->config.page_order;

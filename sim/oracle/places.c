@@ -1,7 +1,7 @@
 /*
- * Keeps the place of every page of a VM, and the state word that is computed from the places. Every
- * move of a page goes through this file. Its callers check whether a move is allowed: pages.c,
- * requests.c, device.c, hints.c and life.c.
+ * Records for every page of a VM where it is (its `page_place`), and keeps the state word, which is
+ * computed from these values. Only this file changes where a page is. Its callers check whether the
+ * change is allowed: pages.c, requests.c, device.c, hints.c and life.c.
  */
 #include "sim/oracle/shadow.h"
 
@@ -36,7 +36,7 @@ bool shadow_check_guest_pfn(struct oracle *oracle, uint32_t vm, uint64_t pfn, co
     return false;
 }
 
-/** Whether pages in this place are part of the state word. */
+/** Whether pages with this `page_place` are part of the state word. */
 static bool is_place_in_state_word(uint8_t place)
 {
     return place == PLACE_BALLOON || place == PLACE_HELD;
@@ -58,7 +58,7 @@ void shadow_move_page(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint8_t 
     }
 }
 
-/** Adds these pages, as pages in this place, to the state word, or subtracts them. */
+/** Adds these pages, with this `page_place`, to the state word, or subtracts them from it. */
 static void add_to_state_word(struct oracle *oracle, uint32_t vm, const uint64_t *pages,
                               uint32_t count, page_place place, bool add)
 {

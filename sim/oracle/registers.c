@@ -1,9 +1,9 @@
 /*
- * Handles registers that the driver writes, and events of driver and device: actual, epochs,
- * outcomes.
+ * Handles the registers that the driver writes, and the events of driver and device about actual,
+ * epochs and outcomes.
  *
- * This file checks the steps of a reset, the value of actual, and that each target request has one
- * outcome. The world calls this file for each such write and event.
+ * This file checks the steps of a reset and the value of actual. It also checks that each target
+ * request gets exactly one outcome. The world calls this file for each such write and event.
  */
 #include "sim/oracle/shadow.h"
 

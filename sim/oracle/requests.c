@@ -1,7 +1,8 @@
 /*
  * Inflates and deflates from the driver's point of view: the driver must own the pages that it
- * submits, and the verdicts decide where the pages go. The device's side of the same requests is in
- * device.c. The world calls this file when the driver submits a request or finds it completed.
+ * submits, and the verdicts decide which party has the pages afterwards. The device's side of the
+ * same requests is in device.c. The world calls this file when the driver submits a request, or
+ * finds that a request is completed.
  */
 #include "sim/oracle/shadow.h"
 
@@ -9,7 +10,8 @@
 
 /* ---- Submitted ---- */
 
-/** Moves pages of a held huge page to the driver, which now inflates them one by one (BX-27). */
+/** Records that the small pages of a held huge page belong to the driver again, which now inflates
+ * them one by one (BX-27). */
 static void move_huge_page_parts_to_driver(struct oracle *oracle, uint32_t vm,
                                            const struct bnt_guest_request *request)
 {
@@ -42,7 +44,8 @@ static void add_request_in_flight(struct oracle *oracle, uint32_t vm,
     shadow->in_flight++;
 }
 
-/** Removes the request in flight that has the same first page, or else the oldest request. */
+/** Removes the request in flight that has the same first page. If there is none, removes the oldest
+ * request. */
 static void remove_request_in_flight(struct shadow *shadow, const struct bnt_guest_request *request)
 {
     const uint64_t known =
@@ -67,7 +70,7 @@ static void record_submitted_request(struct oracle *oracle, uint32_t vm,
     struct shadow *shadow = &oracle->vms[vm];
     add_request_in_flight(oracle, vm, request);
     shadow->uncompleted[request->inflate] +=
-        !shadow->calls; /* VMware's wire completes a call before the call returns */
+        !shadow->calls; /* on VMware's wire, a call is complete before it returns */
     if (shadow->releasing) {
         oracle_record_violation(
             oracle, vm, INVARIANT_RESET_SILENT,
@@ -81,7 +84,8 @@ static void record_submitted_request(struct oracle *oracle, uint32_t vm,
     const page_place from = request->inflate ? PLACE_TAKEN : PLACE_BALLOON;
     const page_place to = request->inflate ? PLACE_INFLATING : PLACE_DEFLATING;
     uint32_t moved = shadow_move_pages(oracle, vm, request->pages, request->page_count, from, to);
-    /* The driver repeats a deflate with an unknown outcome although the OS already uses the pages.
+    /* The outcome of a deflate is unknown, so the driver repeats it, although the OS already uses
+     * the pages.
      */
     while (request->repeats_unknown && moved < request->page_count &&
            (*shadow_find_page_place(shadow, request->pages[moved]) & SHADOW_LENT) != 0) {
@@ -99,7 +103,8 @@ static void record_submitted_request(struct oracle *oracle, uint32_t vm,
 
 /* ---- Completed ---- */
 
-/** Combines the verdicts of a page's PFNs into one verdict, by BX-6 and BX-7; NONE means unknown.
+/** Combines the verdicts on all PFNs of a page into one verdict, by the clauses BX-6 and BX-7. NONE
+ * means that the outcome is unknown.
  */
 static uint8_t get_page_verdict(const struct shadow *shadow,
                                 const struct bnt_guest_request *request, uint32_t page)
@@ -108,7 +113,8 @@ static uint8_t get_page_verdict(const struct shadow *shadow,
     const uint32_t first = page << shadow->config.page_order;
     uint32_t accepted = 0;
     uint8_t other = BNT_VERDICT_NONE;
-    /* The driver owns a page that the host did not lock, unless the whole call failed. */
+    /* If the host answers that a page is not locked, the driver owns the page, unless the whole
+     * call failed. */
     const bool unlocked = !request->inflate && !(shadow->calls && shadow->call_failed) &&
                           (shadow->config.habits & BNT_GUEST_VMWARE_QUIRK_DEFLATE_STOPS) == 0;
     for (uint32_t i = first; i < first + pfns; i++) {
@@ -152,7 +158,8 @@ static page_place find_page_place_after_deflate(struct shadow *shadow, uint8_t v
 {
     if (verdict == BNT_VERDICT_RESET &&
         (shadow->config.habits & BNT_GUEST_VMWARE_QUIRK_RESET_LATE) != 0) {
-        return PLACE_BALLOON; /* the page stays until the tick that handles the reset */
+        return PLACE_BALLOON; /* the page stays ballooned until the tick in which the driver handles
+                                 the reset */
     }
     if (verdict == BNT_VERDICT_ACCEPTED || verdict == BNT_VERDICT_RESET) {
         return PLACE_TAKEN;
@@ -163,7 +170,7 @@ static page_place find_page_place_after_deflate(struct shadow *shadow, uint8_t v
     return PLACE_BALLOON;
 }
 
-/** Whether every PFN of the request was accepted, so that all its pages move to the same place. */
+/** Whether every PFN of the request was accepted, so that all its pages have the same result. */
 static bool is_every_pfn_accepted(const struct shadow *shadow,
                                   const struct bnt_guest_request *request)
 {
@@ -178,8 +185,8 @@ static bool is_every_pfn_accepted(const struct shadow *shadow,
     return differs == 0;
 }
 
-/** Moves the pages of a request that was accepted as a whole, up to the first page that is in
- * another place. Returns how many pages moved. */
+/** If a request was accepted as a whole, updates all its pages, but stops at the first page that is
+ * not in flight. Returns how many pages were updated. */
 static uint32_t record_accepted_request(struct oracle *oracle, uint32_t vm, bool verdicts,
                                         const struct bnt_guest_request *request)
 {
@@ -192,14 +199,14 @@ static uint32_t record_accepted_request(struct oracle *oracle, uint32_t vm, bool
     return shadow_move_pages(oracle, vm, request->pages, request->page_count, from, to);
 }
 
-/** The place of a page whose request has an unknown outcome: it counts as ballooned until a deflate
- * settles it. */
+/** Says where a page is after a request with an unknown outcome. The page counts as ballooned until
+ * a deflate of it has a known outcome. */
 static page_place find_page_place_after_unknown_outcome(const struct shadow *shadow)
 {
     return shadow->releasing ? PLACE_TAKEN : PLACE_BALLOON;
 }
 
-/** The place of a page after its request is completed. */
+/** Says where a page is after its request is completed. */
 static page_place find_page_place_after_completion(struct shadow *shadow,
                                                    const struct bnt_guest_request *request,
                                                    uint8_t verdict)
@@ -239,7 +246,7 @@ static void record_completed_request(struct oracle *oracle, uint32_t vm, bool ve
     for (uint32_t i = whole; i < request->page_count; i++) {
         uint8_t *place = shadow_find_page_place(shadow, request->pages[i]);
         if (!request->inflate && (*place & SHADOW_LENT) != 0) {
-            /* The OS owns a lent page, whatever place the page is in now. If the outcome is
+            /* The page is lent, so the OS owns it now, whatever its `place` is. If the outcome is
              * unknown, the page stays lent. */
             *place &= request->outcome_unknown && !shadow->releasing ? UINT8_MAX
                                                                      : ~SHADOW_LENT & UINT8_MAX;

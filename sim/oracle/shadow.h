@@ -9,10 +9,10 @@
 
 #define SHADOW_DISCARDS_MAX 1024
 #define SHADOW_SENT_MAX     8 /* the most requests in flight whose age is kept; a driver has three */
-#define SHADOW_LENT         0x80u /* added to a place: a deflate in flight names the page too */
+#define SHADOW_LENT         0x80u /* flag in `place`: a deflate in flight still names the page */
 
-/** The values of `host`: which party has a PFN. FRESH means ballooned by the request that is being
- * completed. */
+/** The values of `host`, which say which party has a PFN. FRESH means that the PFN is being
+ * ballooned by the request that the device completes now. */
 enum {
     HOST_GUEST = 0,
     HOST_BALLOON = 1,
@@ -34,13 +34,14 @@ struct shadow_sent {
 struct shadow {
     struct oracle_vm_config config;
     uint64_t pages;
-    uint8_t *place; /**< the page_place of each guest page, with SHADOW_LENT */
-    uint8_t *host;  /**< whether the device has each PFN according to completed requests */
-    uint64_t in_place[PLACE_COUNT]; /**< number of pages in each place */
+    uint8_t *place; /**< the page_place of each guest page, combined with the flag SHADOW_LENT */
+    uint8_t *host;  /**< for each PFN, whether the device has it according to the completed
+                         requests */
+    uint64_t in_place[PLACE_COUNT]; /**< number of pages for each page_place */
     uint64_t host_pfns;             /**< number of PFNs that the device has */
-    uint64_t unknown_pages; /**< pages ballooned with an unknown outcome since the device's reset,
-                               about which guest and host may differ */
-    uint64_t in_flight;     /**< number of requests in flight from the driver's point of view */
+    uint64_t unknown_pages;         /**< number of ballooned pages with an unknown outcome since the
+                                         device's reset; guest and host can disagree about them */
+    uint64_t in_flight; /**< number of requests in flight from the driver's point of view */
     struct shadow_sent sent[SHADOW_SENT_MAX]; /**< the requests in flight, the oldest first */
     uint64_t reporting_since_ns; /**< when the first page was taken for the free page report */
     uint64_t hint_done_ns;       /**< when hint_state became DONE */
@@ -48,25 +49,26 @@ struct shadow {
     uint64_t paused_until_ns;    /**< end of the VM's pause during a migration */
     uint64_t
         uncompleted[2]; /**< number of deflates and inflates that the device has not completed */
-    uint32_t epoch;     /**< the device's value, from its events */
+    uint32_t epoch;     /**< the epoch of the device, known from its events */
     uint32_t epoch_acked;
     bool releasing; /**< the driver saw a reset and has not acknowledged it */
     uint64_t releasing_since_ns;
-    bool actual_due; /**< the driver acknowledged the epoch and must write actual = 0 once */
+    bool actual_due; /**< the driver acknowledged the epoch and must write actual = 0 a single
+                          time */
     bool must_tell_host;
-    bool foreign;     /**< the driver is a recording, so that the guest's side is not observed */
-    bool goes_on;     /**< the driver's next step is due at once */
+    bool foreign;     /**< the driver is a recording, so the guest's side cannot be observed */
+    bool goes_on;     /**< the driver's next step is due now */
     unsigned hostile; /**< ASSUMES_* */
-    uint64_t quirky;  /**< bit n is set if invariant n is suspended by name */
-    bool actual_written_zero; /**< the driver last wrote 0 to actual */
+    uint64_t quirky;  /**< bit n is set if invariant n is suspended because of a quirk */
+    bool actual_written_zero; /**< the last value that the driver wrote to actual is 0 */
     bool live;                /**< DRIVER_OK */
     bool calls;               /**< on VMware's wire */
-    bool reset_wanted;        /**< the host answers RESET until START */
+    bool reset_wanted;        /**< the host answers RESET to every call until START */
     bool reset_seen;          /**< a call was answered RESET since the last START */
     bool start_refused;       /**< the host refused the last START */
     bool target_refused;      /**< the host refused the last GET_TARGET */
-    bool unlock_refused;      /**< the host refused the last unlock as a whole */
-    bool call_failed;         /**< the last call about pages failed as a whole */
+    bool unlock_refused;      /**< the host refused the whole last unlock call */
+    bool call_failed;         /**< the whole last call about pages failed */
     uint64_t reset_seen_ns;
     uint64_t slack_pfns;
     uint64_t target_id;
@@ -75,16 +77,17 @@ struct shadow {
     struct {
         uint64_t id;
         uint64_t target_pfns;
-        uint64_t nearest_pfns; /**< smallest distance to the target since the target was set */
-        uint64_t
-            since_ns; /**< when the balloon came this near, or when the device last could not run */
+        uint64_t nearest_pfns; /**< smallest distance between balloon and target since the target
+                                    was set */
+        uint64_t since_ns; /**< when the balloon reached this smallest distance, or when the device
+                              last could not run */
     } request;
-    bool leaves; /**< an orderly detach is under way and its time is not over */
+    bool leaves; /**< an orderly detach is in progress, and its time limit has not passed */
     struct shadow_range discards[SHADOW_DISCARDS_MAX];
     uint32_t discard_count;
     uint64_t step_ns[2]; /**< time of the last step of the driver and of the device */
     uint64_t steps[2];   /**< number of steps at that time */
-    uint32_t hint_state; /**< the device's value, from its events */
+    uint32_t hint_state; /**< the hint state of the device, known from its events */
     bool hint_notified;  /**< the driver got a configuration interrupt since hint_state changed */
     uint32_t hint_id;
 };
@@ -108,22 +111,22 @@ __attribute__((format(printf, 4, 5))) void oracle_record_violation(struct oracle
 void oracle_observe_balloon_reset(struct oracle *oracle, uint32_t vm);
 
 /* places.c */
-/** Describes a place in words, for messages. */
+/** Describes a page_place in words, for messages. */
 const char *shadow_describe_page_place(uint8_t place);
-/** Whether a PFN belongs to the guest's memory; records a violation if it does not. `what` names
- * the operation in the message. */
+/** Whether a PFN belongs to the guest's memory; records a violation if it does not. The message
+ * uses `what` as the name of the operation. */
 bool shadow_check_guest_pfn(struct oracle *oracle, uint32_t vm, uint64_t pfn, const char *what);
 static inline uint8_t *shadow_find_page_place(struct shadow *shadow, uint64_t pfn)
 {
     return &shadow->place[(pfn - shadow->config.first_pfn) >> shadow->config.page_order];
 }
-/** Moves one page from its place to another place. */
+/** Changes the page_place of one page. */
 void shadow_move_page(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint8_t *place,
                       page_place to);
-/** Moves pages from place `from` to place `to`, up to the first page that is not in `from` or not
- * in guest memory. Returns how many pages moved. A lent page moves like any other page and stays
- * lent. A lent page must not be inflated: the device could complete the inflate before the
- * deflate. */
+/** Changes the page_place of pages from `from` to `to`. Stops at the first page whose page_place is
+ * not `from`, or that is not in guest memory. Returns how many pages moved. A lent page is treated
+ * like any other page, and stays lent. A lent page must not be inflated, since the device could
+ * complete the inflate before the deflate. */
 uint32_t shadow_move_pages(struct oracle *oracle, uint32_t vm, const uint64_t *pages,
                            uint32_t count, page_place from, page_place to);
 /** The place without SHADOW_LENT. */
@@ -136,12 +139,14 @@ static inline bool shadow_has_refused_calls(const struct shadow *shadow)
 {
     return shadow->start_refused || shadow->target_refused || shadow->unlock_refused;
 }
-/** Functions of calls.c, called after an event and at the end of a quiet run. */
+/** Functions of calls.c, which are called after an event and at the end of a run without active
+ * faults. */
 void oracle_check_empty_after_reset(struct oracle *oracle, uint32_t vm);
 void oracle_check_balloon_near_target(struct oracle *oracle, uint32_t vm,
                                       const struct bnt_host_info *host);
 
-/** Returns what a page adds to the state word when it is ballooned (role 0) or held (role 1). */
+/** Returns the value by which the state word grows if a page is ballooned (role 0) or held (role
+ * 1). */
 static inline uint64_t shadow_hash_page(uint32_t vm, uint64_t number, uint64_t role)
 {
     return bnt_mix64(number * 4 + role + ((uint64_t)vm << 48));

@@ -1,13 +1,13 @@
 /*
  * VMware's wire: the calls of the driver, and its doorbell.
  *
- * A call is synchronous, like an instruction that traps, and takes virtual time: the driver's next
- * step comes after it. The doorbell's signal travels over the link, as a configuration interrupt
- * does.
+ * A call is synchronous, like an instruction that traps. It takes virtual time, and the driver's
+ * next step comes after this time. The link delivers the doorbell's signal in the same way as a
+ * configuration interrupt.
  */
 #include "sim/peers/peers.h"
 
-/** The world has one doorbell for each guest, so that any pair of numbers will do. */
+/** Each guest has only one doorbell, so its two numbers can have any value. */
 #define DOORBELL_CONTEXT  3u
 #define DOORBELL_RESOURCE 7u
 

@@ -1,5 +1,5 @@
 /*
- * Our device as a peer: its configuration, and how it is created, replaced and restored.
+ * Our device as a peer: makes its configuration, and creates, replaces and restores it.
  */
 #include "sim/peers/peers.h"
 

@@ -2,8 +2,8 @@
  * The callbacks of the host core: access to guest memory, discard, interrupts, leaves of the
  * ledger, random choices.
  *
- * Only the driver's DMA area has real bytes. Any other guest page is a content tag spread over its
- * bytes, so that a device that reads or writes a wrong address is noticed.
+ * Only the driver's DMA area has real bytes. The bytes of any other guest page are repetitions of
+ * its content tag. So a device that reads or writes a wrong address is detected.
  */
 #include "sim/peers/peers.h"
 #include "sim/world/backing.h"
@@ -53,7 +53,8 @@ static bnt_status fill_memory(void *opaque, uint64_t gpa, uint64_t bytes, uint32
     return BNT_OK;
 }
 
-/** Random refusals are faults. In a quiet phase the result is bound - 1, which causes no refusal.
+/** Random refusals are faults. In a quiet phase, the result is always bound - 1, which causes no
+ * refusal.
  */
 static uint32_t draw_random_refusal(void *opaque, uint32_t bound)
 {

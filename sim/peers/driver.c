@@ -1,5 +1,5 @@
 /*
- * Our driver as a peer: its configuration, and how its core is created and restarted.
+ * Our driver as a peer: makes its configuration, and creates and restarts its core.
  */
 #include "sim/peers/peers.h"
 
@@ -66,7 +66,7 @@ void driver_make_config(const struct vm *vm, struct bnt_guest_config *made)
     *made = config;
 }
 
-/** Returns the core's configuration with the changes that faults make. */
+/** Returns the configuration of the core, including changes that faults make. */
 static struct bnt_guest_config make_guest_config_with_faults(const struct vm *vm)
 {
     struct bnt_guest_config config;
@@ -107,7 +107,8 @@ bool driver_create(struct vm *vm, char *error, size_t error_bytes)
            peers_report_start_failure(error, error_bytes, vm, "the driver", status);
 }
 
-/** Creates the driver core of a new kernel in place of the old kernel's, which is not called again.
+/** Creates the driver core of a new kernel. It replaces the core of the old kernel, which is not
+ * called any more.
  */
 bool driver_restart(struct vm *vm, char *error, size_t error_bytes)
 {
@@ -126,7 +127,7 @@ bool driver_restart(struct vm *vm, char *error, size_t error_bytes)
 
 bool driver_can_start(struct vm *vm, char *error, size_t error_bytes)
 {
-    static uint64_t there; /* a stand-in for bit arrays that are created later */
+    static uint64_t there; /* used in place of the bit arrays, which are created later */
     struct bnt_guest_need need;
     vm->record_bits = vm->spec.driver.config.record.kind == BNT_GUEST_RECORD_BITS ? &there : NULL;
     vm->init_bits = &there;

@@ -1,6 +1,6 @@
 /*
- * The callbacks of the guest core: gmem is its allocator, and its events and requests become
- * observations.
+ * The callbacks of the guest core: gmem is the allocator of the core, and the events and requests
+ * of the core become observations.
  *
  * The driver's registers are in registers.c, its free page hints in hint_ops.c.
  */
@@ -12,7 +12,8 @@
 
 /* ---- Memory ---- */
 
-/** Returns how many of `count` pages can be allocated so that `floor` bytes stay free. */
+/** Returns how many of `count` pages can be allocated while the driver's `min_free` bytes stay
+ * free. */
 static uint32_t limit_pages_by_floor(const struct vm *vm, uint32_t count)
 {
     struct gmem_counters counters;
@@ -27,7 +28,7 @@ static uint32_t limit_pages_by_floor(const struct vm *vm, uint32_t count)
     return count < most ? count : (uint32_t)most;
 }
 
-/** Whether an allocation may sleep; then pages_alloc itself reclaims nothing. */
+/** Whether an allocation may sleep. If it may, pages_alloc itself reclaims nothing. */
 static bool may_allocation_sleep(const struct vm *vm)
 {
     const uint32_t sleeping = vm->spec.driver.config.sizing.sleeping;
@@ -111,8 +112,8 @@ static uint32_t get_stats(void *opaque, struct bnt_stat *stats, uint32_t count)
         {BNT_STAT_HTLB_PGALLOC, 0},
         {BNT_STAT_HTLB_PGFAIL, 0},
     };
-    const bool huge_pages =
-        vm->spec.page_order == 0; /* a kernel with large base pages has no huge pages */
+    const bool huge_pages = vm->spec.page_order == 0; /* a kernel whose base pages are larger than 4
+                                                         KiB has no huge pages */
     uint32_t n = 0;
 
     for (uint32_t i = 0; i < sizeof all / sizeof all[0] && n < count; i++) {
@@ -187,8 +188,9 @@ static void observe_guest_event(void *opaque, const struct bnt_guest_event *even
     }
 }
 
-/** Returns the negotiated features by which requests are judged, even after the device has failed.
- * A call of VMware's wire tells the host before the page is used, and has a verdict for each page.
+/** Returns the negotiated features, which decide how requests are checked. They are known even
+ * after the device has failed. On VMware's wire, the driver informs the host before it uses a page,
+ * and each page gets a verdict.
  */
 static uint64_t get_features_for_request_checks(const struct vm *vm)
 {
@@ -222,7 +224,8 @@ static void free_huge_pages(void *opaque, const uint64_t *pages, uint32_t count)
     gmem_balloon_free_huge_pages(vm->gmem, pages, count);
 }
 
-/** Splitting needs no work: each 4 KiB page of a huge page is a page of the balloon already. */
+/** A split does nothing here, because gmem treats each 4 KiB page of a huge page as a page of the
+ * balloon. */
 static void split_huge_page(void *opaque, uint64_t page)
 {
     (void)opaque;

@@ -1,6 +1,6 @@
 /*
- * Free page hints of our driver: blocks are allocated for hints and freed, and sent hints are
- * observed.
+ * Free page hints of our driver: allocates and frees blocks for hints, and reports each hint that
+ * is sent to the observers.
  */
 #include "sim/peers/peers.h"
 
@@ -13,7 +13,7 @@ static bool alloc_hint_block(void *opaque, uint32_t pfns, uint64_t *first_pfn)
     return got;
 }
 
-/** The workload writes every page before it reads it, so no page needs to be initialised here
+/** A workload writes to every page before it reads the page, so no page has to be initialised here
  * (BD-31, BD-32). */
 static void free_hinted_pages(void *opaque, const uint64_t *pages, uint32_t count, bool initialise)
 {

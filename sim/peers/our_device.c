@@ -94,7 +94,7 @@ static bnt_status step_device(struct vm *vm, uint64_t *deadline_ns)
 {
     const bnt_status status = bnt_host_step(vm->host, get_now_ns(vm), WORLD_BUDGET, deadline_ns);
     if (*deadline_ns ==
-        get_now_ns(vm)) { /* more buffers are waiting: each round takes the service time */
+        get_now_ns(vm)) { /* more buffers are waiting, and each round takes the service time */
         *deadline_ns = get_now_ns(vm) + vm->spec.service_ns;
     }
     return status;

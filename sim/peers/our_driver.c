@@ -107,7 +107,7 @@ static bnt_status reset_queue(struct vm *vm, bnt_balloon_queue role)
 
 static void notify_driver_of_freed_pages(struct vm *vm)
 {
-    if (vm->guest != NULL) { /* without a driver core the allocator is still being created */
+    if (vm->guest != NULL) { /* there is no driver core while the allocator is being created */
         bnt_guest_handle_freed_pages(vm->guest);
         vm_schedule_step(vm, PARTY_DRIVER, get_now_ns(vm));
     }

@@ -1,5 +1,5 @@
 /*
- * The ends of a VM's wire, with the functions of its peers.
+ * Fills the two ends of a VM's wire with the functions of its peers.
  */
 #include "sim/peers/peers.h"
 #include "sim/world/backing.h"

@@ -7,14 +7,14 @@
 
 #include "sim/world/vm.h"
 
-/** These find the driver and the device of a VM. */
+/** These two functions find the driver and the device of a VM. */
 const struct driver_peer *peers_find_driver(const struct vm *vm);
 const struct device_peer *peers_find_device(const struct vm *vm);
 
-/** Fills `vm->ends` with the functions that are called without any fault. */
+/** Fills `vm->ends` with the functions that are called if there is no fault. */
 void peers_fill_driver_and_device_ops(struct vm *vm);
 
-/** Writes to `error` why a part of the VM cannot start. Always returns false, so that the caller
+/** Writes into `error` why a part of the VM cannot start. Always returns false, so that the caller
  * can return the result. */
 bool peers_report_start_failure(char *error, size_t error_bytes, const struct vm *vm,
                                 const char *what, bnt_status status);
@@ -22,7 +22,7 @@ bool peers_report_start_failure(char *error, size_t error_bytes, const struct vm
 /** Resets the device without the driver's knowledge. */
 void registers_reset_device(struct vm *vm);
 
-/* The tables of all kinds of peers. */
+/* The tables of functions of all kinds of peers. */
 extern const struct driver_peer our_driver;
 extern const struct driver_peer recording_player;
 extern const struct device_peer our_device;

@@ -1,5 +1,5 @@
 /*
- * A recording as a peer: it plays the part of a VM's driver.
+ * A recording as a peer: it replaces the driver of a VM.
  */
 #include "sim/peers/peers.h"
 #include "sim/recording/wire_player.h"
@@ -109,7 +109,7 @@ static void destroy_player(struct vm *vm)
     wire_player_destroy(vm->player);
 }
 
-/** Always fails: a recording belongs to one kernel. */
+/** Always fails, because a recording belongs to one kernel. */
 static bool refuse_driver_restart(struct vm *vm, char *error, size_t error_bytes)
 {
     (void)vm;

@@ -1,16 +1,16 @@
 /*
  * The driver's transport: the registers of its device.
  *
- * Accesses are synchronous, like a load or store that traps; kicks travel over the link. The guest
- * core and the player of recordings call these functions.
+ * Accesses are synchronous, like a load or store that traps. Kicks are delivered by the link. The
+ * guest core and the player of recordings call these functions.
  */
 #include "sim/peers/peers.h"
 
 #include <stddef.h>
 #include <string.h>
 
-/** Whether the device is unplugged. An access after the guest knows of the unplug is the driver's
- * error. */
+/** Whether the device is unplugged. If the driver accesses the device after the guest knows of the
+ * unplug, this is an error of the driver. */
 static bool is_device_unplugged(const struct vm *vm)
 {
     if (vm->life.unplugged && vm->life.told) {
@@ -31,7 +31,7 @@ static uint64_t read_features(void *opaque)
                        (vm->spec.device.config.features.offered & SCENARIO_FEATURE_RESERVED);
     if (vm->spec.driver.config.features.interface == BNT_INTERFACE_LEGACY &&
         vm->spec.device.config.features.interface != BNT_INTERFACE_MODERN) {
-        offered &= BNT_F_LEGACY_MASK; /* the legacy register has only these bits */
+        offered &= BNT_F_LEGACY_MASK; /* the legacy interface has registers only for these bits */
     }
     OBSERVE(vm, OBSERVED_FEATURES_READ, .value = offered);
     return offered;
@@ -173,7 +173,8 @@ static void enable_queue(void *opaque, uint16_t queue, uint16_t size, uint64_t d
                           vm->spec.name, queue);
     }
     const uint64_t features =
-        vm_get_host_info(vm).features; /* the features of a legacy driver are negotiated only now */
+        vm_get_host_info(vm).features; /* a legacy driver has no FEATURES_OK, so its features are
+                                          negotiated only now */
     if (queue < WORLD_QUEUES) {
         vm->queues[queue].foreign =
             (features & BNT_F_RING_PACKED) != 0 ||

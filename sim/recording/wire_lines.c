@@ -1,10 +1,10 @@
 /*
- * What each line of a recording does: negotiation, queues, requests, statistics, reports,
- * registers.
+ * Plays each kind of line of a recording: negotiation, queues, requests, statistics, free page
+ * reports and registers.
  *
- * A request is sent exactly as the recorded driver sent it. The device's answer is judged when it
- * arrives, at the latest when the next line needs it. wire_player.c checks the order of lines
- * before.
+ * A request is sent exactly as the recorded driver sent it. The device's answer is checked when it
+ * arrives; it must arrive before the next line needs it. wire_player.c checks the order of the
+ * lines first.
  */
 #include "sim/recording/wire_player_private.h"
 
@@ -16,7 +16,7 @@
 
 static const struct {
     uint64_t bit;
-    const char *name; /* the name in a scenario */
+    const char *name; /* the name of the feature in scenarios */
 } feature_names[] = {
     {BNT_BALLOON_F_MUST_TELL_HOST, "must-tell-host"},
     {BNT_BALLOON_F_STATS_VQ, "stats"},
@@ -28,7 +28,7 @@ static const struct {
     {BNT_F_IN_ORDER, "in-order"},
 };
 
-/** Lists the features of a recording by their names in a scenario. */
+/** Lists the features of a recording by the names that scenarios use. */
 static void write_feature_names(uint64_t bits, char *text, size_t bytes)
 {
     size_t used = 0;
@@ -106,7 +106,8 @@ static void replay_region_line(struct wire_player *player, uint32_t index)
 
 /* ---- Queues ---- */
 
-/** Whether the recorded queue exists in a balloon, is new, and fits the device. */
+/** Whether a balloon can have the recorded queue, whether it was not set up already, and whether
+ * its size fits the device. */
 static bool check_recorded_queue(struct wire_player *player, uint32_t index)
 {
     const struct wire_line *line = &player->recording.lines[index];
@@ -341,7 +342,7 @@ static void replay_stats_line(struct wire_player *player, uint32_t index)
     wire_send_buffer(player, queue, index, &seg, 1, 0);
 }
 
-/** The buffer of a free page report is one chain of the free pages themselves. */
+/** The buffer of a free page report is one chain, whose segments are the free pages themselves. */
 static void replay_reporting_line(struct wire_player *player, uint32_t index)
 {
     const struct wire_line *line = &player->recording.lines[index];
@@ -384,8 +385,8 @@ static void replay_target_line(struct wire_player *player, uint32_t index)
     player->ops.target(player->opaque, player->target);
 }
 
-/** The driver writes `actual` once the device has answered; the value must equal the device's
- * ledger. */
+/** The driver writes `actual` after the device has answered. The value must equal the size of the
+ * device's ledger. */
 static void replay_actual_line(struct wire_player *player, uint32_t index)
 {
     const uint64_t recorded = player->recording.lines[index].value;

@@ -1,9 +1,10 @@
 /*
- * The wire player: its creation, its DMA memory, its queues, and the order of a recording's lines.
+ * The wire player: creates it, manages its DMA memory and queues, and checks the order of the
+ * lines.
  *
  * The player detects a recording that was altered. Lines must be in the order of their times, no
- * line may come twice, statistics must come as often as the recorder asks, and the last write of
- * `actual` must be there. wire_lines.c plays single lines.
+ * line may be repeated, statistics must be as frequent as the recorder asks, and the last write of
+ * `actual` must not be missing. wire_lines.c plays single lines.
  */
 #include "sim/recording/wire_player_private.h"
 
@@ -12,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- DMA memory: the rings, then one buffer for each queue that needs one ---- */
+/* ---- DMA memory: first the rings, then one buffer for each queue that needs a buffer ---- */
 
 static uint64_t get_ring_bytes(void)
 {
@@ -115,7 +116,7 @@ void wire_report_violation(struct wire_player *player, uint32_t line, const char
     player->ops.fail(player->opaque, text);
 }
 
-/** Fails the run if the device counted a new violation, which this line must have caused. */
+/** Fails the run if the device counted a new violation. This line must have caused it. */
 static bool check_no_new_misuse(struct wire_player *player, uint32_t line)
 {
     const uint64_t misuses = player->ops.misuses(player->opaque);
@@ -226,7 +227,8 @@ static bool check_line_order(struct wire_player *player, uint32_t index)
     return !player->failed;
 }
 
-/** Checks the phases: first features, then the region, then queues, then all other lines. */
+/** Checks the order of the phases: the lines about features come first, then the region, then
+ * queues, then all other lines. */
 static bool check_phase_of_line(struct wire_player *player, uint32_t index)
 {
     const wire_kind kind = player->recording.lines[index].kind;

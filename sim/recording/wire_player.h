@@ -1,14 +1,14 @@
 /*
- * Plays the recording of a real driver as the guest: each line goes through a real split ring to
- * the real device.
+ * Plays the recording of a real driver in place of a guest. Each line is sent to our device through
+ * a split ring.
  *
- * The world owns time, notifications and the device; the player owns the driver's side of the
- * rings, in the DMA memory that it receives. The player also judges: if the device does not confirm
- * what the recording says, the player ends the run with one call of ops->fail, which names the line
- * and the error. docs/use/recordings.md lists what the player checks.
+ * The world controls time, notifications and the device. The player controls the driver's side of
+ * the rings, which are in the DMA memory that the caller provides. The player also checks the
+ * device: if the device does not behave as the recording says, the player calls ops->fail with the
+ * line and the error, which ends the run. docs/use/recordings.md lists all checks.
  *
- * Usage: wire_player_create once; wire_player_replay_line for each line, at its time;
- * wire_player_pop_used_buffers at each interrupt; wire_player_is_done at the end.
+ * How to use it: first call wire_player_create. Call wire_player_replay_line for each line, at its
+ * time, and wire_player_pop_used_buffers at each interrupt. Call wire_player_is_done at the end.
  */
 #ifndef SIM_RECORDING_WIRE_PLAYER_H
 #define SIM_RECORDING_WIRE_PLAYER_H
@@ -23,18 +23,19 @@
 
 struct wire_player;
 
-/** The functions of the world that the player calls. All are required; `transport` receives the
- * same opaque. */
+/** The functions of the world that the player calls. All of them are required. The functions of
+ * `transport` receive the same `opaque`. */
 struct wire_player_ops {
     struct bnt_drv_transport transport;
     /** The host sets its target, in PFNs. */
     void (*target)(void *opaque, uint64_t pfns);
-    /** The run fails: `text` is one sentence that begins with `FILE:LINE: `. Called at most once.
+    /** The run fails: `text` is a message that begins with `FILE:LINE: `. Called at most a single
+     * time.
      */
     void (*fail)(void *opaque, const char *text);
     /** Returns the number of PFNs in the device's ledger. */
     uint64_t (*ledger)(void *opaque);
-    /** Returns how many violations the device counted and survived. */
+    /** Returns how many violations the device counted without breaking. */
     uint64_t (*misuses)(void *opaque);
     /** Writes a description of the last violation. */
     void (*misuse_text)(void *opaque, char *text, size_t bytes);
@@ -43,14 +44,15 @@ struct wire_player_ops {
     uint64_t pfns;
 };
 
-/** Returns the DMA memory that any player needs; its GPA must be aligned to a PFN. */
+/** Returns the size of the DMA memory that a player needs. The GPA of this memory must be a
+ * multiple of 4 KiB. */
 size_t wire_player_get_dma_bytes(void);
 
 /**
- * Creates a player from a whole recording. `name` is the file's name in messages; `name` and `ops`
- * are copied; `bytes` are read only here; the caller keeps `dma`. Returns NULL, with `FILE:LINE:
- * error: ...` in `error`, if the bytes are not a recording. A recording that contradicts itself
- * fails when it is played.
+ * Creates a player from a whole recording. Messages show `name` as the name of the file. `name` and
+ * `ops` are copied, `bytes` are not used after the call, and `dma` stays the caller's memory. If
+ * the bytes are not a recording, returns NULL and writes `FILE:LINE: error: ...` into `error`. If a
+ * recording contradicts itself, it fails only when it is played.
  */
 struct wire_player *wire_player_create(struct arena *arena, const char *name, const char *bytes,
                                        size_t length, const struct wire_player_ops *ops,
@@ -60,10 +62,11 @@ struct wire_player *wire_player_create(struct arena *arena, const char *name, co
 /** Returns the player's memory to the arena. NULL is ignored. */
 void wire_player_destroy(struct wire_player *player);
 
-/** Returns the number of lines. The player counts lines from 0, messages count from 1. */
+/** Returns the number of lines. The player numbers lines from 0; messages number them from 1. */
 uint32_t wire_player_count_lines(const struct wire_player *player);
 
-/** Returns when a line is played, in ns after the first line; never before an earlier line. */
+/** Returns the time at which a line is played, in ns after the first line. It is never smaller than
+ * the time of an earlier line. */
 uint64_t wire_player_get_time_ns(const struct wire_player *player, uint32_t line);
 
 /** Plays a line; lines must be played in order. After the run has failed, this does nothing. */
@@ -75,7 +78,7 @@ void wire_player_pop_used_buffers(struct wire_player *player, uint16_t queue);
 /** Whether every line was played, all requests are answered and nothing failed. */
 bool wire_player_is_done(const struct wire_player *player);
 
-/** Counts of what was played so far, for accounts. */
+/** Returns counts of what was played so far, for the account of the run. */
 struct wire_player_counts {
     uint32_t requests; /**< inflate and deflate */
     uint32_t actuals;

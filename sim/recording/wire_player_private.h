@@ -1,9 +1,9 @@
 /*
  * Private to the wire player: its state, and the functions that its three files share.
  *
- * wire_player.c has its creation, memory, queues and the order of lines; wire_lines.c plays single
- * lines; wire_rules.c compares reports and statistics with earlier ones. No other file includes
- * this header.
+ * wire_player.c creates the player, manages its memory and queues, and checks the order of lines.
+ * wire_lines.c plays single lines. wire_rules.c compares free page reports and statistics with
+ * earlier ones. No other file includes this header.
  */
 #ifndef SIM_RECORDING_WIRE_PLAYER_PRIVATE_H
 #define SIM_RECORDING_WIRE_PLAYER_PRIVATE_H
@@ -18,21 +18,21 @@
 #define WIRE_QUEUE_SIZE_MAX   1024u
 #define WIRE_REQUEST_PFNS_MAX 8192u
 #define WIRE_EXTENTS_MAX      1024u
-#define WIRE_STATS_GAP_US_MAX 1500000u /**< longest gap: the recorder asks every second */
-/** longest delay: Linux writes `actual` right after the answer */
+#define WIRE_STATS_GAP_US_MAX 1500000u /**< longest time between two statistics (usually 1 s) */
+/** the longest time until `actual` is written; Linux writes it right after the answer */
 #define WIRE_ACTUAL_GAP_US_MAX 200000u
 
 /** F_PROTOCOL_FEATURES of vhost-user, which our drivers do not know. */
 #define WIRE_F_PROTOCOL_FEATURES (UINT64_C(1) << 30)
 
-/** One queue of the driver; the device has at most one of its buffers. */
+/** One queue of the driver. At most one of its buffers is in flight. */
 struct wire_queue {
     struct bnt_vq_drv vq;
-    /** one for each descriptor of `vq`; NULL: the recording has no such queue */
+    /** one slot for each descriptor of `vq`; NULL if the recording has no such queue */
     struct bnt_vq_slot *slots;
     uint16_t size;
     bool outstanding;
-    uint32_t line; /**< the line that sent the last buffer */
+    uint32_t line; /**< the line that sent the last buffer of this queue */
 };
 
 typedef enum wire_phase {
@@ -61,7 +61,7 @@ struct wire_player {
     uint32_t queue_count;
     uint32_t report_queue;
     uint64_t target;
-    uint64_t misuses;      /**< violations of the device that were already judged */
+    uint64_t misuses;      /**< number of the device's violations that were handled already */
     bool actual_due;       /**< a request was sent, and `actual` must still be written */
     uint32_t actual_after; /**< ... this line */
     uint64_t stats_us;     /**< time of the last statistics line */
@@ -74,24 +74,24 @@ struct wire_player {
 
 /* wire_player.c */
 
-/** Ends the run with `FILE:LINE: ` and the text; `line` counts from 0. Only the first call has an
- * effect. */
+/** Ends the run with the message `FILE:LINE: ` and the text. `line` is counted from 0. Only the
+ * first call has an effect. */
 void wire_report_violation(struct wire_player *player, uint32_t line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/** Reports that the device still has a queue's buffer when `line` needs it back. */
+/** Reports that the device still has the buffer of a queue although `line` needs the buffer. */
 void wire_report_unanswered_request(struct wire_player *player, uint32_t queue, uint32_t line);
 /** Reports that no write of `actual` followed a request. */
 void wire_report_missing_actual(struct wire_player *player, uint32_t line);
-/** These return where the ring and the buffer of a queue lie in the DMA memory. */
+/** These functions return where the ring and the buffer of a queue are in the DMA memory. */
 uint64_t wire_get_ring_offset(uint32_t queue);
 uint64_t wire_get_buffer_offset(uint32_t queue);
-/** Hands a buffer to the device. */
+/** Makes a buffer available to the device. */
 void wire_send_buffer(struct wire_player *player, uint32_t queue, uint32_t line,
                       const struct bnt_vq_seg *segs, uint32_t readable, uint32_t writable);
 
 /* wire_lines.c */
 
-/** Sets DRIVER_OK after the last queue line. Returns false if the run failed. */
+/** Sets DRIVER_OK after the last line about a queue. Returns false if the run failed. */
 bool wire_start_driver(struct wire_player *player, uint32_t line);
 /** Plays one line, whose order was already checked. */
 void wire_replay_line(struct wire_player *player, uint32_t line);
@@ -101,9 +101,9 @@ void wire_replay_line(struct wire_player *player, uint32_t line);
 /** Whether the extents of a free page report can be free blocks that were not reported before. All
  * extents must be in guest memory. */
 bool wire_check_report(struct wire_player *player, uint32_t index);
-/** Records the pages of an inflate: the blocks that contain them may be reported again. */
+/** Records the pages of an inflate. The blocks that contain these pages may be reported again. */
 void wire_mark_inflated_blocks(struct wire_player *player, uint32_t index);
-/** Whether these statistics can follow the last ones. */
+/** Whether these statistics are a possible successor of the previous statistics. */
 bool wire_check_stats(struct wire_player *player, uint32_t index);
 
 #endif

@@ -1,11 +1,11 @@
 /*
- * Reads wire recordings: a strict scanner for lines of JSON, with a table of what each kind of line
- * may have.
+ * Reads wire recordings: a strict scanner for lines of JSON, with a table of the keys that each
+ * kind of line has.
  *
- * The scanner reads only flat objects of numbers, names and pairs; anything else is an error with
- * its line number, even if it is valid JSON. A recording has many short lines and is read at the
- * start of every run, so a general JSON parser would be slow. The scanner has no state outside the
- * caller's struct.
+ * The scanner accepts only flat objects with numbers, names and pairs. Anything else is an error,
+ * which is reported with its line number, even if it is valid JSON. A recording has many short
+ * lines and is read at the start of every run, so a general JSON parser would be too slow. All
+ * state of the scanner is in a struct of the caller.
  */
 #include "sim/recording/wire_recording.h"
 
@@ -43,7 +43,8 @@ typedef enum key_type {
 struct key_rule {
     const char *name;
     key_type type;
-    uint64_t max;       /* largest number; for a pair, largest second number */
+    uint64_t max;       /* the largest number that is allowed; for a pair, the largest second
+                           number */
     uint64_t max_first; /* of a pair's first one */
 };
 
@@ -157,7 +158,7 @@ static void skip_blanks(struct scanner *scanner)
     }
 }
 
-/** Takes the character `wanted` if it comes next. */
+/** If the next character is `wanted`, skips it and returns true. */
 static bool consume_character_if_next(struct scanner *scanner, char wanted)
 {
     skip_blanks(scanner);
@@ -219,7 +220,7 @@ static bool parse_digit(char c, uint32_t base, uint32_t *digit)
     return true;
 }
 
-/** Scans digits up to the first other character. */
+/** Scans digits, up to the first character that is not a digit. */
 static bool scan_digits(struct scanner *scanner, uint32_t base, uint64_t max, const char *what,
                         uint64_t *value)
 {

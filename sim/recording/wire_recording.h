@@ -1,9 +1,10 @@
 /*
- * The file format of a wire recording: one JSON object on each line, read into an array of lines.
+ * The file format of a wire recording: each line is one JSON object. The file is read into an array
+ * of lines.
  *
- * This file checks each line by itself: that it is JSON, its keys, their types and bounds. The
- * player checks whether lines fit each other and the device. Only wire_player.c and tests include
- * this header.
+ * This file checks each line separately: that it is JSON, and that its keys, their types and their
+ * values are allowed. The player checks whether the lines are consistent with each other and with
+ * the device. Only wire_player.c and tests include this header.
  */
 #ifndef SIM_RECORDING_WIRE_RECORDING_H
 #define SIM_RECORDING_WIRE_RECORDING_H
@@ -17,9 +18,9 @@
 #define WIRE_BYTES_MAX      (64u * 1024 * 1024) /**< of a recording */
 #define WIRE_LINES_MAX      1000000u
 #define WIRE_LINE_BYTES_MAX (256u * 1024)
-#define WIRE_PAIRS_MAX      8192u                    /**< runs, extents or tags of one line */
+#define WIRE_PAIRS_MAX      8192u                    /**< most runs, extents or tags in one line */
 #define WIRE_TIME_US_MAX    UINT64_C(31536000000000) /**< a year */
-#define WIRE_NAME_MAX       256u /**< longest file name in messages; the rest is cut off */
+#define WIRE_NAME_MAX       256u /**< the most bytes of a file name that a message shows */
 
 typedef enum wire_kind {
     WIRE_FEATURES,  /**< value: feature bits that the driver accepted */
@@ -41,12 +42,13 @@ struct wire_pair {
 
 struct wire_line {
     wire_kind kind;
-    bool again; /**< this line equals the line above byte for byte */
+    bool again; /**< this line has the same bytes as the previous line */
     uint64_t t_us;
-    uint64_t at_us; /**< the largest t_us so far; more than t_us if the line is out of order */
+    uint64_t at_us; /**< the largest t_us up to this line; it is larger than t_us if the line is out
+                         of order */
     uint64_t value;
     uint64_t extra;
-    uint32_t pair; /**< index of the line's first pair */
+    uint32_t pair; /**< index of the first pair of this line */
     uint32_t pair_count;
 };
 
@@ -61,17 +63,17 @@ struct wire_recording {
 };
 
 /**
- * Reads a recording of at least one line. Returns false, with `NAME:LINE: error: ...` in `error`
- * and an empty `recording`, if the bytes are not a recording. The recording keeps no pointer into
- * `bytes`.
+ * Reads a recording of at least one line. If the bytes are not a recording, returns false, writes
+ * `NAME:LINE: error: ...` into `error`, and leaves `recording` empty. The recording does not use
+ * `bytes` after this call.
  */
 bool wire_recording_parse(struct wire_recording *recording, struct arena *arena, const char *name,
                           const char *bytes, size_t length, char *error, size_t error_bytes);
 
-/** Frees the memory of a recording, which is empty afterwards. */
+/** Frees the memory of a recording. The recording is empty afterwards. */
 void wire_recording_free(struct wire_recording *recording);
 
-/** Returns "inflate" and so on, as in the file; never NULL. */
+/** Returns the name of the kind as the file has it, such as "inflate"; never NULL. */
 const char *wire_get_kind_name(wire_kind kind);
 
 #endif

@@ -1,9 +1,9 @@
 /*
- * Rules between the lines of a recording that the device does not check: which blocks were reported
- * free and have not been used since, and how statistics follow each other.
+ * Rules between the lines of a recording that the device does not check. They concern the blocks
+ * that were reported free and not used since, and the order of statistics.
  *
- * wire_lines.c calls these functions before a line goes to the device. docs/use/recordings.md says
- * which drivers these rules fit, and what no rule can detect.
+ * wire_lines.c calls these functions before it sends a line to the device. docs/use/recordings.md
+ * says for which drivers these rules are right, and what no rule can detect.
  */
 #include "sim/recording/wire_player_private.h"
 
@@ -12,15 +12,15 @@
 
 /* ---- Blocks reported free ---- */
 
-/** Returns where to store 1 + the order of the reported block that begins at a PFN; 0 means that
- * none begins there. */
+/** Returns a pointer to the byte of a PFN. The byte is 1 + the order of the reported block that
+ * begins at the PFN, or 0 if none begins there. */
 static uint8_t *get_block_order(struct wire_player *player, uint64_t pfn)
 {
     return &player->reported[pfn - player->first_pfn];
 }
 
-/** Finds the reported, unused block that contains a block of `order` at `pfn`. Returns the order of
- * that block and stores its first PFN in `first`, or returns -1. */
+/** Finds the block that contains a block of `order` at `pfn`, and that was reported and not used
+ * since. Returns the order of that block and stores its first PFN in `first`, or returns -1. */
 static int32_t find_block_around(struct wire_player *player, uint64_t pfn, uint32_t order,
                                  uint64_t *first)
 {

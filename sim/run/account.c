@@ -1,5 +1,5 @@
 /*
- * The account: a few lines that say what happened to each guest.
+ * The account of a run: a few lines that say what happened to each guest.
  */
 #include "sim/run/run_private.h"
 

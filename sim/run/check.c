@@ -1,11 +1,12 @@
 /*
- * The checks of one VM by the oracle: after an event that touched the VM, and in full.
+ * Lets the oracle check one VM: a short check after each event that touched the VM, and a full
+ * check.
  */
 #include "sim/run/run_private.h"
 
 #include <stddef.h>
 
-/** Whether nothing delays the driver's next step except the calls that it made and a stall. */
+/** Whether the driver's next step is due as soon as its calls and a stall are over. */
 static bool is_step_due(const struct vm *vm)
 {
     const uint64_t now_ns = engine_get_time_ns(vm->world->engine);
@@ -16,7 +17,7 @@ static bool is_step_due(const struct vm *vm)
     return vm->step_event[PARTY_DRIVER] != 0 && vm->step_ns[PARTY_DRIVER] <= free_ns;
 }
 
-/** Whether the device does nothing now, whatever its deadlines are. */
+/** Whether the device does nothing now, even if one of its deadlines has passed. */
 static bool is_device_waiting(const struct vm *vm, const struct bnt_host_info *host)
 {
     const uint64_t now_ns = engine_get_time_ns(vm->world->engine);
@@ -26,7 +27,8 @@ static bool is_device_waiting(const struct vm *vm, const struct bnt_host_info *h
            vm->migration != NULL || (host->status & BNT_DEVICE_STATUS_SUSPEND) != 0;
 }
 
-/** Tells the oracle that the device waits; the event that ends the wait still counts as part of it.
+/** Reports to the oracle that the device is waiting. The event that ends the wait still belongs to
+ * the wait.
  */
 static void report_device_wait_to_oracle(struct vm *vm, const struct bnt_host_info *host)
 {
@@ -37,7 +39,8 @@ static void report_device_wait_to_oracle(struct vm *vm, const struct bnt_host_in
     vm->device_waited = waits;
 }
 
-/** This check runs after every event, so it reads only the fields that oracle_check_counters needs.
+/** Because this check runs after every event, it reads only the fields that oracle_check_counters
+ * needs.
  */
 void check_vm_after_event(struct vm *vm)
 {
@@ -54,7 +57,8 @@ void check_vm_after_event(struct vm *vm)
         oracle_check_counters(world->oracle, vm->index, NULL, &host);
         return;
     }
-    /* Only in such runs can a page be on the move, or have a PFN that the wire cannot name. */
+    /* Only if this is true can a page be in the middle of a move, or have a PFN that is too large
+     * for the wire. */
     const bool whole = vm->life.moving || vm_has_memory_beyond_32_bits(vm);
     const size_t needed = whole ? sizeof(struct bnt_guest_info)
                                 : offsetof(struct bnt_guest_info, totals.inflated_pfns);

@@ -1,5 +1,5 @@
 /*
- * Creation of a VM: its memory, the peers at its ends, and the faults around them.
+ * Creates a VM: its memory, the peers at the two ends of its wire, and the interposers for faults.
  */
 #include "sim/faults/faults.h"
 #include "sim/life/life.h"
@@ -13,8 +13,8 @@ bool vm_can_start(struct vm *vm, char *error, size_t error_bytes)
            peers_find_driver(vm)->can_start(vm, error, error_bytes);
 }
 
-/** Returns the longest time that a request takes without faults: it waits behind full queues of the
- * device. */
+/** Returns the longest time that a request takes without faults. This is the time if all queues of
+ * the device are full. */
 static uint64_t compute_answer_ns(const struct vm *vm)
 {
     const uint64_t buffers =
@@ -92,7 +92,7 @@ void vm_destroy(struct vm *vm)
     const uint64_t pfns = vm->spec.memory_bytes >> BNT_PFN_SHIFT;
     migration_destroy(vm);
     if (vm->ends.driver.destroy == NULL) {
-        return; /* the creation of the world failed before the VM was created */
+        return; /* the world could not be created, and this VM was not created yet */
     }
     vm->ends.driver.destroy(vm);
     vm->ends.device.destroy(vm);

@@ -1,8 +1,9 @@
 /*
- * Expectations: the conditions of the scenario, and when each must hold.
+ * Checks the expectations of the scenario: conditions that must hold at certain times.
  *
- * ALWAYS and NEVER are judged after every event, EVENTUALLY within its window, AT at its time,
- * FINALLY at the end. An EVENTUALLY that is not met is a liveness error; any other is a failure.
+ * ALWAYS and NEVER are checked after every event, EVENTUALLY within its window, AT at its time, and
+ * FINALLY at the end. If an EVENTUALLY is not met, this is a liveness error; if another expectation
+ * is not met, this is a failure.
  */
 #include "sim/run/run_private.h"
 

@@ -1,13 +1,13 @@
 /*
- * When the oracle checks a world: after every event the VMs that it touched, and all VMs in full at
- * the end of each phase and of the run.
+ * Decides when the oracle checks a world. After every event, it checks the VMs that the event
+ * touched. At the end of each phase and of the run, it checks all VMs in full.
  */
 #include "sim/run/run_private.h"
 
 #include <inttypes.h>
 
-/** Checks that the incremental state word equals one that is computed anew from all state; the hash
- * of a run contains this word. */
+/** Checks the incremental state word, which the hash of a run contains: it must equal a word that
+ * is computed from the whole state. */
 static void audit_state_word(struct world *world)
 {
     if (!world->config.hash_off &&

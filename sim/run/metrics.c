@@ -1,7 +1,8 @@
 /*
- * Metrics: the values that expectations compare and the account prints, and how they are written.
+ * Metrics are the values that expectations compare and that the account prints. This file computes
+ * them and writes them as text.
  *
- * The row of a metric (sim/scenario/metrics.h) says where its value comes from, with the macros
+ * The row of a metric (sim/scenario/metrics.h) says where its value comes from. The row uses macros
  * that this file defines.
  */
 #include "sim/run/run_private.h"
@@ -9,7 +10,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* ---- The macros that the rows of metrics use ---- */
+/* ---- The macros that the rows in metrics.h use ---- */
 
 #define PFNS(pfns)       ((uint64_t)(pfns) << BNT_PFN_SHIFT)
 #define GUEST(field)     (vm_get_guest_info(vm).field)
@@ -74,7 +75,8 @@ static bool is_page_in_balloon(const struct vm *vm, uint64_t pfn)
     return vm->gmem != NULL && gmem_get_page_use(vm->gmem, pfn) == PAGE_USE_BALLOON;
 }
 
-/** Hashes the set of pages that one side has: two VMs with the same set have the same hash. */
+/** Hashes the set of pages that one side has: if two VMs have the same set, the hashes are
+ * equal. */
 static uint64_t hash_page_set(const struct vm *vm, bool (*has)(const struct vm *vm, uint64_t pfn))
 {
     const uint64_t pfns = vm->spec.memory_bytes >> BNT_PFN_SHIFT;

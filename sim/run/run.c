@@ -1,8 +1,8 @@
 /*
- * A world: it is created, run event by event, judged and destroyed.
+ * Creates a world, runs it event by event, checks it and destroys it.
  *
- * Only this file knows every event; each event has one line here, which calls a function in the
- * room of that event.
+ * Only this file knows all events. Each event has one line here, which calls a function of another
+ * folder.
  */
 #include "sim/faults/faults.h"
 #include "sim/life/life.h"
@@ -165,8 +165,8 @@ static void create_engine(struct world *world)
     world->engine = engine_create(&config);
 }
 
-/** Adds the observers in the order in which they receive observations; those that are switched off
- * are not added. */
+/** Adds the observers; they receive observations in this order. Observers that are switched off are
+ * not added. */
 static void add_observers(struct world *world)
 {
     const struct {
@@ -260,7 +260,7 @@ void world_destroy(struct world *world)
 
 /* ---- The run ---- */
 
-/** Drivers attach, and recordings begin. */
+/** Starts the drivers and the recordings. */
 static void start_guests(struct world *world)
 {
     for (uint32_t i = 0; i < world->vm_count; i++) {
@@ -283,7 +283,8 @@ static void end_run_at_limit(struct world *world, engine_end end)
     }
 }
 
-/** Updates the progress for another process, which may only read it or stop the run. */
+/** Updates the progress of the run, which another process can read. This process can also stop the
+ * run, and nothing else. */
 static void update_progress_watch(struct world *world)
 {
     struct world_watch *watch = world->config.watch;

@@ -9,7 +9,7 @@
 
 /* create.c */
 /** Whether the device and the driver accept the VM's configuration; if not, `error` receives a
- * sentence. Creates nothing. */
+ * message. Creates nothing. */
 bool vm_can_start(struct vm *vm, char *error, size_t error_bytes);
 bool vm_create(struct world *world, uint32_t index, char *error, size_t error_bytes);
 void vm_destroy(struct vm *vm);
@@ -18,8 +18,8 @@ void vm_destroy(struct vm *vm);
 void script_schedule_actions(struct world *world);
 void script_run_action(struct world *world, uint32_t index);
 void script_begin_quiet_phase(struct world *world);
-/** Returns the bit for an event. Events whose numbers differ by 64 share a bit; a clear bit means
- * that no action waits. */
+/** Returns the bit for an event. Two events whose numbers differ by 64 share one bit. If the bit is
+ * clear, no action waits for the event. */
 static inline uint64_t script_get_event_bit(uint32_t event)
 {
     return UINT64_C(1) << (event % 64);
@@ -38,21 +38,21 @@ void check_world_at_end(struct world *world);
 /* check.c */
 /** Checks a VM after an event that touched it. */
 void check_vm_after_event(struct vm *vm);
-/** Compares everything that the oracle knows of a VM with the VM itself. */
+/** Compares everything that the oracle knows about a VM with the VM itself. */
 void check_vm_in_full(struct vm *vm);
 
 /* settled.c */
 void settled_record_ledger_size(struct vm *vm, uint64_t ledger_pfns);
-/** Whether the driver stays broken for good: the device resets no queue, and the driver may not
- * reset the device. */
+/** Whether the driver can never recover, because the device does not reset queues and the driver
+ * may not reset the device. */
 bool settled_is_driver_left_broken(const struct vm *vm);
-/** Returns why the balloon need not be at its target, or NULL. */
+/** Returns a reason why the balloon does not have to be at its target; NULL if there is none. */
 const char *settled_find_reason(const struct vm *vm);
 bool settled_is_satisfied(const struct vm *vm);
 
 /* swarm.c */
 void swarm_draw_settings(struct world *world);
-/** Sets a setting of the VM to the value of a swarm knob. */
+/** Stores the value of a swarm knob in the setting of the VM that the knob names. */
 void swarm_apply_setting(struct scenario_vm *vm, const struct scenario_swarm *swarm,
                          uint64_t value);
 

@@ -1,5 +1,6 @@
 /*
- * The script: actions at their times or after their events, phases, and the quiet phase at the end.
+ * Runs the script: its actions, each at its time or after its event, and its phases with the quiet
+ * phase at the end.
  *
  * Each action is a function and a row in the table. The functions that actions call are in vm.c,
  * link.c, memory.c and hostile.c.
@@ -134,8 +135,8 @@ static void act_request_working_set(struct vm *vm, const struct scenario_action 
 static void act_detach_driver(struct vm *vm, const struct scenario_action *action)
 {
     vm->detaching = true;
-    vm->life.found = false; /* a driver that the script unloads does not attach to a device that was
-                               plugged in before */
+    vm->life.found = false; /* if the script unloads the driver, the driver does not attach to a
+                               device that was plugged in earlier */
     vm->leave_secret = action->secret;
     life_detach_driver(vm, action->detach);
 }
@@ -243,11 +244,12 @@ static void act_start_corruption(struct vm *vm, const struct scenario_action *ac
     hostile_start_fault(vm, action);
 }
 
-/** Whether this scripted answer to a call is false: it claims success, but the host has done
- * nothing. */
+/** Whether this scripted answer to a call is wrong: the answer says that the call succeeded, but
+ * the host did nothing. */
 static bool is_scripted_answer_false(const struct vm *vm, const struct bnt_host_call_rule *rule)
 {
-    /* A current driver treats a page that is not locked as its own; the driver of 2010 does not. */
+    /* If the answer is that a page is not locked, a current driver treats the page as its own; the
+     * driver of 2010 does not. */
     const bool believes = (vm_get_driver_quirks(vm) & BNT_GUEST_VMWARE_QUIRK_DEFLATE_STOPS) == 0;
     return bnt_vmware_has_call_succeeded(rule->command, rule->status) ||
            (believes && rule->command == BNT_VMWARE_CMD_UNLOCK &&
@@ -268,7 +270,7 @@ static void act_refuse_vmware_call(struct vm *vm, const struct scenario_action *
     }
 }
 
-/** The guest reads a ballooned page, as a part of the kernel does that does not know of the
+/** The guest reads a ballooned page, like a part of the kernel that does not know of the
  * balloon. */
 static void act_touch_page(struct vm *vm, const struct scenario_action *action)
 {

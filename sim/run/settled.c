@@ -1,23 +1,25 @@
 /*
- * The metric `settled`: whether a balloon has come to rest at its target, or why it could not.
+ * The metric `settled`: whether a balloon has reached its target and stays there, or for which
+ * reason it could not.
  *
- * Each reason is a sentence; without a reason, a balloon away from its target is an error. The
- * libraries are not asked: guest memory, the ledger and the script decide.
+ * Each reason is a sentence. If a balloon is not at its target and there is no reason, this is an
+ * error. The result depends on guest memory, the ledger and the script, and never on what a library
+ * says about itself.
  */
 #include "sim/run/run_private.h"
 #include "sim/world/observers.h"
 
 #include <inttypes.h>
 
-#define SETTLED_STILL_NS UINT64_C(5000000000) /**< the ledger must not change for this time */
-/** a target set more recently may still be followed */
+#define SETTLED_STILL_NS UINT64_C(5000000000) /**< for this time, the ledger must not change */
+/** if the target was set more recently than this, the driver might not have reached it yet */
 #define SETTLED_RECENT_NS UINT64_C(25000000000)
 #define HUGE_PFNS         512u
 
 static void record_vm_target(struct vm *vm, const struct observation *seen)
 {
     if (!seen->flag) {
-        return; /* a new device took over the old target: this is no new target */
+        return; /* a new device got the old target again, which does not count as a new target */
     }
     vm->settled.target_ns = engine_get_time_ns(vm->world->engine);
 }
@@ -30,7 +32,7 @@ void settled_record_ledger_size(struct vm *vm, uint64_t ledger_pfns)
     }
 }
 
-/** Records the capabilities that a successful START leaves. */
+/** Records the capabilities that were negotiated by a successful START. */
 static void record_start_capabilities(struct vm *vm, const struct observation *seen)
 {
     const struct oracle_call *call = seen->call;
@@ -62,7 +64,7 @@ const struct observer settled_observer = {
         },
 };
 
-/** Returns how many PFNs the balloon may stay away from its target for good. */
+/** Returns the largest distance from its target, in PFNs, at which the balloon may stay. */
 static uint64_t get_target_granularity_pfns(const struct vm *vm, const struct bnt_host_info *host)
 {
     const uint64_t page = UINT64_C(1) << vm->spec.page_order;
@@ -84,16 +86,16 @@ static bool is_driver_gone(const struct vm *vm)
            vm_get_guest_info(vm).state == BNT_GUEST_DOWN;
 }
 
-/** Whether, on VMware's wire, both sides share no capability for locking pages. */
+/** Whether driver and host on VMware's wire have negotiated no capability for locking pages. */
 static bool is_page_locking_impossible(const struct vm *vm)
 {
     const uint64_t locks = BNT_VMWARE_CAP_BASIC | BNT_VMWARE_CAP_BATCHED;
     return vm->settled.started && (vm->settled.caps & locks) == 0;
 }
 
-/** Counts the bytes of memory whose PFNs an unbatched call, with 32 bits for a PFN, cannot name. If
- * there are more such pages than the driver can set aside, the driver may find no other page: then
- * all memory counts. */
+/** Counts the bytes of memory whose PFNs have more than 32 bits. A call that is not batched cannot
+ * name these PFNs. If there are more such pages than the driver can set aside, perhaps the driver
+ * finds no other page, so all memory is counted. */
 static uint64_t count_bytes_beyond_32_bit_pfns(const struct vm *vm)
 {
     const uint64_t end = vm->spec.first_pfn + (vm->spec.memory_bytes >> BNT_PFN_SHIFT);
@@ -106,9 +108,9 @@ static uint64_t count_bytes_beyond_32_bit_pfns(const struct vm *vm)
     return beyond > BNT_GUEST_UNUSABLE_MAX ? vm->spec.memory_bytes : beyond << BNT_PFN_SHIFT;
 }
 
-/** Whether the guest has too little memory for the next missing pages beside what its driver leaves
- * free; a balloon that cannot reach its target goes as near to it as it can. `useless_bytes` of the
- * free memory do not count. */
+/** Whether the guest has too little memory for the next pages that the balloon misses. Memory that
+ * the driver must leave free does not count. A balloon that cannot reach its target must still
+ * approach it as far as possible. `useless_bytes` of the free memory do not count either. */
 static bool does_guest_lack_memory(const struct vm *vm, uint64_t missing_pfns,
                                    uint64_t useless_bytes)
 {
@@ -123,7 +125,8 @@ static bool does_guest_lack_memory(const struct vm *vm, uint64_t missing_pfns,
     return usable_bytes < next_pfns * BNT_PFN_BYTES + kept_bytes;
 }
 
-/** If the device resets no queue, only a reset of the device helps, which the driver may not do. */
+/** If the device does not reset queues, only a reset of the whole device helps, and this driver may
+ * not do that. */
 bool settled_is_driver_left_broken(const struct vm *vm)
 {
     const bnt_guest_state state = vm_get_guest_info(vm).state;
@@ -140,8 +143,8 @@ static bool is_inflation_delayed(const struct vm *vm)
            engine_get_time_ns(vm->world->engine) - vm->settled.oom_ns < wait_ns + SETTLED_STILL_NS;
 }
 
-/** Whether the balloon is at its target only if pages of unknown outcome count: the driver must
- * treat those as ballooned (BX-6, BX-7). */
+/** Whether the balloon is at its target if pages with an unknown outcome are counted, and is not if
+ * they are not counted. The driver must treat these pages as ballooned (BX-6, BX-7). */
 static bool is_at_target_with_unknown_pages(const struct vm *vm, uint64_t target,
                                             uint64_t grain_pfns)
 {
@@ -232,8 +235,8 @@ bool settled_is_satisfied(const struct vm *vm)
         host.target.limit_pfns > 0 && host.target.limit_pfns < host.target.target_pfns
             ? host.target.limit_pfns
             : host.target.target_pfns;
-    const uint64_t whole =
-        (wanted + unit - 1) & ~(unit - 1); /* the driver rounds its target up to its granule */
+    const uint64_t whole = (wanted + unit - 1) & ~(unit - 1); /* the driver rounds its target up to
+                                                                 a multiple of its granule */
     const uint64_t slack = vm_uses_vmware_transport(vm) ? vm_get_target_tolerance_pfns(vm) : 0;
     const uint64_t ledger = host.ledger.pfns;
     const bool there = ledger > wanted

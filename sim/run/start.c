@@ -1,7 +1,7 @@
 /*
- * Whether a world can start, found without creating it: the libraries' own rules check each VM's
- * configuration, with the lowest and the highest values that the swarm may draw; sizes are compared
- * with the limits; recordings are parsed.
+ * Determines whether a world can start, without creating it. The libraries check the configuration
+ * of each VM, with the lowest and with the highest values that the swarm can draw. Sizes are
+ * compared with the limits, and recordings are parsed.
  */
 #include "sim/run/run_private.h"
 
@@ -27,7 +27,8 @@ struct question {
     size_t error_bytes;
 };
 
-/** Makes the VM's settings as for a run, each swarm knob at its lowest or highest value. */
+/** Makes the settings of the VM as a run would, but sets each swarm knob to its lowest or to its
+ * highest value. */
 static void make_trial_vm_settings(const struct question *question, struct world *world,
                                    uint32_t index, bool highest)
 {
@@ -66,8 +67,8 @@ static bool check_page_count(const struct question *question)
     return true;
 }
 
-/** Applies the libraries' rules about which feature needs which; messages use the names of features
- * in YAML. */
+/** Checks by the rules of the libraries which feature needs which other feature. Messages use the
+ * names that features have in YAML. */
 static bool check_features(const struct question *question, const char *name, const char *side,
                            uint64_t features)
 {

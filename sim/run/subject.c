@@ -1,6 +1,6 @@
 /*
- * The names under which the results of conformance are recorded, and the clauses that a party
- * declares to break.
+ * Makes the names under which the results of conformance are recorded, and finds the clauses that a
+ * party declares to violate.
  */
 #include "sim/run/run_private.h"
 

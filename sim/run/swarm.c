@@ -1,5 +1,6 @@
 /*
- * Swarm: the knobs that a run draws from the scenario's ranges before anything else happens.
+ * Swarm: before anything else happens, a run draws values for knobs (settings with a range) from
+ * the ranges that the scenario gives.
  *
  * Each knob has its own choice stream, so that a new knob does not change the values of the others.
  */

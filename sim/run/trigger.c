@@ -1,5 +1,6 @@
 /*
- * The observer that starts actions of the script once their event has happened often enough.
+ * The observer that starts each action of the script as soon as its event has happened often
+ * enough.
  */
 #include "sim/run/run_private.h"
 #include "sim/world/observers.h"

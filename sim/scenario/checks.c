@@ -1,8 +1,9 @@
 /*
- * Compares keys with each other: rules that no bound of a single key can express. This file walks
- * the lists of a scenario; the rules for an item are in checks_vm.c and checks_script.c.
+ * Compares keys with each other. These rules concern several keys, so the bounds of single keys
+ * cannot express them. This file walks the lists of a scenario; the rules for an item are in
+ * checks_vm.c and checks_script.c.
  *
- * An item with an error is not checked further, so that one mistake gives one message.
+ * If an item has an error, it is not checked further, so that one mistake gives one message.
  */
 #include "sim/scenario/checks.h"
 
@@ -76,7 +77,7 @@ static const struct yaml_node *find_list_node(const struct loader *loader, const
     return list != NULL && list->kind == YAML_LIST ? list : NULL;
 }
 
-/* Finds a VM by its index; NULL if the VM has errors itself. */
+/* Finds a VM by its index; NULL if the definition of the VM has errors. */
 static const struct scenario_vm *find_valid_vm(const struct loader *loader, uint32_t index)
 {
     const struct yaml_node *list = find_list_node(loader, "vms");

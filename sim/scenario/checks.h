@@ -1,5 +1,6 @@
 /*
- * Functions that the files of checks share: where a message points, and the checks of one item.
+ * Functions that the files checks*.c share. They check one item, and find the line and column for a
+ * message.
  */
 #ifndef SIM_SCENARIO_CHECKS_H
 #define SIM_SCENARIO_CHECKS_H
@@ -11,23 +12,25 @@ struct check {
     const struct yaml_node *node; /**< of the item */
 };
 
-/** Finds where a message points: to the value of a key, or to the item if the key is absent. */
+/** Finds the line and column for a message: those of the value of a key, or those of the item if
+ * the key is absent. */
 struct yaml_mark check_find_mark(const struct check *c, const char *key);
-/** Finds where a message points for a key in a mapping of the item. */
+/** Finds the line and column for a message about a key that is in a mapping inside the item. */
 struct yaml_mark check_find_mark_in_map(const struct check *c, const char *map, const char *key);
 const char *check_format_bytes(char out[VALUE_TEXT_BYTES], uint64_t bytes);
 void check_value_is_multiple(const struct check *c, const char *key, uint64_t value, uint64_t of);
-/** Checks that `value` is at most `limit`; `named` is the limit's name in the message. */
+/** Checks that `value` is at most `limit`. The message calls the limit `named`. */
 void check_value_at_most(const struct check *c, const char *key, const struct unit *units,
                          uint64_t value, uint64_t limit, const char *named);
 /** Checks that the time of `key` is before the end of the run. */
 void check_time_in_run(const struct check *c, const char *key, uint64_t at_ns);
 
 void check_vm(const struct check *c, const struct scenario_vm *vm);
-/** `vm` is NULL if the VM has errors itself. */
+/** `vm` is NULL if the definition of the VM has errors. */
 void check_action(const struct check *c, const struct scenario *scenario,
                   const struct scenario_action *action, const struct scenario_vm *vm);
-/** Checks that a host can keep all refusals, or scripted answers, up to the action `last`. */
+/** Checks that a host has room for all rules (refusals or scripted answers) that the script sets up
+ * to the action `last`. */
 void check_rule_counts(const struct check *c, const struct scenario *scenario,
                        const struct scenario_action *last);
 void check_vmware_settings(const struct check *c, const struct scenario_vm *vm);

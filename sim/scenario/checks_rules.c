@@ -1,15 +1,15 @@
 /*
- * Checks how many refusals and scripted VMware answers a script gives a host. A host keeps a
- * limited number of each and forgets them only at `clear-refusals`. An action at an event may
- * happen at any time or never, so that the worst case is checked.
+ * Checks how many rules a script gives to a host: refusals, and scripted answers to VMware's calls.
+ * A host has room for a limited number of each, and removes them only at `clear-refusals`. An
+ * action that waits for an event can happen at any time or never, so the worst case is checked.
  */
 #include "sim/scenario/checks.h"
 
 #include <ballonet/host.h>
 
-#define CLEARS_MAX 4096u /* the most refusals that are counted, more than any host keeps */
+#define CLEARS_MAX 4096u /* the most refusals that are counted; no host has room for so many */
 
-/** How often an action at a time happens. */
+/** How often an action happens that has a time and no event. */
 static uint64_t count_action_repetitions(const struct scenario_action *action)
 {
     return action->every_ns > 0 && action->times > 1 ? action->times : 1;
@@ -20,7 +20,7 @@ static uint64_t get_time_of_last_repetition(const struct scenario_action *action
     return action->at_ns + action->every_ns * (count_action_repetitions(action) - 1);
 }
 
-/** How often an action happens before a time. */
+/** How often an action happens before the time `time_ns`. */
 static uint64_t count_repetitions_before(const struct scenario_action *action, uint64_t time_ns)
 {
     if (time_ns <= action->at_ns) {
@@ -65,7 +65,8 @@ static uint64_t find_next_rule_clearing(const struct scenario *scenario, uint32_
     return next_ns;
 }
 
-/** Counts the rules of this kind between two times at which rules are cleared. */
+/** Counts the rules of the same kind as `last` that the script can set between two times at which
+ * rules are cleared. */
 static uint64_t count_rules_within(const struct scenario *scenario,
                                    const struct scenario_action *last, uint64_t from_ns,
                                    uint64_t to_ns)
@@ -82,7 +83,7 @@ static uint64_t count_rules_within(const struct scenario *scenario,
     return rules;
 }
 
-/** Counts the rules of the script that are set at an event, up to the action `last`. */
+/** Counts the rules that are set by actions which wait for an event, up to the action `last`. */
 static uint64_t count_event_rules_before(const struct scenario *scenario,
                                          const struct scenario_action *last)
 {
@@ -94,7 +95,7 @@ static uint64_t count_event_rules_before(const struct scenario *scenario,
     return rules;
 }
 
-/** The most rules that the host can have when `last` is added. */
+/** The most rules that the host can have at the time when `last` adds its rule. */
 static uint64_t count_rules_max(const struct scenario *scenario, const struct scenario_action *last)
 {
     uint64_t most = 0;

@@ -1,6 +1,6 @@
 /*
- * Compares the keys of an action with each other and with its VM. Rules for one wire are in
- * checks_wire.c, and the number of refusals is checked in checks_rules.c.
+ * Compares the keys of an action with each other and with its VM. Rules that concern only one wire
+ * are in checks_wire.c. The number of refusals is checked in checks_rules.c.
  */
 #include "sim/scenario/checks.h"
 
@@ -18,7 +18,7 @@ static void check_action_pfns(const struct check *c, const struct scenario_actio
     }
 }
 
-/* Checks corruptions that are written into rings, or into buffers found through rings. */
+/* Checks corruptions that change rings, or that change buffers to which rings refer. */
 static const bool spoils_rings[CORRUPTION_COUNT] = {
     [CORRUPT_AVAIL_INDEX] = true,   [CORRUPT_HEAD_RANGE] = true,   [CORRUPT_DESC_LOOP] = true,
     [CORRUPT_DESC_ADDRESS] = true,  [CORRUPT_DESC_LENGTH] = true,  [CORRUPT_DESC_ORDER] = true,
@@ -81,8 +81,8 @@ uint64_t scenario_get_memory_max(const struct scenario *scenario, uint32_t vm)
     return bytes;
 }
 
-/** The memory that the VM certainly has when a target is set, without memory whose hotplug depends
- * on an event. */
+/** The memory that the VM certainly has when a target is set. Memory that is added only after an
+ * event is not counted. */
 static uint64_t get_certain_memory_at_target(const struct scenario *scenario,
                                              const struct scenario_action *target)
 {

@@ -1,6 +1,6 @@
 /*
- * Functions that the checks of every item use: where a message points, and checks of a single
- * value.
+ * Functions that the checks of all items use. They check a single value, and find the line and
+ * column for a message.
  */
 #include "sim/scenario/checks.h"
 

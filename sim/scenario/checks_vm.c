@@ -1,6 +1,6 @@
 /*
- * Compares the keys of a VM with each other: memory, pages, requests, rings, features. Rules for
- * one wire are in checks_wire.c.
+ * Compares the keys of a VM with each other: memory, pages, requests, rings, features. Rules that
+ * concern only one wire are in checks_wire.c.
  */
 #include "sim/scenario/checks.h"
 
@@ -122,7 +122,7 @@ void check_vm(const struct check *c, const struct scenario_vm *vm)
                              "first_pfn: %llu must be the first PFN of a page of %s",
                              (unsigned long long)vm->first_pfn, check_format_bytes(a, page));
     }
-    /* The address after the end of memory must fit in 64 bits too. */
+    /* The address of the first byte after memory must fit in 64 bits, too. */
     const bool batches = vm->wire == BNT_HOST_WIRE_VMWARE;
     const uint64_t last = batches ? BNT_VMWARE_ENTRY_PFN_MAX - 1 : BNT_PFN_MAX;
     if (vm->first_pfn + (vm->memory_bytes >> BNT_PFN_SHIFT) > last + 1) {

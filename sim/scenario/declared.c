@@ -1,6 +1,6 @@
 /*
- * The declarations of a personality: its name among the subjects of conformance, and the clauses
- * that it violates by itself or by its quirks (personalities.c, ballonet/personality.h).
+ * What a personality declares: its name in the results of conformance, and the clauses that it or
+ * one of its quirks violates (personalities.c, ballonet/personality.h).
  */
 #include "sim/scenario/keys.h"
 
@@ -21,7 +21,7 @@ static const char *const device_quirk_clauses[] = {
 #undef X
 };
 
-/** Whether a list such as "BD-1 VG-24" or "BD-1, VG-24" contains a name. */
+/** Whether a list of clauses, such as "BD-1 VG-24" or "BD-1, VG-24", contains a given clause. */
 static bool is_name_listed(const char *clauses, const char *name)
 {
     const size_t length = strlen(name);

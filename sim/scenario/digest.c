@@ -1,9 +1,10 @@
 /*
- * scenario_compute_digest: the same for every layout of a file that means the same.
+ * scenario_compute_digest: two files that have the same meaning have the same digest, even if their
+ * layout differs.
  *
- * The digest hashes the values of the resolved struct in the order of the tables of keys, never the
- * bytes of structs, so that word size, byte order and padding have no influence. The title, the
- * text and the directory of the scenario are not part of the digest.
+ * The digest hashes the values of the scenario, in the order of the tables of keys. It never hashes
+ * the bytes of structs, so word size, byte order and padding have no influence. The title, the text
+ * and the directory of the scenario are not part of the digest.
  */
 #include "sim/scenario/loader.h"
 
@@ -44,7 +45,7 @@ static uint64_t hash_swarms(uint64_t hash, const struct scenario *scenario)
     return hash;
 }
 
-/* A path as the file wrote it, without the scenario's directory. */
+/* Returns a path in the form that the file has, without the scenario's directory. */
 static const char *get_path_without_directory(const struct scenario *scenario, const char *path)
 {
     const size_t directory = path_count_directory_bytes(scenario->path);
@@ -105,7 +106,7 @@ static uint64_t hash_key_row(uint64_t hash, const struct scenario *scenario,
     }
 }
 
-/* Hashes the values that resolve.c adds to the keys. */
+/* Hashes the values that have no key, but are computed by resolve.c. */
 static uint64_t hash_resolved_values(uint64_t hash, const struct key_table *table, const void *base)
 {
     if (table == &action_keys) {

@@ -1,6 +1,6 @@
 /*
- * Parses the expressions of `expect`, METRIC OP VALUE or METRIC OP METRIC, typed by the metric's
- * unit.
+ * Parses the expressions of `expect`: METRIC OP VALUE or METRIC OP METRIC. The unit of the metric
+ * decides which values are valid.
  *
  * A message points at the wrong part of the expression.
  */
@@ -31,7 +31,7 @@ struct expression_reader {
     const char *label;
 };
 
-/* The line and column of byte `offset` of the text. */
+/* Returns the line and column of byte `offset` in the text. */
 static struct yaml_mark find_mark_of_expression_part(const struct expression_reader *reader,
                                                      size_t offset)
 {
@@ -103,7 +103,7 @@ static bool read_metric_name(const struct expression_reader *reader, size_t offs
         return false;
     }
     if (scenario->vm_count == 0) {
-        return false; /* the list of VMs has errors, which are reported there */
+        return false; /* the list of VMs has errors, which were reported already */
     }
     if (dot == NULL && scenario->vm_count > 1) {
         problems_add_message(problems, find_mark_of_expression_part(reader, offset),
@@ -157,8 +157,8 @@ static bool is_unit_ordered(metric_unit unit)
     return unit == UNIT_COUNT || unit == UNIT_BYTES || unit == UNIT_TIME;
 }
 
-/* Whether the right side is a metric. Names of outcomes and states have priority over metrics:
- * `refused` is both. */
+/* Whether the right side of an expression is a metric. Names of outcomes and states have priority
+ * over metrics: `refused` is both. */
 static bool is_right_side_metric(metric left, const char *text)
 {
     metric ignored;

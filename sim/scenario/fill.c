@@ -1,8 +1,9 @@
 /*
  * Fills a struct from a mapping of the YAML tree, by a table of keys.
  *
- * There is one function for each type; the row of a key names the type and the destination.
- * Recursion follows the tables (map in list in map), which are four deep, never the input.
+ * There is one function for each type of key. The row of a key names the type, and the field in
+ * which the value is stored. The recursion follows the nesting of the tables, which is four levels
+ * deep, and not the nesting of the input.
  */
 #include "sim/scenario/loader.h"
 
@@ -351,7 +352,8 @@ static void (*const fillers[KEY_TYPE_COUNT])(const struct fill *f) = {
     [KEY_LIST] = fill_list_field,
 };
 
-/* The value of an absent key: the value of the personality of its mapping, or else the default. */
+/* The value of an absent key: the value that the personality of its mapping gives to the key, or
+ * else the default of the key. */
 static const char *find_value_of_absent_key(const struct yaml_node *node,
                                             const struct key_table *table,
                                             const struct key_row *row)

@@ -1,9 +1,9 @@
 /*
- * Keys of a scenario's machine and VMs. The keys of workloads, script and expect are in
- * keys_script.c.
+ * The keys that describe the machine and the VMs of a scenario. The keys of workloads, script and
+ * expect are in keys_script.c.
  *
- * The bounds of keys stand here and nowhere else, and so do defaults. Only keys of library settings
- * have the library's default (KEY_LIBRARY, KEY_LEFT).
+ * The bounds and the defaults of keys are only in these tables. There is one exception: keys that
+ * are settings of a library have the default of the library (KEY_LIBRARY, KEY_LEFT).
  */
 #include "sim/scenario/keys.h"
 

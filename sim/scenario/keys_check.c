@@ -1,7 +1,8 @@
 /*
- * Which keys a mapping may, must and must not have: kinds, unknown keys, groups, dependencies.
+ * Checks which keys a mapping has: keys that are unknown or belong to another kind, groups of keys,
+ * and keys that need another key.
  *
- * Values are not looked at here, except the one that decides the kind.
+ * Values are not checked here, except the value that decides the kind.
  */
 #include "sim/scenario/loader.h"
 #include "sim/scenario/renamed.h"
@@ -17,7 +18,7 @@ static const char *get_nth_row(const void *table, uint32_t index)
     return ((const struct key_table *)table)->rows[index].name;
 }
 
-/* The keys that a kind knows, for a message. */
+/* Lists the keys that a kind has, for a message. */
 static const char *keys_write_names(const struct key_table *table, uint32_t kind, char *out,
                                     size_t size)
 {
@@ -66,7 +67,7 @@ static void check_key_is_known(struct loader *loader, const struct yaml_node *ke
     }
 }
 
-/* The kind that the mapping names; false after a problem. */
+/* Finds the kind that the mapping names; false if there was an error. */
 static bool read_kind_of_map(struct loader *loader, const struct yaml_node *node,
                              const struct key_table *table, uint32_t *kind)
 {
@@ -90,7 +91,8 @@ static bool read_kind_of_map(struct loader *loader, const struct yaml_node *node
     return true;
 }
 
-/* Exactly one key of each group, and no key without the one that it needs. */
+/* Checks that the mapping has exactly one key of each group, and that it has every key that another
+ * key needs. */
 static void check_key_groups(struct loader *loader, const struct yaml_node *node,
                              const struct key_table *table, uint32_t kind)
 {

@@ -1,8 +1,9 @@
 /*
- * Fields behind the keys: their values, and the defaults that settings of the libraries have there.
+ * Reads the fields in which keys are stored, and finds the defaults that the libraries have for
+ * their settings.
  *
- * A default of a library stands in the library alone; the loader, the reference and the JSON Schema
- * take it from here.
+ * The default of a library's setting is defined only in the library. The loader, the reference and
+ * the JSON Schema get it by functions of this file.
  */
 #include "sim/scenario/values.h"
 
@@ -51,7 +52,8 @@ uint64_t key_read_field(const char *at, size_t width)
     }
 }
 
-/* None and default change places; the same both ways. */
+/* Swaps two values of a field: 0, which means the default, and the largest value, which means none.
+ * The same function swaps them back. */
 static uint64_t swap_none_and_default(uint64_t value, size_t width)
 {
     const uint64_t most = UINT64_MAX >> (64 - 8 * width);

@@ -1,7 +1,8 @@
 /*
- * Keys of a regression: which bug the scenario stands for, and how it is shown to be caught.
+ * Keys of a regression: they name the bug that the scenario reproduces, and say how a test shows
+ * that the bug is detected.
  *
- * They are about tests, not about the run: the digest leaves them out.
+ * These keys concern only tests and do not change the run, so they are not part of the digest.
  */
 #include "sim/scenario/keys.h"
 
@@ -9,7 +10,7 @@
     offsetof(struct scenario, regression.member), \
         sizeof(((struct scenario *)NULL)->regression.member)
 
-/* The exit statuses of docs/use/command.md that a run with the bug may end with. */
+/* The exit statuses (docs/use/command.md) with which a run that has the bug can end. */
 static const struct choice verdict_choices[] = {
     {"fail", 1, "an expectation or invariant failed"},
     {"liveness", 3, "an expectation was not reached in time"},

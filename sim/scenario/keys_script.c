@@ -1,5 +1,5 @@
 /*
- * Keys of workloads, script, swarm, phases and expect.
+ * The keys of workloads, script, swarm, phases and expect.
  *
  * Actions and workloads have kinds: `kinds` says which of them know a key, `required` which must
  * have it; a key that its kind does not use is an error that names the kind.
@@ -184,7 +184,8 @@ const struct action_trait *action_get_trait(action_kind kind)
     return &other;
 }
 
-/* Moments at which something waits, and another thing may come between. */
+/* Events after which an operation is not complete, so that another action can happen before its
+ * end. */
 static const world_trigger waits[] = {
     WORLD_TRIGGER_ALLOC_SLEEPS,  WORLD_TRIGGER_INFLATE_SUBMITTED,  WORLD_TRIGGER_DEFLATE_SUBMITTED,
     WORLD_TRIGGER_OOM_DEFLATE,  WORLD_TRIGGER_MIGRATE_START, WORLD_TRIGGER_REPORT,
@@ -243,7 +244,7 @@ static const struct choice command_choices[] = {
 #undef X
     {NULL, 0, NULL}};
 
-/* Kept as the field is: a signed number in 32 bits. */
+/* The values are stored as 32-bit numbers, because the field is a signed number of 32 bits. */
 static const struct choice status_choices[] = {
 #define X(name, value, text, verdict) {text, (uint32_t)(value), ""},
     BNT_VMWARE_STATUS_MAP(X)
@@ -259,7 +260,7 @@ static const struct choice status_choices[] = {
 #define LASTING (BIT(ACTION_STALL) | BIT(ACTION_INHIBIT_DISCARD) | BIT(ACTION_PRESSURE) | BIT(ACTION_HIBERNATE))
 #define SIZED (BIT(ACTION_OOM) | BIT(ACTION_PRESSURE) | BIT(ACTION_HOT_ADD))
 enum { GROUP_WHEN = 1, GROUP_TARGET = 2, GROUP_EXPECT = 1 };
-/* A rule's chance is filled as a struct ratio. */
+/* The probability of a rule is stored as a struct ratio. */
 _Static_assert(offsetof(struct bnt_host_rule, denominator) ==
                    offsetof(struct bnt_host_rule, numerator) + offsetof(struct ratio, denominator),
                "the rule's numbers lie as in struct ratio");

@@ -1,6 +1,6 @@
 /*
- * Loads a scenario from a path, or from the copy in a trace, into a struct scenario or a list of
- * errors.
+ * Loads a scenario from a path, or from the copy in a trace. The result is a struct scenario or a
+ * list of errors.
  */
 #include "sim/scenario/loader.h"
 
@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Reads a file up to the size limit and one byte more; NULL if there was an error. */
+/* Reads a file, but at most one byte more than the size limit; NULL if there was an error. */
 static char *read_file(struct loader *loader, const char *path, size_t *bytes)
 {
     static const struct yaml_mark start = {0, 1, 1};
@@ -66,7 +66,7 @@ static bool set_scenario_name(struct loader *loader, const char *path)
     return true;
 }
 
-/* Puts the bytes of the file into the scenario; false if there was an error. */
+/* Stores the bytes of the file in the scenario; false if there was an error. */
 static bool set_scenario_text(struct loader *loader, const char *path, const char *text,
                               size_t bytes)
 {

@@ -1,9 +1,9 @@
 /*
  * The state of one scenario_load, which the files of the loader share.
  *
- * The steps of loading: yaml_tree.c makes a tree, override.c changes it, fill.c fills a struct
- * scenario by the tables of keys.h, resolve.c adds computed defaults, checks.c compares keys with
- * each other. Every step adds its errors to `problems` and continues.
+ * Loading has these steps: yaml_tree.c makes a tree, override.c changes the tree, fill.c fills a
+ * struct scenario by the tables of keys.h, resolve.c adds computed defaults, and checks.c compares
+ * keys with each other. Every step adds its errors to `problems` and continues.
  */
 #ifndef SIM_SCENARIO_LOADER_H
 #define SIM_SCENARIO_LOADER_H
@@ -18,22 +18,24 @@ struct loader {
     struct yaml_tree tree;
     struct scenario *scenario;
     struct yaml_node *root;
-    bool on_disk; /**< the text was read from `path`, so that the files it names can be checked */
+    bool on_disk;    /**< the text was read from `path`, so that the files that it names can be
+                          checked */
     uint64_t run_ns; /**< the sum of the phases' durations; UINT64_MAX if the phases have errors */
 };
 
-/** Fills `base` from a mapping. Marks `node` as failed if it has an error. */
+/** Fills `base` from a mapping. If `node` has an error, marks the node as failed. */
 void fill_struct_from_map(struct loader *loader, struct yaml_node *node,
                           const struct key_table *table, void *base);
 
 /**
- * Checks for unknown keys, keys of another kind, groups and dependencies (keys_check.c). False if
- * the kind is not known; then only keys that every kind has are used.
+ * Checks which keys a mapping has: unknown keys, keys of another kind, groups, and keys that need
+ * another key (keys_check.c). Returns false if the kind is not known. In that case, only the keys
+ * that every kind has are used.
  */
 bool keys_check_map(struct loader *loader, const struct yaml_node *node,
                     const struct key_table *table, uint32_t *kind);
 
-/** Compute the defaults of an item after it was filled (resolve.c). */
+/** These functions compute the defaults of an item after the item was filled (resolve.c). */
 void resolve_vm_defaults(struct loader *loader, const struct yaml_node *node, void *item,
                          uint32_t index);
 void resolve_workload_defaults(struct loader *loader, const struct yaml_node *node, void *item,
@@ -42,8 +44,8 @@ void resolve_action_defaults(struct loader *loader, const struct yaml_node *node
                              uint32_t index);
 void resolve_expect_defaults(struct loader *loader, const struct yaml_node *node, void *item,
                              uint32_t index);
-/** Computes the length of the run, the default phase and repetitions, after the whole scenario was
- * filled. */
+/** Called after the whole scenario was filled: computes the length of the run, the default phase,
+ * and how often actions are repeated. */
 void resolve_run_defaults(struct loader *loader);
 
 /** Compares keys with each other. */
@@ -63,9 +65,9 @@ void vm_report_unknown_name(struct loader *loader, struct yaml_mark mark, const 
 /** Applies override number `index` (source index + 1) to the tree. */
 void override_set_value(struct loader *loader, uint32_t index, const char *text);
 
-/** Joins the directory of `path` and `written`; false if the result does not fit. */
+/** Appends `written` to the directory of `path`; false if the result does not fit. */
 bool path_join_directory(char *out, size_t size, const char *path, const char *written);
-/** The number of bytes of `path` up to its last slash, included. */
+/** Returns the number of bytes of `path` up to and including its last slash. */
 size_t path_count_directory_bytes(const char *path);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * Look-ups in the table of metrics.
+ * Functions that look up metrics in the table of metrics.
  */
 #include "sim/scenario/scenario.h"
 

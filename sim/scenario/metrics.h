@@ -1,8 +1,9 @@
 /*
- * What a scenario can expect: the table of metrics, their units, meanings and sources.
+ * The table of metrics, which are the values that expectations of a scenario can use: their units,
+ * meanings and sources.
  *
- * The world reads the values from their sources (its metrics.c), the loader checks names and units
- * against this table, `docs/use/scenarios.md` and the JSON Schema print it. A metric is a row.
+ * sim/run/metrics.c reads the values from their sources. The loader uses this table to check names
+ * and units. `docs/use/scenarios.md` and the JSON Schema contain the table. A metric is a row.
  */
 #ifndef SIM_SCENARIO_METRICS_H
 #define SIM_SCENARIO_METRICS_H
@@ -18,13 +19,14 @@ typedef enum metric_unit {
 
 /* clang-format off */
 /**
- * Name in code, name in YAML, unit, meaning, source. Of a VM: `vm0.balloon`, or `balloon` where
- * there is one VM.
+ * Name in code, name in YAML, unit, meaning, source. A metric of a VM is written `vm0.balloon`, or
+ * only `balloon` if there is a single VM.
  *
- * A source is an expression of `vm` or `world`. Its words name fields: GUEST of the driver's info,
- * HOST of the device's, EITHER of both (the device's where a recording plays the driver), ACCOUNT
- * of what the world counts, MOVES of the migrations, MEMORY of the guest's memory, WORKLOADS of the
- * sum of all workloads, STATS of the statistics that the device has.
+ * A source is an expression of `vm` or `world`. It uses macros that read fields: GUEST from the
+ * info of the driver, HOST from that of the device, and EITHER from one of the two (the device if a
+ * recording replaces the driver). ACCOUNT reads what the world counts, MOVES the migrations, MEMORY
+ * the guest's memory, WORKLOADS the sum of all workloads, and STATS the statistics that the device
+ * has.
  */
 #define VM_METRIC_MAP(X)                                                                           \
     X(TARGET, "target", BYTES, "target that the host set, limited to what the guest can give",     \
@@ -262,7 +264,7 @@ typedef enum metric_unit {
       "standard statistics that the last buffer has no value of",                                  \
       BNT_STAT_COUNT - count_bits(STATS(known)))
 
-/** The same of the whole machine: `machine.free`. */
+/** The metrics of the whole machine, such as `machine.free`. The columns are the same. */
 #define MACHINE_METRIC_MAP(X)                                                                      \
     X(MACHINE_BACKED, "machine.backed", BYTES, "host memory in use by guests",                     \
       PFNS(world->machine_backed_pfns))                                                            \

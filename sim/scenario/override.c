@@ -1,9 +1,10 @@
 /*
- * --Applies `set KEY=VALUE`: replaces or adds a value at a dotted path before anything is checked.
+ * --Applies `--set KEY=VALUE`: before anything is checked, replaces or adds the value at a dotted
+ * path.
  *
  * `vms.0.memory=128MiB`, `swarm.link.kick.drop=[0, 1/10]`. Missing mappings on the path are
- * created, but missing items of lists are not, so that a number always names an item of the file.
- * Messages point into the override.
+ * created. Missing items of lists are not created, so a number in the path always means an item of
+ * the file. The line and column of a message refer to the text of the override.
  */
 #include "sim/scenario/loader.h"
 
@@ -23,7 +24,8 @@ static struct yaml_mark find_override_mark(const struct override *o, size_t offs
     return problem_find_mark(o->source, o->text, strlen(o->text), offset);
 }
 
-/* Reads the next part of the path. After `swarm.` the rest is one key, with its dots. */
+/* Reads the next part of the path. After `swarm.`, the rest of the path is one key, even if it
+ * contains dots. */
 static bool read_next_part(struct override *o, const struct yaml_node *node)
 {
     o->at += o->length > 0 ? o->length + 1 : 0;
@@ -72,7 +74,7 @@ static struct yaml_item *find_key_item(struct override *o, struct yaml_node *map
     return map->last;
 }
 
-/* The entry that the current part of the path names in `node`; NULL if there was an error. */
+/* Finds the entry in `node` that the current part of the path names; NULL if there was an error. */
 static struct yaml_item *find_entry_of_next_part(struct override *o, struct yaml_node *node)
 {
     struct problems *problems = &o->loader->problems;

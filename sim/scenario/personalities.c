@@ -1,10 +1,10 @@
 /*
  * Personalities imitate other drivers and devices by settings and quirks of our own cores.
  *
- * A row sets keys of its mapping where the file does not; quirks are those of
- * ballonet/personality.h. docs/use/personalities.md is written from these tables, with known
- * properties that are not modelled. Properties that were read in source code but never confirmed
- * are marked as unconfirmed.
+ * A row gives values to keys that the file does not set. The quirks are defined in
+ * ballonet/personality.h. docs/use/personalities.md is generated from these tables, including known
+ * properties that are not modelled. If a property was only found in source code and never confirmed
+ * by a run, it is marked as unconfirmed.
  */
 #include "sim/scenario/loader.h"
 

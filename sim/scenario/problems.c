@@ -1,9 +1,9 @@
 /*
- * Keeps problems in the order of their places and writes them as messages.
+ * Keeps problems, sorted by their line and column, and writes them as messages.
  *
- * The first SCENARIO_ERRORS_MAX problems by place are kept, in whatever order they were found,
- * since a late check may find a problem early in the file. Two problems at one place stay in the
- * order in which they were found.
+ * The first SCENARIO_ERRORS_MAX problems of the file are kept, even if later ones were found first,
+ * since a late check can find a problem at the beginning of the file. Two problems with the same
+ * line and column stay in the order in which they were found.
  */
 #include "sim/scenario/problems.h"
 
@@ -13,9 +13,9 @@
 
 #define PROBLEM_TEXT_BYTES 1024
 #define MESSAGE_FORM       "%s%s: error: %s%s"
-/** The number of code points of the source line that a message shows. */
+/** A message shows so many code points of the source line. */
 #define PROBLEM_LINE_COLUMNS 120
-/** The number of code points before the caret, if the line is longer. */
+/** If the line is longer, so many code points before the caret are shown. */
 #define PROBLEM_LINE_BEFORE 60
 
 static char *copy_message_text(struct arena *arena, const char *text)
@@ -125,7 +125,8 @@ static bool is_code_printable(const char *text, size_t bytes)
 
 const char *problem_write_quote(char quote[PROBLEM_QUOTE_BYTES], const char *text, size_t bytes)
 {
-    const size_t room = PROBLEM_QUOTE_BYTES - 6; /* room for two quotes, dots and NUL */
+    const size_t room = PROBLEM_QUOTE_BYTES - 6; /* room for two quotation marks, three dots and the
+                                                    final NUL */
     size_t used = 0;
     size_t i = 0;
     quote[used++] = '\'';
@@ -151,7 +152,7 @@ const char *problem_write_quote(char quote[PROBLEM_QUOTE_BYTES], const char *tex
     return quote;
 }
 
-/* Writes the source line around the mark, and a caret below the mark. */
+/* Writes the part of the source line that is around the mark, and a caret below the mark. */
 static void write_source_excerpt(const struct problem_source *source, struct yaml_mark mark,
                                  char *out, size_t size)
 {

@@ -1,5 +1,5 @@
 /*
- * Writes the tables of docs/use/scenarios.md from the tables that the loader uses.
+ * Writes the tables of docs/use/scenarios.md. They are made from the tables that the loader uses.
  *
  * A test compares the document with the output of this file (test_scenario_docs.c).
  */

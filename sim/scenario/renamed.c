@@ -1,20 +1,23 @@
 /*
- * Names of scenarios that were renamed: the old one is refused, and the message names the new one.
+ * Names in scenario files (keys, values, metrics ...) that were renamed. The loader rejects an old
+ * name, and the message says the new one.
  *
- * A row also says what a renamed key or knob was called when its choice stream began: the stream
- * keeps that name, so that a renaming changes no draw. Therefore no row is ever removed.
+ * A row also gives the first name of a key or knob. The choice stream keeps the first name, so that
+ * a new name does not change the draws. For this reason, a row is never removed.
  */
 #include "sim/scenario/renamed.h"
 
 #include <string.h>
 
 const struct renamed renamed_names[] = {
-    /* The guest's memory: sizes say so, and lists and contents of free pages do. */
+    /* Keys of the guest's memory: the new names say `size`, `list` or `content` where the key is
+     * one. */
     {RENAMED_KEY, "vms[]", "page", "page_size"},
     {RENAMED_KEY, "vms[]", "endian", "byte_order"},
     {RENAMED_KEY, "vms[]", "pages", "free_list"},
     {RENAMED_KEY, "vms[]", "free_pages", "free_page_content"},
-    /* Settings have the name of the library's setting; VMware's say that they are VMware's. */
+    /* Keys that are settings of a library: they now have the name of the setting, and names of
+     * VMware's settings begin with `vmware`. */
     {RENAMED_KEY, "vms[].driver", "oom_pages", "oom_pfns_max"},
     {RENAMED_KEY, "vms[].driver", "unit_pages", "granule_pfns"},
     {RENAMED_KEY, "vms[].driver", "floor", "min_free"},
@@ -36,7 +39,8 @@ const struct renamed renamed_names[] = {
     {RENAMED_KEY, "vms[].device", "fill", "discard_reads_any"},
     {RENAMED_KEY, "vms[].device", "hint_ids", "hint_id_count"},
     {RENAMED_KEY, "vms[].device", "capabilities", "vmware_capabilities"},
-    /* Keys of actions: the field's noun in place of a word that only its action explains. */
+    /* Keys of actions: the old word could only be understood together with its action; the new one
+     * is a noun of the field. */
     {RENAMED_KEY, "script[]", "on", "direction"},
     {RENAMED_KEY, "script[]", "reason", "verdict"},
     {RENAMED_KEY, "script[]", "chance", "probability"},
@@ -51,7 +55,7 @@ const struct renamed renamed_names[] = {
     /* Actions. */
     {RENAMED_CHOICE, "do", "restart", "kexec"},
     {RENAMED_CHOICE, "do", "inhibit", "inhibit-discard"},
-    /* Faults: which rule is broken, in the words of the rule. */
+    /* Faults: the new name says which rule is violated, in the words of the rule. */
     {RENAMED_CHOICE, "fault", "astray-buffer", "response-owned"},
     {RENAMED_CHOICE, "fault", "odd-table", "indirect-writable"},
     {RENAMED_CHOICE, "fault", "steal-page", "use-ballooned"},
@@ -76,7 +80,8 @@ const struct renamed renamed_names[] = {
     {RENAMED_CHOICE, "quirks", "oom-unserved", "oom-ignored"},
     {RENAMED_CHOICE, "quirks", "actual-kept", "actual-survives-reset"},
     {RENAMED_CHOICE, "quirks", "statistics-straight-back", "stats-returned-at-once"},
-    /* Events: a request is submitted and completed, an allocation sleeps, a stall ends. */
+    /* Events: the new names say that a request is submitted and completed, an allocation sleeps, or
+     * a stall ends. */
     {RENAMED_CHOICE, "when", "uncertain", "outcome-unknown"},
     {RENAMED_CHOICE, "when", "resumed", "stall-ended"},
     {RENAMED_CHOICE, "when", "split", "huge-split"},
@@ -87,7 +92,8 @@ const struct renamed renamed_names[] = {
     {RENAMED_CHOICE, "when", "deflate-sent", "deflate-submitted"},
     {RENAMED_CHOICE, "when", "deflate-done", "deflate-completed"},
     {RENAMED_CHOICE, "when", "migrate-switch", "migrate-switchover"},
-    /* Metrics: retained, unknown, needs_reset, huge pages; a hash is called a hash. */
+    /* Metrics: the new names are the words of the documents (retained, unknown, needs_reset, huge
+     * pages, hash). */
     {RENAMED_METRIC, "", "kept", "retained"},
     {RENAMED_METRIC, "", "uncertain", "outcome_unknown"},
     {RENAMED_METRIC, "", "step_pages", "step_freed_peak"},
@@ -106,7 +112,7 @@ const struct renamed renamed_names[] = {
     {RENAMED_METRIC, "", "large_refused", "huge_refused"},
     {RENAMED_METRIC, "", "large_splits", "huge_splits"},
     {RENAMED_METRIC, "", "slow_cycles", "slow_cycles_left"},
-    /* Knobs have the names of the keys. */
+    /* Knobs have the same names as the keys. */
     {RENAMED_KNOB, "", "driver.request_pages", "driver.request_pfns_max"},
     {RENAMED_KNOB, "", "driver.queue_size", "driver.queue_size_max"},
     {RENAMED_KNOB, "", "driver.refused_max", "driver.refused_pages_max"}};

@@ -1,6 +1,6 @@
 /*
- * Names of scenarios that were renamed. The loader refuses an old name with a message that names
- * the new one; choice streams keep the old one.
+ * Names of scenarios that were renamed. If a file uses an old name, the loader reports an error
+ * that says the new name. Choice streams keep the old name.
  */
 #ifndef SIM_SCENARIO_RENAMED_H
 #define SIM_SCENARIO_RENAMED_H
@@ -8,8 +8,9 @@
 #include <stddef.h>
 
 typedef enum renamed_kind {
-    RENAMED_KEY,    /**< where: the section of its table, `vms[].driver` */
-    RENAMED_CHOICE, /**< where: the key whose value it is; an event: `when` */
+    RENAMED_KEY,    /**< `where` is the section of the table that has the key, such as
+                         `vms[].driver` */
+    RENAMED_CHOICE, /**< `where` is the key that has this value; for an event it is `when` */
     RENAMED_METRIC, /**< where: "" */
     RENAMED_KNOB    /**< where: "" */
 } renamed_kind;
@@ -23,9 +24,9 @@ struct renamed {
 extern const struct renamed renamed_names[];
 extern const size_t renamed_count;
 
-/** The present name of what was called `old`, or NULL. */
+/** Returns the current name of what was called `old`; NULL if `old` was not renamed. */
 const char *renamed_find_new_name(renamed_kind kind, const char *where, const char *old);
-/** What `name` was called before it was renamed, or `name` itself. */
+/** Returns the name that `name` had before it was renamed; `name` itself if it was not renamed. */
 const char *renamed_find_old_name(renamed_kind kind, const char *where, const char *name);
 
 #endif

@@ -1,8 +1,8 @@
 /*
- * Computes defaults: names by number, the kernel's share of memory, the only VM, the length of the
- * run.
+ * Computes defaults that depend on other values: names that contain a number, the kernel's part of
+ * memory, the VM of an item if there is only one, and the length of the run.
  *
- * This file computes the defaults that a row of keys.c shows in parentheses.
+ * They are the defaults that rows of keys.c show in parentheses.
  */
 #include "sim/scenario/loader.h"
 
@@ -80,7 +80,7 @@ void resolve_vm_defaults(struct loader *loader, const struct yaml_node *node, vo
     }
 }
 
-/* Finds the VM of an item that does not name its VM. */
+/* Finds the VM for an item that does not name one. */
 static void resolve_vm_of_item(struct loader *loader, const struct yaml_node *node,
                                const char *title)
 {
@@ -108,7 +108,8 @@ static const action_party corruption_party[CORRUPTION_COUNT] = {
 #undef X
 };
 
-/* The corruption determines the party that violates the rule; a key `party` must agree with it. */
+/* The kind of corruption determines which party violates a rule. If the key `party` is present, it
+ * must name this party. */
 static void resolve_party_of_corruption(struct loader *loader, const struct yaml_node *node,
                                         struct scenario_action *action)
 {

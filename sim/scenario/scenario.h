@@ -1,10 +1,11 @@
 /*
- * A scenario as data: the meaning of a YAML file after it was loaded and checked.
+ * The data of a scenario: the content of a YAML file after it was loaded and checked.
  *
- * The loader (load.c) only fills these structs, and the world (sim/world) only reads them, so that
- * no code of the world knows YAML. All sizes are in bytes, all times are in ns, and all names are
- * resolved. Every array belongs to the arena given to scenario_load. The tables of keys.c give each
- * key's name in YAML, type, unit, bounds and default. The JSON Schema is made from the same tables.
+ * Only the loader (load.c) writes these structs. The world (sim/world) only reads them, so that its
+ * code does not depend on YAML. All sizes are in bytes, all times are in ns, and all names are
+ * resolved. Every array is in the arena that the caller of scenario_load provides. The tables of
+ * keys.c have the name in YAML, the type, the unit, the bounds and the default of each key. The
+ * JSON Schema is made from the same tables.
  */
 #ifndef SIM_SCENARIO_SCENARIO_H
 #define SIM_SCENARIO_SCENARIO_H
@@ -19,7 +20,7 @@
 #include <stdint.h>
 
 #define SCENARIO_VMS_MAX          64
-#define SCENARIO_ITEMS_MAX        1024 /**< of workloads, script, swarm, phases and expect */
+#define SCENARIO_ITEMS_MAX        1024 /**< items of workloads, script, swarm, phases and expect */
 #define SCENARIO_FILE_BYTES_MAX   (1024 * 1024)
 #define SCENARIO_DEPTH_MAX        32
 #define SCENARIO_SCALAR_BYTES_MAX 65536
@@ -27,11 +28,14 @@
 
 typedef enum workload_kind {
     WORKLOAD_CONSTANT,    /**< size */
-    WORKLOAD_RAMP,        /**< grows from `size` to `to` within `over` */
-    WORKLOAD_BURST,       /**< is `size`, but `to` for `width` in every `period` */
-    WORKLOAD_SAWTOOTH,    /**< grows from `size` to `to` over `period`, then drops back at once */
-    WORKLOAD_RANDOM_WALK, /**< changes by random steps of at most `step` between `size` and `to` */
-    WORKLOAD_RECORDED     /**< follows a CSV file of a real machine */
+    WORKLOAD_RAMP,        /**< grows from `size` to `to` during the time `over` */
+    WORKLOAD_BURST,       /**< wants `size`, but wants `to` for the time `width` in every
+                               `period` */
+    WORKLOAD_SAWTOOTH,    /**< grows from `size` to `to` during each `period`, then wants `size`
+                               again at once */
+    WORKLOAD_RANDOM_WALK, /**< changes by random steps of at most `step`, and stays between `size`
+                               and `to` */
+    WORKLOAD_RECORDED     /**< wants as much memory as a real machine, by a CSV file */
 } workload_kind;
 
 struct scenario_workload {
@@ -39,59 +43,63 @@ struct scenario_workload {
     struct place place;
     uint32_t vm; /**< index */
     workload_kind kind;
-    workload_use use; /**< not used for RECORDED, which has all kinds of use */
+    workload_use use; /**< what the memory is used for; RECORDED ignores it and has all kinds of
+                           use */
     uint64_t start_ns;
     uint64_t stop_ns; /**< UINT64_MAX: never */
-    uint64_t tick_ns; /**< how often the workload adjusts its memory */
+    uint64_t tick_ns; /**< the interval at which the workload adjusts its memory */
     uint64_t size_bytes;
     uint64_t to_bytes;
     uint64_t over_ns;
     uint64_t period_ns;
     uint64_t width_ns;
     uint64_t step_bytes;
-    char file[256];     /**< the resolved path, relative to the scenario's file */
+    char file[256];     /**< the resolved path; in YAML it is relative to the scenario's file */
     struct ratio scale; /**< of bytes */
     struct ratio speed; /**< of time */
 };
 
-/** A knob whose value a run draws from an inclusive range, by the choice stream `swarm.KNOB`. */
+/** A knob is a setting whose value is drawn for each run. The stream `swarm.KNOB` draws it from a
+ * range that includes both ends. */
 typedef enum swarm_knob {
-    SWARM_DROP, /**< ratio: the probability for a notification */
+    SWARM_DROP, /**< a ratio: the probability that a notification has this fault */
     SWARM_DUPLICATE,
     SWARM_DELAY,
     SWARM_DELAY_BY,      /**< time */
     SWARM_LATENCY,       /**< time */
     SWARM_SERVICE,       /**< time, of the device */
     SWARM_REQUEST_PAGES, /**< count */
-    SWARM_QUEUE_SIZE,    /**< a count, rounded down to a power of two unless rings are packed */
+    SWARM_QUEUE_SIZE,    /**< a count; if rings are not packed, it is rounded down to a power of
+                              two */
     SWARM_REFUSED_MAX    /**< count */
 } swarm_knob;
 
 struct scenario_swarm {
     struct place place;
     char name[SCENARIO_NAME_MAX]; /**< as in YAML: `link.kick.drop` */
-    char stream[ENGINE_NAME_MAX]; /**< its choice stream: `swarm.` and the first name of the knob */
-    uint32_t vm; /**< index of a VM; UINT32_MAX for every VM, each with its own value */
+    char stream[ENGINE_NAME_MAX]; /**< its choice stream: `swarm.` and the first name that the knob
+                                       had */
+    uint32_t vm; /**< index of a VM; UINT32_MAX means that each VM gets its own value */
     swarm_knob knob;
     link_signal signal;
     uint64_t low; /**< a count, a time in ns, or the numerator of a ratio */
     uint64_t high;
-    uint32_t denominator; /**< the denominator of a ratio, for both ends */
+    uint32_t denominator; /**< the denominator of a ratio, the same for both ends of the range */
 };
 
 struct scenario_phase {
     char name[SCENARIO_NAME_MAX];
     struct place place;
     uint64_t duration_ns;
-    bool quiet; /**< no link faults, no stalls, and no refusals by chance */
+    bool quiet; /**< the phase has no link faults, no stalls and no random refusals */
 };
 
 typedef enum expect_kind {
-    EXPECT_ALWAYS,     /**< holds after every event */
-    EXPECT_NEVER,      /**< does not hold after any event */
-    EXPECT_EVENTUALLY, /**< holds at some moment within `within_ns` after `from_ns` */
+    EXPECT_ALWAYS,     /**< must hold after every event */
+    EXPECT_NEVER,      /**< must not hold after any event */
+    EXPECT_EVENTUALLY, /**< must hold at some moment between `from_ns` and `within_ns` after it */
     EXPECT_AT,         /**< holds at a time */
-    EXPECT_FINALLY     /**< holds when the run is over */
+    EXPECT_FINALLY     /**< must hold at the end of the run */
 } expect_kind;
 
 typedef enum compare {
@@ -123,12 +131,12 @@ struct scenario_expect {
     uint64_t within_ns; /**< EVENTUALLY */
 };
 
-/** The bug that a scenario reproduces; `source` is "" if there is none. The bug has no effect on
+/** The bug that a scenario reproduces; `bugs` is "" if there is none. This struct has no effect on
  * the run. */
 struct scenario_regression {
-    char bugs[128];      /**< ids of docs/prove/regressions.md, separated by blanks */
+    char bugs[128];      /**< the ids of bugs in docs/prove/regressions.md, separated by blanks */
     char bug_switch[64]; /**< the switch of ballonet-mutant that brings the bug back */
-    char fails[256];     /**< what a run with the bug prints */
+    char fails[256];     /**< a text that a run with the bug prints */
     uint32_t verdict;    /**< the exit status of a run with the bug */
 };
 
@@ -141,7 +149,8 @@ struct scenario {
     bool has_seed;
     uint64_t events_max;
     uint64_t time_max_ns;
-    uint64_t machine_memory_bytes; /**< 0 stands for as much memory as the guests have */
+    uint64_t machine_memory_bytes; /**< 0 means that the host has as much memory as all guests
+                                        together */
     uint64_t machine_swap_bytes;
     struct scenario_vm *vms;
     uint32_t vm_count;
@@ -160,12 +169,12 @@ struct scenario {
     uint32_t text_bytes;
 };
 
-/** The errors of a file, sorted by place, at most SCENARIO_ERRORS_MAX. */
+/** The errors of a file, sorted by line and column. There are at most SCENARIO_ERRORS_MAX. */
 struct scenario_errors {
     struct arena *arena;
     char **messages; /**< `FILE:LINE:COLUMN: error: ...`, complete */
     uint32_t count;
-    bool more; /**< there were more errors than fit */
+    bool more; /**< there were more errors than fit here */
 };
 
 /** One option `--set KEY=VALUE`: KEY is a dotted path such as `vms.0.memory`, VALUE is a YAML
@@ -175,8 +184,9 @@ struct scenario_override {
 };
 
 /**
- * Loads and checks a file. Returns NULL if there was an error; `errors` has all errors. If `text`
- * is NULL, `path` is read; otherwise `text` is the content of the file, from a trace.
+ * Loads and checks a file. If there was an error, returns NULL, and `errors` has all errors. If
+ * `text` is NULL, `path` is read; otherwise `text` is the content of the file, which was read from
+ * a trace.
  */
 struct scenario *scenario_load(struct arena *arena, const char *path, const char *text,
                                size_t text_bytes, const struct scenario_override *overrides,
@@ -184,34 +194,37 @@ struct scenario *scenario_load(struct arena *arena, const char *path, const char
 void scenario_free(struct arena *arena, struct scenario *scenario);
 void scenario_free_errors(struct scenario_errors *errors);
 
-/** Puts the one error that was found after loading into `errors`, which must be empty. */
+/** Stores an error that was found after loading in `errors`, which must be empty. */
 void scenario_set_error(struct scenario_errors *errors, const struct scenario *scenario,
                         struct place place, const char *text);
 
-/** The memory of a VM, including all memory that the script will add. */
+/** Returns the memory of a VM, including all memory that the script will add. */
 uint64_t scenario_get_memory_max(const struct scenario *scenario, uint32_t vm);
 
-/** The digest of the canonical form; comments, order of keys and layout do not change it. */
+/** Returns the digest of a scenario. Comments, the order of keys and the layout do not change
+ * it. */
 uint64_t scenario_compute_digest(const struct scenario *scenario);
 
-/** Writes the JSON Schema of scenario files to the stdio stream `out`. */
+/** Writes the JSON Schema of scenario files to `file`, a stdio stream. */
 void scenario_write_schema(void *file);
 
-/** Writes the tables of docs/use/scenarios.md (keys, metrics, triggers, corruptions) to a stream.
+/** Writes the tables of docs/use/scenarios.md (keys, metrics, triggers and corruptions) to `file`,
+ * a stdio stream.
  */
 void scenario_write_reference(void *file);
 
-/** Writes the tables of docs/use/personalities.md to a stream. */
+/** Writes the tables of docs/use/personalities.md to `file`, a stdio stream. */
 void scenario_write_personalities(void *file);
 
-/** Writes the name of a personality; for our own driver or device it includes the quirks. */
+/** Writes the name of a personality. If it is our own driver or device, the name includes its
+ * quirks. */
 void scenario_write_personality_name(bool driver, uint32_t personality, uint32_t quirks, char *name,
                                      size_t name_bytes);
 /** Whether a personality, or one of the quirks, declares that it violates a clause. */
 bool scenario_is_clause_declared(bool driver, uint32_t personality, uint32_t quirks,
                                  const char *clause);
 
-/** Look-ups in tables, for messages and documents. */
+/** Functions that look up values in tables, for messages and documents. */
 const char *metric_get_name(metric m);
 metric_unit metric_get_unit(metric m);
 const char *metric_get_meaning(metric m);

@@ -1,9 +1,9 @@
 /*
- * The JSON Schema (draft 2020-12) of scenario files, from the tables of keys.
+ * Makes the JSON Schema (draft 2020-12) of scenario files from the tables of keys.
  *
- * Editors use the schema to complete and check scenarios. The schema has keys, types, patterns,
- * bounds of counts, and the keys of each kind. Only the loader checks bounds of sizes and times,
- * and rules between keys.
+ * Editors use the schema to complete scenarios and to check them. The schema contains the keys,
+ * their types, patterns and bounds of counts, and the keys that each kind has. The bounds of sizes
+ * and times, and rules between keys, are checked only by the loader.
  */
 #include "sim/scenario/loader.h"
 
@@ -18,7 +18,7 @@
 #define RATIO_PATTERN "^[0-9]+/[0-9]+$"
 #define NAME_PATTERN  "[A-Za-z][A-Za-z0-9_-]{0,62}"
 
-/* The state of a JSON writer, which places commas and line ends. */
+/* The state of a writer of JSON. The writer adds commas and line ends where they are needed. */
 struct json {
     FILE *file;
     unsigned depth;
@@ -102,8 +102,8 @@ static void write_powers_of_two_schema(struct json *j, uint64_t low, uint64_t hi
     fputc(']', j->file);
 }
 
-/* Writes a type that is a text by a pattern, or a whole number: 0 for sizes and times, numbers
- * within bounds for ratios. */
+/* Writes a type whose value is a text with a pattern or a whole number. For sizes and times, the
+ * only number is 0; for ratios, the number must be within bounds. */
 static void write_pattern_schema(struct json *j, const char *pattern, uint64_t low, uint64_t high)
 {
     json_write_key(j, "anyOf");
@@ -331,8 +331,8 @@ static void write_group_schema(struct json *j, const struct key_table *table, ui
     json_close_bracket(j, ']');
 }
 
-/* Finds the group that only this kind has, or that every kind has (KIND_ANY); GROUP_NONE if there
- * is none. */
+/* Finds the group that only this kind has; for KIND_ANY, the group that every kind has. Returns
+ * GROUP_NONE if there is none. */
 static unsigned find_kind_group(const struct key_table *table, uint32_t kind)
 {
     for (const struct key_row *row = table->rows; row->name != NULL; row++) {

@@ -1,5 +1,5 @@
 /*
- * The script of a scenario: its actions, their triggers, and the corruptions of the wire.
+ * The script of a scenario: its actions, their triggers, and the corruptions that it can cause.
  *
  * This header is a part of scenario.h, which includes it.
  */
@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/** What a workload or an action uses memory for. */
+/** The purpose for which a workload or an action uses memory. */
 typedef enum workload_use {
     USE_ANON,
     USE_CACHE,
@@ -23,41 +23,44 @@ typedef enum workload_use {
 } workload_use;
 
 typedef enum action_kind {
-    ACTION_TARGET, /**< sets a target: `size` in the balloon, or `guest` left to the guest; with
-                      `timeout` */
+    ACTION_TARGET, /**< sets a target, with a `timeout`: `size` in the balloon, or `guest` for the
+                        rest of the guest */
     ACTION_RESET,  /**< the host resets the balloon */
     ACTION_REFUSE, /**< adds a refusal rule */
-    ACTION_REFUSE_CLEAR, /**< removes every rule */
-    ACTION_REFUSE_CALL,  /**< the host answers the next calls of a command with a scripted status */
-    ACTION_TOUCH,        /**< the guest uses a page that is in the balloon */
-    ACTION_STALL,        /**< the party does nothing for `duration` */
-    ACTION_DROP,         /**< the link loses the next `count` notifications */
-    ACTION_DUPLICATE,    /**< the link delivers the next `count` notifications twice */
-    ACTION_DELAY,        /**< the link delays the next `count` notifications by `duration` */
-    ACTION_REORDER,      /**< the link swaps the next two notifications */
-    ACTION_OOM,          /**< the guest's kernel asks the balloon to free `size` */
-    ACTION_PRESSURE,     /**< the guest needs `size` more memory for `use` during `duration` */
-    ACTION_WORKING_SET,  /**< the host asks for a working-set report */
-    ACTION_STATS,        /**< the host asks for statistics */
-    ACTION_DETACH,       /**< the driver is unloaded */
-    ACTION_ATTACH,       /**< the driver is loaded again */
-    ACTION_HINT,         /**< the host starts, stops or ends free page hinting */
-    ACTION_RESTORE_DEVICE, /**< the device is saved and restored into another instance */
+    ACTION_REFUSE_CLEAR,   /**< removes every rule */
+    ACTION_REFUSE_CALL,    /**< the host answers the next calls of one command by a status that the
+                                script gives */
+    ACTION_TOUCH,          /**< the guest accesses a page that is in the balloon */
+    ACTION_STALL,          /**< one party does nothing for `duration` */
+    ACTION_DROP,           /**< the link loses the next `count` notifications */
+    ACTION_DUPLICATE,      /**< the link delivers the next `count` notifications twice */
+    ACTION_DELAY,          /**< the link delays the next `count` notifications by `duration` */
+    ACTION_REORDER,        /**< the link swaps the next two notifications */
+    ACTION_OOM,            /**< the guest's kernel asks the balloon to free `size` */
+    ACTION_PRESSURE,       /**< the guest needs `size` more memory for `use` during `duration` */
+    ACTION_WORKING_SET,    /**< the host asks for a working-set report */
+    ACTION_STATS,          /**< the host asks for statistics */
+    ACTION_DETACH,         /**< the driver is unloaded */
+    ACTION_ATTACH,         /**< the driver is loaded again */
+    ACTION_HINT,           /**< the host sends a command that starts, stops or ends free page
+                                hinting */
+    ACTION_RESTORE_DEVICE, /**< the device is saved, and its state is restored into another
+                                instance */
     ACTION_UNPLUG,         /**< the device is unplugged without warning */
     ACTION_PLUG,           /**< another device is plugged in */
     ACTION_HIBERNATE,      /**< the guest hibernates: the machine is off for `duration` */
     ACTION_KEXEC,   /**< a new kernel starts while the device keeps its state, as with kexec */
     ACTION_COMPACT, /**< `count` ballooned pages move */
     ACTION_HOT_ADD, /**< the guest gets `size` more memory */
-    ACTION_MIGRATE, /**< the VM migrates: `size` per second, downtime `duration`, at most `count`
-                       rounds */
+    ACTION_MIGRATE, /**< the VM migrates with `size` per second, a downtime of `duration` and at
+                         most `count` rounds */
     ACTION_MIGRATE_CANCEL,  /**< the current migration is cancelled */
     ACTION_QUEUE_RESET,     /**< the driver resets `queue` */
     ACTION_DEVICE_RESET,    /**< a party other than the driver resets the device */
     ACTION_SUSPEND,         /**< the driver suspends the device */
     ACTION_RESUME,          /**< the driver resumes the device */
     ACTION_INHIBIT_DISCARD, /**< the host must not discard memory for `duration` */
-    ACTION_CORRUPT,         /**< the party violates the rules as `corruption` says */
+    ACTION_CORRUPT,         /**< one party violates the rule that `corruption` names */
     ACTION_DEFLATE_ALL,     /**< the driver empties the balloon and ignores the target */
     ACTION_FOLLOW_TARGET    /**< the driver follows the target again */
 } action_kind;
@@ -74,7 +77,7 @@ typedef enum action_party {
 } action_party;
 
 /* clang-format off */
-/** Corruptions: name in code, name in YAML, the party that does it, meaning. */
+/** Corruptions. Columns: name in code, name in YAML, the party that causes it, meaning. */
 #define CORRUPTION_MAP(X)                                                                            \
     X(AVAIL_INDEX,   "avail-index",   DRIVER, "the driver raises avail.idx by more than the queue's size")             \
     X(HEAD_RANGE,    "head-range",    DRIVER, "an available ring entry has a descriptor index out of range")              \
@@ -150,7 +153,7 @@ typedef enum corruption {
 
 typedef enum trigger_kind {
     TRIGGER_AT,   /**< at a time */
-    TRIGGER_EVENT /**< at `delay` after the nth time that an event happened */
+    TRIGGER_EVENT /**< the action happens `delay` after an event has happened n times */
 } trigger_kind;
 
 typedef enum trigger_source {
@@ -160,8 +163,8 @@ typedef enum trigger_source {
 } trigger_source;
 
 /* clang-format off */
-/** Events of the world that a trigger can name, such as `world.oom-kill`, besides the libraries'
- * events. */
+/** Events of the world that a trigger can name, such as `world.oom-kill`. A trigger can also name
+ * events of the libraries. */
 #define WORLD_TRIGGER_MAP(X)                                                                         \
     X(OOM_KILL,         "oom-kill",         "the OOM killer ended a workload")                        \
     X(OOM_DEFLATE,      "oom-deflate",      "the kernel asked the balloon for memory")               \
@@ -198,36 +201,40 @@ struct scenario_action {
     uint32_t vm; /**< index */
     /* when */
     trigger_kind trigger;
-    uint64_t at_ns; /**< the time of TRIGGER_AT, or the delay after the event of TRIGGER_EVENT */
+    uint64_t at_ns; /**< TRIGGER_AT: the time of the action; TRIGGER_EVENT: the delay after the
+                         event */
     trigger_source source;
     uint32_t event;    /**< bnt_guest_event_kind, bnt_host_event_kind or world_trigger */
     uint32_t nth;      /**< from 1 */
-    uint64_t every_ns; /**< with TRIGGER_AT: the interval of repetitions, or 0 for one time only */
-    uint32_t times;    /**< with every_ns: the number of repetitions */
+    uint64_t every_ns; /**< TRIGGER_AT: the interval between repetitions; 0 if the action is not
+                            repeated */
+    uint32_t times;    /**< if every_ns is not 0: how many times the action happens */
     /* the action's kind, which decides which of the other fields are used */
     uint64_t size_bytes;
-    bool guest_memory;    /**< TARGET: `size` is the memory that is left to the guest */
-    uint64_t duration_ns; /**< duration of a stall, a delay or pressure; for TARGET the timeout */
+    bool guest_memory;    /**< TARGET: `size` is the memory that the guest keeps */
+    uint64_t duration_ns; /**< the duration of a stall, of a delay or of pressure; for TARGET it is
+                               the timeout */
     uint32_t count;
     link_signal signal;
     action_party party;
-    bool allocating; /**< OOM: happens during the next allocation for the balloon */
+    bool allocating; /**< OOM: the action happens during the next allocation for the balloon */
     workload_use use;
     bool deflate_first; /**< COMPACT */
     detach_way detach;  /**< DETACH */
     corruption corruption;
     hint_order hint;
     bool hints;              /**< MIGRATE: the host asks for free page hints */
-    bool postcopy;           /**< MIGRATE: post-copy, with one round before the switch-over */
+    bool postcopy;           /**< MIGRATE: postcopy, which has one round before the switch-over */
     bnt_balloon_queue queue; /**< QUEUE_RESET */
-    bool secret; /**< CORRUPT: the oracle does not know of the fault, so that an invariant must fail
+    bool secret; /**< CORRUPT: the oracle is not informed of the fault, so that an invariant must
+                      fail
                   */
     struct bnt_host_rule rule;           /**< REFUSE */
     struct bnt_host_call_rule call_rule; /**< REFUSE_CALL */
 };
 
-/** The number of descriptors (1 or 2) that a queue needs so that a corruption can be written into
- * its ring. */
+/** Returns how many descriptors (1 or 2) a queue must have for a corruption of its ring to be
+ * possible. */
 uint32_t scenario_count_corruption_descriptors(corruption which);
 
 #endif

@@ -1,8 +1,10 @@
 /*
- * Suggestions for a wrong name: the nearest of some names, by edit distance with transpositions.
+ * Suggests a name for a wrong one: the most similar of several names, by the edit distance with
+ * transpositions.
  *
- * A name is near enough if at most a third of its letters differ, or one letter: `memory` is
- * suggested for `memroy`, and nothing for `foo`. A name that was renamed is looked up first.
+ * A name is similar enough if only one letter differs, or at most a third of the letters. So
+ * `memory` is suggested for `memroy`, and nothing for `foo`. Names that were renamed are looked up
+ * first.
  */
 #include "sim/scenario/renamed.h"
 #include "sim/scenario/values.h"

@@ -1,7 +1,8 @@
 /*
  * Parses `swarm`, a mapping of knobs to ranges such as `link.kick.drop: [0, 3/100]`.
  *
- * A knob may begin with a VM's name (`vm1.link.service`); otherwise every VM draws its own value.
+ * A knob can begin with the name of a VM (`vm1.link.service`). Without it, a separate value is
+ * drawn for each VM.
  */
 #include "sim/scenario/loader.h"
 #include "sim/scenario/renamed.h"
@@ -24,7 +25,8 @@ static const char *get_nth_swarm_setting_name(const void *rows, uint32_t index)
     return ((const struct knob_row *)rows)[index].name;
 }
 
-/* The present name of a knob that was renamed, with or without a VM before it, or NULL. */
+/* Returns the current name of a knob that was renamed; NULL if it was not renamed. The name of a VM
+ * can precede it. */
 static const char *find_present_knob_name(const char *name)
 {
     const char *whole = renamed_find_new_name(RENAMED_KNOB, "", name);
@@ -42,7 +44,7 @@ static uint64_t find_common_divisor(uint64_t a, uint64_t b)
     return a;
 }
 
-/* Reads one end of the range; the denominator of a ratio goes to `denominator`. */
+/* Reads one end of the range. If it is a ratio, its denominator is stored in `denominator`. */
 static bool read_range_end(struct loader *loader, const struct yaml_node *node,
                            const struct knob_row *knob, uint64_t *value, uint64_t *denominator)
 {

@@ -1,8 +1,9 @@
 /*
- * Reads numbers, names and choices from text, with messages that say what would be right.
+ * Reads numbers, names and choices from text. If the text is wrong, the message says what would be
+ * right.
  *
  * libyaml gives every scalar as text, so that the implicit types of YAML 1.1 (`no`, `0o17`, `1:30`)
- * have no meaning here. A message explains this where such a text occurs.
+ * have no meaning here. If such a text occurs, the message explains this.
  */
 #include "sim/scenario/values.h"
 
@@ -25,7 +26,7 @@ static bool is_one_of_words(const char *const *words, const char *text)
     return false;
 }
 
-/* Whether YAML 1.1 reads an unquoted word as a boolean. */
+/* Whether YAML 1.1 interprets this word as a boolean if it has no quotation marks. */
 static bool is_yaml_boolean(const struct yaml_node *node)
 {
     return node->kind == YAML_TEXT && node->plain &&
@@ -40,7 +41,7 @@ static bool is_yaml_null(const struct yaml_node *node)
             yaml_is_text(node, "Null") || yaml_is_text(node, "NULL"));
 }
 
-/* Whether YAML reads a text without quotes as a number or a date. */
+/* Whether YAML interprets this text as a number or a date if it has no quotation marks. */
 static bool is_yaml_number(const struct yaml_node *node)
 {
     return node->plain && node->bytes > 0 && strpbrk(node->text, "0123456789") != NULL &&
@@ -95,8 +96,8 @@ const char *value_write_text(char out[VALUE_TEXT_BYTES], const struct unit *unit
     return out;
 }
 
-/* Reads decimal digits from `text`; false if the number does not fit. The number of digits is
- * returned in `digits`. */
+/* Reads decimal digits from `text`; false if the number does not fit. `digits` receives the number
+ * of digits. */
 static bool read_digits(const char *text, uint64_t *value, size_t *digits)
 {
     uint64_t sum = 0;
@@ -113,7 +114,7 @@ static bool read_digits(const char *text, uint64_t *value, size_t *digits)
     return true;
 }
 
-/* Whether a text is `0x` and hexadecimal digits; returns their value and whether it fits. */
+/* Whether a text is `0x` and hexadecimal digits. Stores their value, and whether the value fits. */
 static bool read_hexadecimal(const struct yaml_node *node, uint64_t *value, bool *fits)
 {
     static const char digits[] = "0123456789abcdefABCDEF";
@@ -193,7 +194,7 @@ bool value_parse_count(struct problems *problems, const struct yaml_node *node, 
     return true;
 }
 
-/* Wrong units that people write, each with the unit that they mean. */
+/* Wrong units that people use, each with the unit that is meant. */
 static const struct {
     const char *wrong;
     const char *right;

@@ -1,8 +1,10 @@
 /*
- * Parses a text of the tree as a count, size, time, ratio, name, or one of several choices.
+ * Functions that parse a text of the tree as a count, a size, a time, a ratio, a name, or one of
+ * several choices.
  *
- * On an error each function adds a problem that says what was found and what would be right, and
- * returns false. `label` is the key in the message. Used by fill.c, swarm.c and expression.c.
+ * If there is an error, each function returns false, and adds a problem that says what was found
+ * and what would be right. The message uses `label` as the name of the key. Used by fill.c, swarm.c
+ * and expression.c.
  */
 #ifndef SIM_SCENARIO_VALUES_H
 #define SIM_SCENARIO_VALUES_H
@@ -27,7 +29,7 @@ bool value_parse_text(struct problems *problems, const struct yaml_node *node, c
 bool value_parse_name(struct problems *problems, const struct yaml_node *node, const char *label,
                       char *out, size_t size);
 
-/** Adds "found X; it must be RIGHT" and returns false. */
+/** Adds the problem "found X; it must be RIGHT", and returns false. */
 bool value_report_mistake(struct problems *problems, const struct yaml_node *node,
                           const char *label, const char *right);
 
@@ -41,7 +43,8 @@ const struct unit *units_find_for_type(key_type type);
 const char *suggest_nearest_name(const char *text,
                                  const char *(*name)(const void *names, uint32_t index),
                                  const void *names);
-/** The choice of the key `label` that `text` was renamed to, else the nearest one, else NULL. */
+/** Finds a choice of the key `label` to suggest for `text`: its new name if it was renamed, or else
+ * the most similar choice, or else NULL. */
 const char *suggest_choice(const struct choice *choices, const char *label, const char *text);
 /** Writes "a, b or c" with at most `size` bytes. Returns `out`. */
 const char *choices_write_names(const struct choice *choices, char *out, size_t size);

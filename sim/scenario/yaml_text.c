@@ -2,8 +2,8 @@
  * Checks that a file is text that YAML allows. It must be UTF-8 without NUL and without control
  * characters.
  *
- * libyaml would find such errors too, but without a place, and it would accept UTF-16, whose byte
- * offsets could not be used.
+ * libyaml also finds such errors, but does not say where they are. It also accepts UTF-16, whose
+ * byte offsets could not be used here.
  */
 #include "sim/scenario/yaml_tree.h"
 

@@ -1,9 +1,9 @@
 /*
- * Builds a tree with places from libyaml's events.
+ * Builds a tree from the events of libyaml; each node has its line and column.
  *
- * The stack of open collections is an array of SCENARIO_DEPTH_MAX, so that no input makes this code
- * recurse. Elements that a scenario must not have (anchors, tags ...) are reported and replaced by
- * a YAML_REFUSED node, so that other mistakes are found in the same run.
+ * The stack of open collections is an array with SCENARIO_DEPTH_MAX elements, so this code is not
+ * recursive for any input. Elements that a scenario must not have (such as anchors and tags) are
+ * reported and replaced by a YAML_REFUSED node. So other mistakes are found in the same run.
  */
 #include "sim/scenario/yaml_tree.h"
 
@@ -21,8 +21,8 @@ struct yaml_chunk {
 
 struct open_node {
     struct yaml_node *node;
-    struct yaml_node *key; /* the key that waits for its value */
-    bool drop;             /* the next value belongs to a refused key */
+    struct yaml_node *key; /* the key whose value was not read yet */
+    bool drop;             /* the next value belongs to a key that was rejected */
 };
 
 struct builder {
@@ -30,7 +30,7 @@ struct builder {
     uint32_t source;
     const char *text;
     size_t bytes;
-    uint32_t column; /* place of the first character of the text */
+    uint32_t column; /* line and column of the first character of the text */
     struct open_node open[SCENARIO_DEPTH_MAX];
     uint32_t depth;
     struct yaml_node *root;
@@ -136,7 +136,7 @@ static struct yaml_mark builder_make_mark(const struct builder *b, yaml_mark_t m
     return place;
 }
 
-/* Stops parsing, because the text that follows cannot be understood. */
+/* Stops parsing, because the rest of the text cannot be parsed. */
 static void builder_stop_parsing(struct builder *b, struct yaml_mark mark, const char *why)
 {
     problems_add_message(b->tree->problems, mark, "%s", why);
@@ -153,7 +153,7 @@ static struct yaml_item *find_equal_key(const struct yaml_node *map, const struc
     return NULL;
 }
 
-/* Checks a node at the place of a key; true if it can be a key. */
+/* Checks a node that is used as a key; true if it can be a key. */
 static bool check_key_node(struct builder *b, const struct yaml_node *map,
                            const struct yaml_node *key)
 {
@@ -343,7 +343,7 @@ static void handle_yaml_event(struct builder *b, const yaml_event_t *event)
     }
 }
 
-/* The messages of libyaml, each with what a writer of scenarios should do. */
+/* The messages of libyaml, each with advice for the author of the scenario. */
 static const struct {
     const char *says;
     const char *advice;
@@ -373,8 +373,8 @@ static const struct {
     {"did not find expected <document start>", "this is no part of the scenario; remove it"},
 };
 
-/* libyaml places the end of a text after a final line break that may be missing; this is moved to
- * the real end. */
+/* libyaml reports the end of a text on the line after the last one, even if the last line has no
+ * line break. In that case, the position is moved to the real end. */
 static yaml_mark_t move_mark_before_line_break(const struct builder *b, yaml_mark_t mark)
 {
     const struct yaml_mark end = problem_find_mark(b->source, b->text, b->bytes, b->bytes);
@@ -423,7 +423,8 @@ struct yaml_node *yaml_parse_tree(struct yaml_tree *tree, uint32_t source, const
     for (bool end = false; !end && !b.stop;) {
         yaml_event_t event;
         if (!yaml_parser_parse(&parser, &event)) {
-            if (parser.error == YAML_MEMORY_ERROR) { /* the key says nothing about the file */
+            if (parser.error == YAML_MEMORY_ERROR) { /* libyaml ran out of memory, which is not an
+                                                        error in the file */
                 arena_exit_out_of_memory(0);
             }
             report_syntax_error(&b, &parser);

@@ -1,9 +1,9 @@
 /*
- * A YAML text as a tree of nodes with their places.
+ * A YAML text as a tree of nodes, each with its line and column.
  *
- * yaml_tree.c builds it from libyaml's events, with limits, and refuses anchors, aliases, tags,
- * merge keys, several documents, and encodings other than UTF-8. All scalars are text here;
- * values.c interprets them.
+ * yaml_tree.c builds the tree from the events of libyaml, and applies limits. It rejects anchors,
+ * aliases, tags, merge keys, several documents in a file, and encodings other than UTF-8. All
+ * scalars are text in this tree; values.c interprets them.
  */
 #ifndef SIM_SCENARIO_YAML_TREE_H
 #define SIM_SCENARIO_YAML_TREE_H
@@ -17,8 +17,8 @@ typedef enum yaml_kind {
     YAML_TEXT,
     YAML_LIST,
     YAML_MAP,
-    YAML_REFUSED /**< a problem of this node was reported already, so that no further message is
-                    added */
+    YAML_REFUSED /**< a problem of this node was reported already, so no other message about it is
+                      added */
 } yaml_kind;
 
 struct yaml_item {
@@ -30,17 +30,19 @@ struct yaml_item {
 struct yaml_node {
     yaml_kind kind;
     struct yaml_mark mark;
-    bool plain; /**< text without quotes */
-    bool lines; /**< plain text over several lines, which is often a key that is indented too far */
-    bool failed;      /**< a mapping with errors, of which only single keys are checked */
-    const char *text; /**< ends with NUL, holds none */
+    bool plain;  /**< text without quotes */
+    bool lines;  /**< text without quotation marks on several lines; often this is a key that is
+                      indented too far */
+    bool failed; /**< a mapping with errors: its keys are checked one by one, but not compared
+                      with each other */
+    const char *text; /**< ends with a NUL, and contains no other NUL */
     uint32_t bytes;
     struct yaml_item *first;
     struct yaml_item *last;
     uint32_t count;
 };
 
-/** The memory of a tree, which is freed as a whole. */
+/** The memory of a tree. The whole tree is freed at once. */
 struct yaml_pool {
     struct arena *arena;
     struct yaml_chunk *chunks;
@@ -54,7 +56,7 @@ struct yaml_tree {
 
 /**
  * Parses `bytes` of `text`, which is source number `source` and begins in column `column`. Returns
- * NULL if no tree could be built. The problems list all errors and refused elements.
+ * NULL if no tree could be built. `problems` receives all errors and rejected elements.
  */
 struct yaml_node *yaml_parse_tree(struct yaml_tree *tree, uint32_t source, const char *text,
                                   size_t bytes, uint32_t column);
@@ -74,8 +76,8 @@ struct yaml_item *yaml_find_item(const struct yaml_node *map, const char *key);
 struct yaml_node *yaml_find_value(const struct yaml_node *map, const char *key);
 bool yaml_is_text(const struct yaml_node *node, const char *text);
 
-/** Whether the text is UTF-8 that YAML allows; if not, a problem says where the error is
- * (yaml_text.c). */
+/** Whether the text is UTF-8 and has only characters that YAML allows. If not, adds a problem with
+ * the line and column of the error (yaml_text.c). */
 bool yaml_check_text(struct problems *problems, uint32_t source, const char *text, size_t bytes);
 
 #endif
