@@ -1,8 +1,9 @@
 /*
  * The keys of workloads, script, swarm, phases and expect.
  *
- * Actions and workloads have kinds: `kinds` says which of them know a key, `required` which must
- * have it; a key that its kind does not use is an error that names the kind.
+ * Actions and workloads have kinds: `kinds` says which kinds can have a key, and `required` which
+ * kinds must have it. If a kind cannot have a key, the key is an error, and the message names the
+ * kind.
  */
 #include "sim/scenario/keys.h"
 

@@ -1,6 +1,7 @@
 /*
- * Compares a run with a trace: the trace gives the choices, the events must match, and the first
- * difference is kept with the fields of both sides. Later differences are not examined.
+ * Compares a run with a trace: the choices of the run are taken from the trace, and its events must
+ * match. The first difference is kept, with the fields of both sides. Later differences are
+ * ignored.
  */
 #include "sim/trace/reader.h"
 
@@ -11,7 +12,7 @@
 
 #define SIDE_BYTES 160
 
-/** Keeps the first difference; returns true if this is the first one. */
+/** Records a difference if it is the first one; returns whether it is. */
 __attribute__((format(printf, 3, 4))) static bool record_first_difference(struct trace_check *check,
                                                                           const char *field,
                                                                           const char *format, ...)
@@ -70,7 +71,8 @@ static void record_choice_beyond_end(struct trace_check *check, const char *stre
     }
 }
 
-/** Finds the field of a choice, except its value, that differs; NULL if none does. */
+/** Finds the field of a choice that differs, where the value is not compared; NULL if no field
+ * differs. */
 static const char *find_choice_difference(const char *stream, const char *recorded,
                                           const struct choice_record *run,
                                           const struct choice_record *expected)
@@ -106,7 +108,7 @@ static bool replay_recorded_choice(void *opaque, const char *stream, uint32_t ki
     return true;
 }
 
-/** This function also checks the choices of a run that draws its own values. */
+/** This function is also used for a run that draws its own values. */
 static void compare_choice_with_trace(void *opaque, const struct choice_record *choice)
 {
     struct trace_check *check = opaque;

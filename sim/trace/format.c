@@ -1,6 +1,6 @@
 /*
- * Encodes and decodes records by their lists of fields, computes hashes, and recomputes the hashes
- * of a trace that was altered on purpose.
+ * Encodes and decodes records by their lists of fields, and computes hashes. If a test altered a
+ * trace on purpose, this file also computes the hashes of the trace again.
  */
 #include "sim/trace/format.h"
 

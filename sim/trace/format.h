@@ -1,8 +1,9 @@
 /*
- * Private to sim/trace: fields, block types and the byte functions of the format.
+ * Private to sim/trace: the fields and the block types of the format, and functions that read and
+ * write bytes.
  *
- * Records and frames are lists of fields. Encoder, decoder and digest are made from the lists, so
- * that a layout cannot change without a change of its digest.
+ * Records and frames are lists of fields. The encoder, the decoder and the digest are made from
+ * these lists. So if the layout changes, its digest changes, too.
  */
 #ifndef SIM_TRACE_FORMAT_H
 #define SIM_TRACE_FORMAT_H
@@ -15,7 +16,7 @@
 #define TRACE_MAGIC_BYTES 8
 
 /* clang-format off */
-/** The fields of the header after the magic number: name, bits. */
+/** The fields of the header that follow the magic number: their names and numbers of bits. */
 #define TRACE_HEAD_FIELDS(X)                                                                       \
     X(version, 32)      /* of the format */                                                        \
     X(bytes, 32)        /* length of the whole header, including magic number and hash */                         \
@@ -28,7 +29,7 @@
     X(set_count, 32)                                                                               \
     X(file_count, 32)
 
-/** The fields of the frame before the payload of each block. */
+/** The fields of the frame. Each block begins with a frame, and its payload follows. */
 #define TRACE_FRAME_FIELDS(X)                                                                      \
     X(type, 32)                                                                                    \
     X(bytes, 32)        /* of the payload */                                                       \
@@ -126,14 +127,15 @@ struct trace_tail trace_read_tail(const uint8_t *at);
 struct choice_record trace_read_choice(const uint8_t *at);
 struct engine_record trace_read_event(const uint8_t *at);
 
-/** The size of the head with the magic number before it. */
+/** Writes the magic number and the head after it. */
 void trace_write_head(uint8_t *at, const struct trace_head *value);
 void trace_write_frame(uint8_t *at, const struct trace_frame *value);
 void trace_write_tail(uint8_t *at, const struct trace_tail *value);
 void trace_write_choice(uint8_t *at, const struct choice_record *value);
 void trace_write_event(uint8_t *at, const struct engine_record *value);
 
-/** The digest of the lists above: another layout has another digest and must get another version.
+/** Returns the digest of the lists above. If the layout changes, its digest changes, and the format
+ * must get a new version.
  */
 uint64_t trace_compute_layout_digest(void);
 
@@ -141,8 +143,8 @@ uint64_t trace_compute_layout_digest(void);
 
 uint64_t trace_hash_bytes(const uint8_t *bytes, uint64_t length);
 
-/** The hash of a frame without its hash field, and of the payload, which need not follow the frame
- * in memory. */
+/** Returns the hash over a frame, without its hash field, and over the payload. The payload does
+ * not have to follow the frame in memory. */
 uint64_t trace_hash_block(const uint8_t *frame, const uint8_t *payload, uint32_t bytes);
 
 #endif

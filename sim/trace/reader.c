@@ -1,9 +1,9 @@
 /*
- * Reads a trace: the whole file is checked before any part is used.
+ * Reads a trace. The whole file is checked before any part of it is used.
  *
- * The caller keeps the bytes, and nothing is copied. Allocations depend on the blocks that were
- * found, never on a count that the file claims. Every error message names the place in the file and
- * what to do.
+ * The bytes stay in the memory of the caller and are not copied. The size of an allocation depends
+ * on the blocks that were found, and never on a count that is written in the file. Every error
+ * message says where in the file the error is, and what the user can do.
  */
 #include "sim/trace/reader.h"
 
@@ -83,7 +83,7 @@ static bool check_header_head(const struct opening *opening, struct trace_head *
     return true;
 }
 
-/** Reads a text of the header with its final 0; NULL if it does not fit. */
+/** Reads a text of the header, which ends with a 0; NULL if the text exceeds the header. */
 static const char *read_header_text(const struct trace *trace, uint64_t *at, uint64_t end,
                                     uint64_t length)
 {
@@ -95,7 +95,7 @@ static const char *read_header_text(const struct trace *trace, uint64_t *at, uin
     return text;
 }
 
-/** Reads a text that people will see, which must not contain 0 or control characters. */
+/** Reads a text that is shown to people. It must not contain 0 or control characters. */
 static const char *read_header_name(const struct trace *trace, uint64_t *at, uint64_t end,
                                     uint32_t length)
 {
@@ -127,7 +127,8 @@ static bool read_override_list(struct trace *trace, uint64_t *at, uint64_t end, 
     return true;
 }
 
-/** Reads names, lengths and digests of the files; the content of the files follows in blocks. */
+/** Reads the names, lengths and digests of the files. The content of the files is in later
+ * blocks. */
 static bool read_file_list(struct trace *trace, uint64_t *at, uint64_t end, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
@@ -303,7 +304,8 @@ static bool read_block(struct trace *trace, const struct trace_frame *frame, con
     case BLOCK_TRAILER:
         return read_trailer_block(trace, frame, payload);
     default:
-        return true; /* a block type of a later program, which is skipped */
+        return true; /* skip a block whose type this program does not know, since a later program
+                        wrote it */
     }
 }
 
@@ -395,7 +397,7 @@ const char *trace_get_stream_name(const struct trace *trace, uint32_t stream)
     return stream < trace->stream_count ? trace->streams[stream] : "(no stream)";
 }
 
-/** Blocks may hold different numbers of records, so that the block of a record is found by binary
+/** Blocks can contain different numbers of records, so the block of a record is found by binary
  * search. */
 static const uint8_t *find_record_by_number(const struct record_index *index, uint64_t number,
                                             uint32_t size)

@@ -11,7 +11,7 @@ struct record_block {
     const uint8_t *bytes;
 };
 
-/** The places of all records of one type. */
+/** Where all records of one type are in the file. */
 struct record_index {
     struct record_block *blocks;
     size_t capacity;
@@ -33,12 +33,12 @@ struct trace {
     uint32_t stream_count;
     struct record_index choices;
     struct record_index events;
-    uint64_t blocks; /**< hash over the hashes of the blocks so far */
+    uint64_t blocks; /**< hash over the hashes of all blocks that were read so far */
     struct trace_trailer trailer;
     bool ended;
 };
 
-/** Makes room for one more element, by doubling the array. */
+/** Makes room for one more element. If the array is full, its size is doubled. */
 void *trace_grow_array(struct arena *arena, void *array, size_t *capacity, size_t count,
                        size_t bytes);
 

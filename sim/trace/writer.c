@@ -1,7 +1,7 @@
 /*
- * Writes a trace: records are collected into blocks, and blocks go to a partial file, which is
- * renamed when it is complete. The first failed write is kept; the run continues, and closing the
- * trace reports it.
+ * Writes a trace. Records are collected in blocks, and the blocks are written to a temporary file,
+ * which is renamed when it is complete. If a write fails, the run continues, and trace_writer_close
+ * reports the first failure.
  */
 #include "sim/trace/format.h"
 
@@ -50,7 +50,7 @@ static const char *get_build_of_header(const struct trace_header *header)
     return header->build != NULL ? header->build : trace_get_build();
 }
 
-/** Each text is followed by a 0, so that a reader can use it without a copy. */
+/** Each text is followed by a 0, so that a reader can use the text without a copy. */
 static uint64_t compute_header_length(const struct trace_header *header)
 {
     uint64_t length = HEAD_BYTES + HASH_BYTES + (uint64_t)strlen(header->name) + 1 +
@@ -160,7 +160,8 @@ static void flush_events(struct trace_writer *writer)
 
 /* ---- Functions that the engine calls ---- */
 
-/** A stream is written at once, so that it always precedes its choices. */
+/** The name of a stream is written at once, so that it always precedes the choices of the
+ * stream. */
 static void write_stream_name(void *opaque, uint32_t stream, const char *name)
 {
     uint8_t payload[4 + ENGINE_NAME_MAX];
@@ -218,7 +219,7 @@ static const char *find_oversized_header_part(const char *path, const struct tra
                : NULL;
 }
 
-/** A device or a pipe must not be replaced by a regular file. */
+/** If the path is a device or a pipe, a regular file must not replace it. */
 static bool is_special_file(const char *path)
 {
     struct stat status;

@@ -1,11 +1,12 @@
 /*
- * What the host holds of a guest's memory: a content tag for each guest page, a bit for each PFN
- * that has host memory, and the machine's count of host memory.
+ * The host's side of a guest's memory: a content tag for each guest page, a bit for each PFN that
+ * says whether it has host memory, and the amount of host memory that the machine uses.
  *
- * A PFN gets host memory when the guest first writes the page, and loses it when the host discards
- * it. A read must find the tag that the guest last wrote: any other tag is lost or foreign content.
- * A host whose pages are larger backs and discards whole host pages only: discarding a part of one
- * loses the whole host page.
+ * A PFN gets host memory when the guest first writes to its page, and loses this memory when the
+ * host discards it. A read must find the tag that the guest last wrote. If it finds another tag,
+ * the content was lost or belongs to another page. If the pages of the host are larger than a PFN,
+ * it allocates and discards only whole host pages. A discard of a part of a host page discards the
+ * whole host page.
  */
 #include "sim/world/backing.h"
 #include "sim/world/vm.h"
@@ -33,7 +34,7 @@ static uint64_t get_page_index(const struct vm *vm, uint64_t pfn)
     return (pfn - vm->spec.first_pfn) >> vm->spec.page_order;
 }
 
-/** Backs one PFN with host memory. When the machine's memory is full, the host swaps. */
+/** Gives host memory to one PFN. If the machine's memory is full, the host uses swap. */
 static void back_page_with_host_memory(struct vm *vm, uint64_t index)
 {
     struct world *world = vm->world;
@@ -44,7 +45,7 @@ static void back_page_with_host_memory(struct vm *vm, uint64_t index)
     vm->backed[index / 64] |= bit;
     vm->backed_pfns++;
     if (vm->away) {
-        return; /* the other host has memory without limit */
+        return; /* the memory of the other host is not limited */
     }
     world->machine_backed_pfns++;
     if (world->machine_backed_pfns > world->machine_pfns + world->machine_swap_pfns) {
@@ -57,7 +58,7 @@ static void back_page_with_host_memory(struct vm *vm, uint64_t index)
     }
 }
 
-/** Widens a range of PFNs to whole host pages within the guest's memory. */
+/** Extends a range of PFNs to whole host pages, but not beyond the guest's memory. */
 static void widen_range_to_host_pages(const struct vm *vm, uint64_t *first_pfn, uint64_t *pfns)
 {
     const uint64_t mask = (UINT64_C(1) << vm->spec.device.config.memory.host_page_order) - 1;
@@ -86,13 +87,15 @@ uint64_t backing_read_content_tag(const struct vm *vm, uint64_t pfn)
     return vm->content[get_page_index(vm, pfn)];
 }
 
-/** Discards the PFNs of one word of `backed`. Returns the number of PFNs that had host memory. */
+/** Discards the host memory of PFNs whose bits are in one word of `backed`. Returns the number of
+ * PFNs that had host memory. */
 static uint64_t discard_backed_word(struct vm *vm, uint64_t word, uint64_t bits)
 {
     uint64_t freed = 0;
     bits &= vm->backed[word];
     if (bits == 0) {
-        return 0; /* no PFN is backed: the guest has never written most ballooned pages */
+        return 0; /* no PFN here has host memory; this is usual, since the guest never wrote to most
+                     ballooned pages */
     }
     vm->backed[word] &= ~bits;
     for (; bits != 0; bits &= bits - 1) {
@@ -113,7 +116,8 @@ void backing_clear_content(struct vm *vm)
     }
 }
 
-/** Clears the content of backed pages only: a page without host memory has no content. */
+/** Clears only the content of pages that have host memory, since a page without host memory has no
+ * content. */
 void backing_discard_pages(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint64_t *freed_bytes)
 {
     uint64_t freed = 0;
@@ -132,7 +136,8 @@ void backing_discard_pages(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uin
     }
     vm->backed_pfns -= freed;
     vm->world->machine_backed_pfns -= vm->away ? 0 : freed;
-    /* A page that was filled with a value without host memory reads as 0 from now on. */
+    /* Pages that have no host memory, but were filled with a value by the host, read as 0 from now
+     * on. */
     for (uint64_t pfn = first_pfn; vm->spec.device.fill && pfn < first_pfn + pfns; pfn++) {
         vm->content[get_page_index(vm, pfn)] = 0;
     }

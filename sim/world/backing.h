@@ -10,21 +10,22 @@
 
 struct vm;
 
-/** Writes a page for the guest or the device; the PFNs of the page get host memory. */
+/** Writes to a page on behalf of the guest or the device. The PFNs of the page get host memory. */
 void backing_write_page(struct vm *vm, uint64_t pfn, uint64_t tag);
-/** Returns the content tag that a read of the page finds. */
+/** Returns the content tag that a read of the page returns. */
 uint64_t backing_read_content_tag(const struct vm *vm, uint64_t pfn);
-/** Discards the host memory of these PFNs; their pages read as 0 from then on. */
+/** Discards the host memory of these PFNs. From then on, their pages read as 0. */
 void backing_discard_pages(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint64_t *freed_bytes);
-/** Discards the host memory of these PFNs; each le32 in them reads as `value` from then on. */
+/** Discards the host memory of these PFNs. From then on, each le32 in them reads as `value`. */
 void backing_fill_pages(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint32_t value,
                         uint64_t *freed_bytes);
-/** Clears all content for a new kernel, which reads no page before it writes it. */
+/** Clears all content for a new kernel, which writes to each page before it reads the page. */
 void backing_clear_content(struct vm *vm);
-/** Discards all host memory of the guest and toggles `away`: the guest moves to another host, or
- * back. */
+/** Called when the guest moves to another host, or back: discards all its host memory on the old
+ * host, and toggles `away`. */
 void backing_move_to_new_host(struct vm *vm, uint64_t *freed_bytes);
-/** Checks that pages read as initialised, after the device reported them as initialised. */
+/** Called after the device reported pages as initialised: checks that they contain the right
+ * value. */
 void backing_check_initialised_pages(struct vm *vm, const uint64_t *pages, uint32_t count);
 /** The guest reads or writes a page; this is the callback `access` of gmem_config. */
 void backing_access_page(void *opaque, uint64_t pfn, uint64_t expected, bool write, uint64_t tag);

@@ -1,6 +1,6 @@
 /*
- * The events of the world: what the engine's kinds of events mean. One table gives the order of
- * events at the same time, and their names in traces, messages and documents.
+ * The events of the world, which are the kinds of events that the engine handles. One table gives
+ * the order of events that have the same time, and their names in traces, messages and documents.
  */
 #ifndef SIM_WORLD_EVENTS_H
 #define SIM_WORLD_EVENTS_H
@@ -39,13 +39,13 @@ typedef enum world_event {
     WORLD_EVENT_COUNT
 } world_event;
 
-/** The priority of the last event of a migration: the VM arrives at the other host before anything
- * else happens at that time. */
+/** The priority of the last event of a migration. If other events have the same time, the VM
+ * arrives at the other host before they happen. */
 #define WORLD_PRIORITY_SWITCH_OVER 0u
 
-/** Returns "host-step" and so on, or "unknown" for a number that names no event. */
+/** Returns the name of an event, such as "host-step"; "unknown" if no event has this number. */
 const char *world_get_event_name(uint16_t kind);
-/** Returns what the event's `a` counts, or "" if it counts nothing. */
+/** Returns what the event's `a` means, such as "queue"; "" if it has no meaning. */
 const char *world_get_event_operand(uint16_t kind);
 uint8_t world_get_event_priority(world_event kind);
 

@@ -1,9 +1,11 @@
 /*
- * Memory over time: the ticks of workloads, background reclaim, and the handling of out-of-memory.
+ * Runs what changes guest memory over time: the ticks of workloads, background reclaim, and the
+ * handling of out-of-memory.
  *
- * When a workload runs out of memory, the guest acts as a kernel does: it first asks the balloon
- * (DEFLATE_ON_OOM) and retries at once with the freed pages. If pages are pending, the workload
- * waits for them until the deadline. Only after the deadline does the OOM killer kill a workload.
+ * If a workload runs out of memory, the guest acts like a kernel: it first asks the balloon for
+ * pages (DEFLATE_ON_OOM). If the balloon frees pages, the workload retries at once. If the balloon
+ * will free pages later, the workload waits for them until the deadline. After the deadline, or if
+ * the balloon has no pages to free, the OOM killer kills a workload.
  */
 #include "sim/world/backing.h"
 #include "sim/world/vm.h"
@@ -12,14 +14,16 @@
 #include <stdio.h>
 #include <string.h>
 
-/** pages of one background step, as Linux's SWAP_CLUSTER_MAX */
+/** number of pages that one step of background reclaim frees, the same as SWAP_CLUSTER_MAX of
+ * Linux */
 #define RECLAIM_BATCH_PAGES 32
 #define RECLAIM_PAUSE_NS    10000   /**< the shortest time between two reclaim steps */
-#define WORKLOAD_RETRY_NS   1000000 /**< time until a workload retries after a kill */
+#define WORKLOAD_RETRY_NS   1000000 /**< time between an OOM kill and the retry of a workload */
 
 /* ---- Creation ---- */
 
-/** Called by the guest's reclaim: the driver returns hinted pages before other pages are reclaimed.
+/** Called by the guest's reclaim: before other pages are reclaimed, the driver returns hinted
+ * pages.
  */
 static void reclaim_hinted_pages(void *opaque, uint32_t pages)
 {
@@ -100,7 +104,7 @@ static bool create_gmem(struct vm *vm, char *error, size_t error_bytes)
     return vm->gmem != NULL;
 }
 
-/** Returns the parsed recording of a file, which all workloads that name the file share. */
+/** Returns the parsed recording of a file. All workloads that name the file share it. */
 static const struct recording *find_recording(struct world *world, const char *name, char *error,
                                               size_t error_bytes)
 {
@@ -139,7 +143,7 @@ static struct workload *create_workload(struct world *world, const struct scenar
     return workload_create(world->arena, world->engine, vm->gmem, spec, recording);
 }
 
-/** Makes the workload of a pressure action, which is created when the script reaches the action. */
+/** Makes the workload of a pressure action. It is created at the time of the action. */
 static struct scenario_workload make_pressure_workload_spec(const struct world *world,
                                                             uint32_t action_index)
 {
@@ -235,7 +239,7 @@ static void cancel_oom_event(struct vm *vm)
     }
 }
 
-/** A new kernel starts: guest memory is created anew, and the workloads start again. */
+/** Called when a new kernel starts: creates new guest memory, and starts the workloads again. */
 bool memory_recreate_guest(struct vm *vm, char *error, size_t error_bytes)
 {
     struct world *world = vm->world;
@@ -343,7 +347,7 @@ void memory_end_oom(struct vm *vm)
     wake_blocked_workloads(vm);
 }
 
-/** Kills a workload. Returns false if no kill would free memory. */
+/** Kills a workload. Returns false if there is no workload whose end would free memory. */
 static bool kill_workload(struct vm *vm)
 {
     const uint32_t group = gmem_oom_kill_group(vm->gmem);
@@ -364,8 +368,8 @@ void memory_handle_oom_timeout(struct vm *vm)
     wake_blocked_workloads(vm);
 }
 
-/** A workload cannot go on: the guest asks the balloon, waits for pending pages, or kills a
- * workload. */
+/** Called if a workload cannot continue without more memory: the guest asks the balloon, waits for
+ * pages that the balloon will free, or kills a workload. */
 static void handle_out_of_memory(struct world *world, uint32_t index,
                                  const struct workload_tick *tick)
 {

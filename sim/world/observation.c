@@ -1,5 +1,5 @@
 /*
- * Observations go from the function that sees something happen to all observers of that kind.
+ * Passes each observation from the function that makes it to all observers of that kind.
  */
 #include "sim/world/vm.h"
 

@@ -1,10 +1,11 @@
 /*
- * Observations: whatever happens in a world is reported once, and all observers of that kind
- * receive it.
+ * Observations: everything that happens in a world is reported a single time, and all observers of
+ * that kind of observation receive it.
  *
- * Code that sees something happen makes an OBSERVE and knows no observer. An observer is a struct
- * of functions, one for each kind that it wants. An observer that is switched off is not in the
- * list of a world, and costs nothing. The observers of a kind are called in the order of the list.
+ * The code that reports something uses OBSERVE, and does not know the observers. An observer is a
+ * struct of functions: one for each kind of observation that it wants. If an observer is switched
+ * off, it is not in the lists of the world, and takes no time. The observers of one kind are called
+ * in the order of their list.
  */
 #ifndef SIM_WORLD_OBSERVATION_H
 #define SIM_WORLD_OBSERVATION_H
@@ -20,7 +21,7 @@ struct queue_place;
 struct vm;
 
 /* clang-format off */
-/** X(kind, what happened and which fields hold the details) */
+/** X(kind, what happened and which fields have the details) */
 #define OBSERVATION_MAP(X)                                                                         \
     /* The driver accesses the registers of its device. A kind that ends in WRITING is observed
      * before the device receives the write. */                                                    \
@@ -127,7 +128,7 @@ typedef enum observation_kind {
     OBSERVED_COUNT
 } observation_kind;
 
-/** One observation. Fields that the kind of observation does not name are 0. */
+/** One observation. The table above names the fields that a kind uses; all others are 0. */
 struct observation {
     observation_kind kind;
     uint32_t count;
@@ -152,7 +153,8 @@ struct observation {
 
 typedef void (*observe_fn)(struct vm *vm, const struct observation *seen);
 
-/** One observer. The function is NULL for each kind that the observer does not want. */
+/** One observer. If the observer does not want a kind of observation, the function for this kind is
+ * NULL. */
 struct observer {
     const char *name;
     observe_fn on[OBSERVED_COUNT];
@@ -169,7 +171,7 @@ struct observer_list {
 /** Adds an observer to the end of a world's lists. */
 void observer_add(struct observer_list *lists, const struct observer *observer);
 
-/** Replaces an observer that was added, for the kinds that the new observer wants. */
+/** For the kinds that the new observer wants, it replaces an observer that was added earlier. */
 void observer_replace(struct observer_list *lists, const struct observer *old,
                       const struct observer *observer);
 

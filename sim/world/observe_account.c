@@ -1,5 +1,5 @@
 /*
- * The observer that counts what happens, for the account of a VM and for metrics.
+ * The observer that counts events of a VM, for the account of the VM and for metrics.
  */
 #include "sim/world/observers.h"
 #include "sim/world/vm.h"
@@ -60,7 +60,8 @@ static void count_verdicts(struct vm *vm, const struct observation *seen)
     }
     /* A huge page has a single verdict. */
     const uint32_t order = request->page_order > vm->spec.page_order ? 0 : vm->spec.page_order;
-    uint64_t accepted = 0; /* nearly all verdicts are ACCEPTED, so they are counted in a register */
+    uint64_t accepted = 0; /* nearly all verdicts are ACCEPTED, so these are counted in a local
+                              variable */
     for (uint32_t page = 0; page < request->page_count; page++) {
         const uint32_t pfn = page << order;
         if (pfn >= request->verdict_count) {

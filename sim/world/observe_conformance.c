@@ -1,11 +1,11 @@
 /*
- * The observer that passes on what crosses the boundary of a VM to the watchers of the standard's
- * clauses; also the configuration that they receive when the VM begins.
+ * The observer that reports what crosses the boundary of a VM to the watchers of the standard's
+ * clauses. This file also makes the configuration that the watchers receive when the VM begins.
  */
 #include "sim/world/observers.h"
 #include "sim/world/vm.h"
 
-/** A driver with rate limits backs off until its next tick. */
+/** If a driver has rate limits, its back-off ends at its next tick. */
 static uint64_t get_first_back_off(const struct vm *vm)
 {
     const struct bnt_guest_config settings = vm_get_guest_settings(vm);
@@ -15,11 +15,11 @@ static uint64_t get_first_back_off(const struct vm *vm)
     return ticks ? tick_ns : settings.sizing.retry_min_ns;
 }
 
-/** Starts to watch this VM for the clauses of the standard. */
+/** Starts to check the clauses of the standard for this VM. */
 void vm_start_conformance_watch(const struct vm *vm)
 {
-    /* The scenario decides which features our own driver leaves out; another driver decides for
-     * itself. */
+    /* For our own driver, the scenario decides which features it does not accept; a driver with
+     * another personality decides this itself. */
     const uint64_t own = vm->spec.driver.personality != 0 ? BNT_BALLOON_F_MUST_TELL_HOST : 0;
     const struct conformance_vm config = {
         .name = vm->spec.name,
@@ -181,7 +181,7 @@ static void watch_memory_discard(struct vm *vm, const struct observation *seen)
     conformance_observe_discard(get_conformance(vm), vm->index, seen->at, seen->value);
 }
 
-/** The host filled these pages with a value, so they read as the driver expects. */
+/** The host filled pages with a value. If the value is 0, this has the same effect as a discard. */
 static void watch_memory_fill(struct vm *vm, const struct observation *seen)
 {
     if (seen->other == 0) {
@@ -215,7 +215,7 @@ static void watch_new_device(struct vm *vm, const struct observation *seen)
     conformance_observe_device_replaced(get_conformance(vm), vm->index);
 }
 
-/* ---- The driver and its pages ---- */
+/* ---- What the driver does with pages ---- */
 
 static void watch_guest_event(struct vm *vm, const struct observation *seen)
 {
@@ -252,7 +252,8 @@ static void watch_page_access(struct vm *vm, const struct observation *seen)
 
 static void watch_page_content_mismatch(struct vm *vm, const struct observation *seen)
 {
-    if (seen->value == GMEM_TAG_UNKNOWN) { /* the page was hinted and has not been written since */
+    if (seen->value == GMEM_TAG_UNKNOWN) { /* the page was hinted, and the guest has not written to
+                                              it since */
         conformance_observe_hinted_page_access(get_conformance(vm), vm->index, seen->at,
                                                seen->flag);
     }

@@ -1,8 +1,9 @@
 /*
- * The observer that hashes: it adds what happened to the payload of the event that is being
+ * The observer for the hash: it adds what happened to the payload of the event that is being
  * handled.
  *
- * These lines determine the hash of every scenario: adding a line changes all hashes.
+ * The lines in this file determine the hash of every scenario, so an additional line changes all
+ * hashes.
  */
 #include "sim/world/observers.h"
 #include "sim/world/vm.h"

@@ -1,12 +1,12 @@
 /*
- * The observer that logs the events of the two cores, with names in place of numbers.
+ * The observer that logs the events of the two cores. It logs names instead of numbers.
  */
 #include "sim/oracle/oracle.h"
 #include "sim/world/observers.h"
 #include "sim/world/vm.h"
 
-/** Returns the name for the value of an event, if the value is a number that stands for a name;
- * otherwise NULL. */
+/** If the value of an event is a number that stands for a name, returns the name; otherwise returns
+ * NULL. */
 static const char *get_event_value_name(const struct bnt_guest_event *event)
 {
     switch (event->kind) {

@@ -1,8 +1,8 @@
 /*
- * The observer that passes on to the oracle what crosses the boundaries of a VM.
+ * The observer that reports what crosses the boundaries of a VM to the oracle.
  *
- * The oracle knows only pages of 4 KiB: a request of huge pages reaches it as 512 pages for each
- * huge page, all with the verdict of that huge page, and it checks each of the 512.
+ * The oracle knows only pages of 4 KiB. If a request names a huge page, this file reports 512 pages
+ * to the oracle, all with the verdict of the huge page, and the oracle checks each of them.
  */
 #include "sim/world/observers.h"
 #include "sim/world/vm.h"
@@ -202,8 +202,8 @@ static void forward_initialised_page_to_oracle(struct vm *vm, const struct obser
     oracle_check_initialised_page(get_oracle(vm), vm->index, seen->at, seen->value, seen->other);
 }
 
-/** A page may have lost its content before the guest writes it: the host has discarded it
- * meanwhile. */
+/** The content of a page can be lost before the guest writes to the page, because the host has
+ * discarded it. */
 static void forward_page_content_mismatch_to_oracle(struct vm *vm, const struct observation *seen)
 {
     struct oracle *oracle = get_oracle(vm);

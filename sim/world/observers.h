@@ -1,6 +1,6 @@
 /*
- * The list of all observers by name, for the code that adds them to a world; each observer is
- * defined in the room that it belongs to.
+ * Declares all observers, for the code that adds them to a world. Each observer is defined in the
+ * folder that uses what it observes.
  */
 #ifndef SIM_WORLD_OBSERVERS_H
 #define SIM_WORLD_OBSERVERS_H
@@ -22,7 +22,7 @@ extern const struct observer migration_observer;
 extern const struct observer compaction_observer;
 extern const struct observer script_observer;
 
-/** Returns the value that is written to a 32-bit field of the configuration. */
+/** Returns the value that the driver writes to a 32-bit field of the configuration. */
 static inline uint32_t observation_get_le32(const struct observation *seen)
 {
     bnt_le32 value;

@@ -1,8 +1,9 @@
 /*
- * The peers at the two ends of a VM's wire, as all rooms see them: each is a table of functions.
+ * The peers at the two ends of a VM's wire. For the rest of the simulator, each peer is a table of
+ * functions.
  *
- * A new kind of peer is one file with such a table, and one row in sim/peers/peers.c. Times are
- * those of the VM's engine; statuses are values of bnt_status.
+ * To add a kind of peer, write one file with such a table, and add one row to sim/peers/peers.c.
+ * Times are virtual times of the VM's engine. Statuses are values of bnt_status.
  */
 #ifndef SIM_WORLD_PEER_H
 #define SIM_WORLD_PEER_H
@@ -16,29 +17,30 @@ struct vm;
 /** The driver of a VM's balloon. */
 struct driver_peer {
     const char *name;
-    /** Whether this peer drives this VM. */
+    /** Whether this peer is the driver of this VM. */
     bool (*plays)(const struct vm *vm);
-    /** Whether the driver accepts the settings of the VM; if not, `error` receives a sentence.
+    /** Whether the driver accepts the settings of the VM; if not, `error` receives a message.
      * Creates nothing. */
     bool (*can_start)(struct vm *vm, char *error, size_t error_bytes);
-    /** Makes the configuration of the driver core; what the scenario leaves open stays 0. */
+    /** Makes the configuration of the driver core. Values that the scenario does not set stay 0. */
     void (*make_config)(const struct vm *vm, struct bnt_guest_config *made);
     /** Stores how many bytes of DMA memory the driver needs. */
     bool (*dma_bytes)(const struct vm *vm, size_t *bytes, char *error, size_t error_bytes);
     bool (*create)(struct vm *vm, char *error, size_t error_bytes);
     void (*destroy)(struct vm *vm);
-    /** Starts the driver of a new kernel in the memory of the old kernel's driver, which is not
-     * called again. */
+    /** Starts the driver of a new kernel. It replaces the driver of the old kernel, which is not
+     * called any more. */
     bool (*restart)(struct vm *vm, char *error, size_t error_bytes);
     /** The run begins. */
     void (*begin)(struct vm *vm);
-    /** Plays a line of a recording, in a WIRE event. */
+    /** Plays a line of a recording; called in a WIRE event. */
     void (*line)(struct vm *vm, uint32_t line);
     /** Whether the driver has done everything that it must do in a run. */
     bool (*is_done)(const struct vm *vm);
     void (*interrupt)(struct vm *vm, uint16_t queue);
     void (*config_changed)(struct vm *vm);
-    /** NULL if the driver takes no steps; such a driver answers no requests either. */
+    /** NULL if the driver makes no steps; such a driver does not react to calls of the functions
+     * below either. */
     bnt_status (*step)(struct vm *vm, uint64_t *deadline_ns);
     /** Fills in the fields that `info->size` covers; the state is DOWN if there is no driver core.
      */
@@ -59,7 +61,7 @@ struct driver_peer {
     /** Asks the driver to return hinted pages to the allocator. */
     bnt_status (*shrink)(struct vm *vm, uint64_t pfns, uint64_t *freed_pfns);
     bnt_status (*oom)(struct vm *vm, uint64_t pfns, struct bnt_guest_oom_result *result);
-    /** Notifies the driver that a waiting allocation is complete. */
+    /** Notifies the driver that the allocation for which it waits is complete. */
     bnt_status (*alloc_done)(struct vm *vm, const uint64_t *pages, uint32_t count);
     bnt_status (*page_migrate)(struct vm *vm, uint64_t from, uint64_t to, bool deflate_first);
 };
@@ -70,7 +72,8 @@ struct device_peer {
     bool (*can_start)(const struct vm *vm, char *error, size_t error_bytes);
     bool (*create)(struct vm *vm, char *error, size_t error_bytes);
     void (*destroy)(struct vm *vm);
-    /** Replaces the instance by a new one: after power-on, or with the state that this one saved.
+    /** These two functions replace the device by a new instance: `renew` as a power-on does,
+     * `restore` with the state that the old instance saved.
      */
     bool (*renew)(struct vm *vm);
     bnt_status (*restore)(struct vm *vm);
@@ -100,7 +103,7 @@ struct device_peer {
     bnt_status (*stats)(const struct vm *vm, struct bnt_host_stats *stats);
     bnt_status (*working_set)(const struct vm *vm, struct bnt_host_ws *ws);
     bool (*has_page)(const struct vm *vm, uint64_t pfn);
-    /** Compares the device's ledger with the pages that the oracle knows. */
+    /** Compares the ledger of the device with the pages that the oracle knows. */
     void (*audit)(const struct vm *vm, uint64_t allocator_pages, uint64_t reported_pages);
     /* The VMM. */
     bnt_status (*target_set)(struct vm *vm, uint64_t pfns, uint64_t within_ns, uint64_t *id);

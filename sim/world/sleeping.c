@@ -1,14 +1,14 @@
 /*
- * Sleeping allocations: the balloon driver requests pages and may wait; a later event in virtual
- * time delivers them.
+ * Sleeping allocations: the balloon driver requests pages and is allowed to wait. An event at a
+ * later virtual time delivers the pages.
  *
- * Each step reclaims or swaps one batch, which takes virtual time; meanwhile the rest of the guest
- * runs and may take the freed pages. The request cannot be cancelled, as in a kernel that sleeps:
- * pages that arrive when no driver wants them any more are freed at once.
+ * Each step reclaims or swaps one batch, which takes virtual time. During this time the rest of the
+ * guest runs, and can take the freed pages. Like in a kernel, a sleeping allocation cannot be
+ * cancelled. If pages arrive when no driver wants them any more, they are freed at once.
  */
 #include "sim/world/vm.h"
 
-#define SLEEP_FIRST_NS 10000 /**< shortest time to fall asleep and to be woken */
+#define SLEEP_FIRST_NS 10000 /**< shortest time from the sleep to the wake-up */
 
 static void schedule_sleep_step(struct vm *vm, uint64_t time_ns)
 {
@@ -26,7 +26,7 @@ bool sleeping_start_allocation_wait(struct vm *vm, uint32_t count)
     return true;
 }
 
-/** Delivers the pages to the driver, which may use them or free them at once. */
+/** Delivers the pages to the driver, which can use them or free them at once. */
 static void deliver_pages_to_driver(struct vm *vm)
 {
     struct world *world = vm->world;

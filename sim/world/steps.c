@@ -1,8 +1,8 @@
 /*
- * When the two ends of a VM take steps, and when their notifications arrive.
+ * Schedules the steps of the two ends of a VM, and the arrival of their notifications.
  *
- * A step is an event, and the deadline that it returns is the time of the next step. The steps of a
- * stalled party wait until the stall ends.
+ * Each step is an event. A step returns a deadline, which is the time of the next step. If a party
+ * is stalled, its steps wait until the stall ends.
  */
 #include "sim/world/vm.h"
 

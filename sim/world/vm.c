@@ -1,6 +1,6 @@
 /*
- * One VM: values derived from its settings, the state that its ends report, and the memory that its
- * device can access.
+ * Functions about one VM: they compute values from its settings, read the state that its two ends
+ * report, and map the memory that its device can access.
  *
  * Only the driver's DMA area has real bytes. Any other guest page is a content tag spread over its
  * bytes, so that a device that reads or writes a wrong address is noticed.
@@ -28,7 +28,7 @@ bool vm_has_memory_beyond_32_bits(const struct vm *vm)
     return vm->spec.first_pfn + (vm->spec.memory_bytes >> BNT_PFN_SHIFT) - 1 > BNT_PFN_MAX;
 }
 
-/* ---- What the oracle expects of the driver ---- */
+/* ---- What the oracle expects from the driver ---- */
 
 uint64_t vm_get_target_tolerance_pfns(const struct vm *vm)
 {
@@ -57,7 +57,8 @@ uint32_t vm_get_refused_pages_max(const struct vm *vm)
     return bound ? vm->spec.driver.config.sizing.refused_pages_max : UINT32_MAX;
 }
 
-/** The driver empties the balloon at the latest one tick after it sees a reset. */
+/** On VMware's wire, the driver begins to empty the balloon at the latest one tick after it sees a
+ * reset. */
 uint64_t vm_get_reset_limit_ns(const struct vm *vm)
 {
     return vm_uses_vmware_transport(vm)
@@ -84,7 +85,7 @@ struct bnt_guest_config vm_get_guest_settings(const struct vm *vm)
     vm->ends.driver.make_config(vm, &config);
     struct bnt_guest_config settings = config;
     if (bnt_guest_config_resolve(&config, &settings) != BNT_OK) {
-        settings = config; /* cannot happen: the library knows a struct of this size */
+        settings = config; /* this cannot fail, since the library supports a struct of this size */
     }
     return settings;
 }
@@ -186,8 +187,9 @@ bnt_status vm_map_memory(struct vm *vm)
     return bnt_mem_init(&vm->mem, &ops, vm, regions, 2);
 }
 
-/** Places the DMA area behind the guest's memory, or at 0 if that memory ends beyond 32-bit PFNs:
- * VMware's calls name a batch page by a 32-bit PFN. */
+/** Chooses the address of the DMA area. It follows the guest's memory, but if that memory ends
+ * beyond 32-bit PFNs, the DMA area is at 0, because VMware's calls name a batch page by a 32-bit
+ * PFN. */
 void vm_create_dma(struct vm *vm, size_t bytes)
 {
     const uint64_t memory_gpa = vm->spec.first_pfn << BNT_PFN_SHIFT;

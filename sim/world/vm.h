@@ -1,7 +1,7 @@
 /*
- * The structs of a world and of a VM, with the functions that every higher room uses.
+ * The structs of a world and of a VM, and the functions that all higher folders use.
  *
- * The ends of a VM's wire are reached through `vm->ends`: sim/peers fills its tables, and
+ * All calls to the two ends of a VM's wire go through `vm->ends`: sim/peers fills its tables, and
  * sim/faults puts interposers into them.
  */
 #ifndef SIM_WORLD_VM_H
@@ -19,35 +19,35 @@
 #include <ballonet/host.h>
 #include <ballonet/vmware.h>
 
-#define WORLD_BUDGET 4 /**< most units of work in one step */
-/** a reset empties the balloon within 1 s of its notice */
+#define WORLD_BUDGET 4 /**< most work units that one step may do */
+/** after the driver has seen a reset, the balloon must be empty within 1 s */
 #define WORLD_RESET_EMPTY_NS  1000000000
 #define WORLD_QUEUES          BNT_BALLOON_QUEUE_COUNT
-#define WORLD_AUDIT_PAGES_MAX 4096 /**< smaller worlds are audited after every event */
+#define WORLD_AUDIT_PAGES_MAX 4096 /**< worlds with fewer pages are audited after every event */
 
-/** The link's state for one kind of notification between driver and device. */
+/** The state of the link for one kind of notification between driver and device. */
 struct link_state {
     uint32_t drop_next;
     uint32_t duplicate_next;
     uint32_t delay_next;
     uint64_t delay_next_ns;
     bool reorder_armed;
-    bool reorder_held; /**< one notification waits until the next one was sent */
+    bool reorder_held; /**< a notification waits until the next one is sent */
     uint16_t reorder_queue;
     uint64_t reorder_data;
     uint64_t lost;
 };
 
-/** Where the driver placed a queue, for the faults that corrupt its ring. */
+/** The addresses of a queue's ring, for the faults that corrupt the ring. */
 struct queue_place {
     uint16_t size;
-    bool foreign; /**< not a little-endian split ring: faults leave it alone */
+    bool foreign; /**< not a little-endian split ring: no fault changes it */
     uint64_t desc_gpa;
     uint64_t avail_gpa;
     uint64_t used_gpa;
 };
 
-/** What the account of a VM prints and metrics show. */
+/** Values that the account of a VM prints and that metrics show. */
 struct vm_account {
     uint64_t held_peak;
     uint64_t refused_by[BNT_VERDICT_COUNT]; /**< pages refused on inflation, by reason */
@@ -78,8 +78,8 @@ struct vm_account {
 struct vm_life {
     bool unplugged; /**< the device is unplugged */
     bool told;      /**< the guest knows that the device is unplugged */
-    bool freezing;  /**< the machine powers off once the driver is down */
-    /** once it is down, the driver attaches to a device that was plugged in */
+    bool freezing;  /**< the machine powers off as soon as the driver is down */
+    /** as soon as the driver is down, it attaches to a device that was plugged in */
     bool found;
     bool awaited;             /**< a LIFECYCLE event polls whether the driver is down */
     uint64_t off_ns;          /**< for so long */
@@ -88,7 +88,7 @@ struct vm_life {
     uint64_t kernel;
     uint32_t polls;
     uint32_t move_left; /**< pages that compaction still has to move */
-    uint64_t move_at;   /**< next page that compaction looks at */
+    uint64_t move_at;   /**< index of the next page that compaction examines */
     uint32_t move_polls;
     bool move_deflate_first;
     bool compacting;        /**< a LIFECYCLE event or the end of a move continues the compaction */
@@ -100,7 +100,7 @@ struct vm_life {
 struct vm_moves {
     uint64_t done;
     uint64_t cancelled;
-    uint64_t rounds; /**< rounds of all its migrations */
+    uint64_t rounds; /**< number of rounds in all migrations */
     uint64_t sent_pfns;
     uint64_t skipped_pfns; /**< hinted in time */
     uint64_t took_ns;      /**< the last one */
@@ -110,20 +110,20 @@ struct vm_moves {
 /** The history that the metric `settled` needs (settled.c). */
 struct vm_settled {
     uint64_t target_ns; /**< when the last target was set */
-    uint64_t added_ns;  /**< when memory was last added; 0: never */
+    uint64_t added_ns;  /**< when memory was last added; 0 if never */
     bool refusing;      /**< a refusal rule of the script is active */
     uint64_t ledger_pfns;
     uint64_t moved_ns; /**< when the ledger last changed */
     uint64_t oom_ns;   /**< when the last OOM deflate happened */
     bool started;      /**< VMware's wire: a START call succeeded */
-    uint64_t caps;     /**< the capabilities that START agreed on */
+    uint64_t caps;     /**< the capabilities that START negotiated */
 };
 
 struct migration;
 struct vm;
 struct wire_player;
 
-/** All functions by which something crosses the wire; `opaque` is the VM. */
+/** All functions through which the ends of the wire are called; `opaque` is the VM. */
 struct vm_ends {
     struct driver_peer driver;
     struct device_peer device;
@@ -139,77 +139,77 @@ struct vm_ends {
 struct vm {
     struct world *world;
     uint32_t index;
-    struct scenario_vm spec; /**< the scenario's settings, with values drawn by swarm */
+    struct scenario_vm spec; /**< settings of the scenario, with the values that the swarm drew */
     struct gmem *gmem;
     /* guest */
     struct bnt_guest *guest;
     void *guest_state;
     size_t guest_bytes;
-    uint64_t *record_bits; /**< bits of ballooned pages, then as many bits of hinted pages */
+    uint64_t *record_bits; /**< a bit for each ballooned page, then a bit for each hinted page */
     uint64_t record_bytes;
     uint8_t *dma;
     uint64_t dma_gpa;
     size_t dma_bytes;
-    struct wire_player *player; /**< plays a recording in place of the driver */
+    struct wire_player *player; /**< plays a recording instead of a driver */
     struct queue_place queues[WORLD_QUEUES];
     /* host */
     struct bnt_host *host;
     void *host_storage;
     size_t host_bytes;
     struct bnt_mem mem;
-    uint64_t *content;   /**< host's content tag of each guest page; 0: zeroes or never written */
+    uint64_t *content;   /**< the host's content tag of each guest page; 0 means zeroes */
     uint64_t *init_bits; /**< the driver's, for DEVICE_INIT_ON_INFLATE */
     uint64_t init_bytes;
     uint64_t *backed; /**< one bit for each PFN that has host memory */
     uint64_t backed_bytes;
     uint64_t backed_pfns;
     /* between them */
-    /** the functions that are called: those in `honest`, with faults around some */
+    /** the functions that are called: those of `honest`, some with interposers for faults */
     struct vm_ends ends;
-    struct vm_ends honest; /**< the functions without faults */
+    struct vm_ends honest; /**< the functions without interposers */
     struct link_state link[SIGNAL_COUNT];
     uint64_t step_event[2]; /**< scheduled GUEST_STEP and HOST_STEP by action_party; 0: none */
     uint64_t step_ns[2];
     uint64_t stalled_until_ns[2];
     bool touched; /**< the current event has touched this VM */
     /* out of memory */
-    uint64_t oom_event; /**< event of the OOM deflate's deadline; 0: no OOM deflate is pending */
+    uint64_t oom_event; /**< event of the deadline of an OOM deflate; 0 if none is pending */
     bool reclaim_scheduled;
     bool detaching;           /**< or gone */
-    bool suspend_asked;       /**< the script has suspended the device and not resumed it */
-    bool emptying;            /**< the script wants an empty balloon, whatever the target */
-    uint32_t sleeping_pages;  /**< pages that a sleeping allocation waits for */
-    uint64_t sleep_event;     /**< next step of the sleeping allocation; 0: none waits */
-    uint64_t called_until_ns; /**< the calls made so far take until this time */
+    bool suspend_asked;       /**< the script suspended the device and has not resumed it */
+    bool emptying;            /**< the script wants an empty balloon, whatever the target is */
+    uint32_t sleeping_pages;  /**< number of pages for which an allocation sleeps */
+    uint64_t sleep_event;     /**< next step of the sleeping allocation; 0 if none sleeps */
+    uint64_t called_until_ns; /**< the driver's calls so far end at this time */
     /* hostility */
     uint32_t armed[CORRUPTION_COUNT]; /**< how many more times each fault happens */
     uint32_t storm_reads;
-    bool lasting_fault;    /**< a declared fault is one that no reset of the device ends */
-    bool allocator_silent; /**< allocated pages are not reported to the oracle */
-    bool device_waited;    /**< at the last check the device was stalled, suspended or away */
+    bool lasting_fault;    /**< there was a declared fault that a device reset does not end */
+    bool allocator_silent; /**< the oracle is not informed of allocated pages */
+    bool device_waited;    /**< the device was not running at the last check */
     bool leave_secret;     /**< the oracles do not learn that an orderly detach has no time left */
-    /** a secret stall: the oracles do not learn of it, and it does not end */
+    /** a secret stall never ends, and the oracles are not informed of it */
     bool stall_secret[2];
     struct vm_life life;
     uint64_t inhibited_until_ns; /**< the host must not discard before this time */
-    /** size of an OOM deflate to run inside the balloon's next allocation */
+    /** size of an OOM deflate that happens during the balloon's next allocation */
     uint64_t oom_allocating_pfns;
-    uint64_t step_pages; /**< pages freed in the driver's current step */
+    uint64_t step_pages; /**< number of pages freed in the driver's current step */
     struct vm_account account;
     struct vm_settled settled;
     /* migration */
     struct migration *migration; /**< NULL: no migration is running */
     uint64_t *dirty_log;         /**< pages written since the last sync; NULL: not recorded */
     struct vm_moves moves;
-    uint64_t paused_until_ns; /**< the VM is paused for a switch-over until this time */
+    uint64_t paused_until_ns; /**< a switch-over pauses the VM until this time */
     bool away;                /**< the guest's memory is on the other host */
 };
 
-/** A workload, its next tick, and whether it waits for the balloon. */
+/** A workload, the event of its next tick, and whether it waits for the balloon. */
 struct workload_slot {
     struct workload *workload;
     uint64_t event;     /**< the next tick; 0: none is scheduled */
-    uint64_t end_event; /**< the end of a pressure action; 0: it has no end */
+    uint64_t end_event; /**< the end of a pressure action; 0 if it has no end */
     uint32_t vm;
     bool blocked;
 };
@@ -229,7 +229,7 @@ struct world {
     uint32_t workload_slots;
     struct recording **recordings;       /**< the parsed recording of each file */
     uint64_t awaited[TRIGGER_WORLD + 1]; /**< one bit for each event that actions wait for */
-    uint32_t *trigger_counts;            /**< for each action: how often its event happened */
+    uint32_t *trigger_counts;            /**< how often the event of each action happened */
     uint32_t *action_runs;
     bool *expect_met; /**< of each EVENTUALLY */
     bool *expect_open;
@@ -246,7 +246,7 @@ struct world {
     uint64_t end_ns;
 };
 
-/** Passes an observation to the observers of the VM's world. */
+/** Reports an observation to the observers of the VM's world. */
 static inline void world_notify_observers(struct vm *vm, const struct observation *seen)
 {
     const struct observer_list *list = &vm->world->observers[seen->kind];
@@ -264,39 +264,42 @@ void world_fail_run(struct world *world, run_verdict verdict, const char *format
 /* vm.c */
 /** Whether the last PFN of the VM's memory has more than 32 bits. */
 bool vm_has_memory_beyond_32_bits(const struct vm *vm);
-/** Returns the driver's settings, with the library's defaults for what the scenario leaves open. */
+/** Returns the driver's settings; those that the scenario does not set have the library's
+ * defaults. */
 struct bnt_guest_config vm_get_guest_settings(const struct vm *vm);
-/** Returns the content tag of a page that holds `value` in each le32. */
+/** Returns the content tag of a page in which each le32 is `value`. */
 uint64_t vm_make_content_tag_of_value(uint32_t value);
-/** Returns the content tag that free pages of this guest hold. */
+/** Returns the content tag that free pages of this guest have. */
 uint64_t vm_get_content_tag_of_free_page(const struct vm *vm);
 /** Maps the memory that the device can access: the guest's online memory and the DMA area. */
 bnt_status vm_map_memory(struct vm *vm);
-/** Creates the DMA area, which is no part of the guest's memory. */
+/** Creates the DMA area, which is not part of the guest's memory. */
 void vm_create_dma(struct vm *vm, size_t bytes);
 struct bnt_guest_info vm_get_guest_info(const struct vm *vm);
 struct bnt_host_info vm_get_host_info(const struct vm *vm);
-/** These fill in only the fields that `info->size` covers. */
+/** These two functions fill in only the fields that `info->size` covers. */
 void vm_read_guest_info(const struct vm *vm, struct bnt_guest_info *info);
 void vm_read_host_info(const struct vm *vm, struct bnt_host_info *info);
-/** Returns the role of a queue for its driver; for a recording, by the rule of the standard. */
+/** Returns the role that the driver gives to a queue. For a recording, the role follows from the
+ * rule of the standard. */
 uint16_t vm_get_queue_role(const struct vm *vm, uint16_t queue);
-/** Whether an armed fault happens now. If the fault happens, it is armed once less. */
+/** Whether a fault is armed and therefore happens now. If it happens, the number of times that it
+ * is armed decreases by one. */
 bool vm_consume_armed_fault(struct vm *vm, corruption which);
 static inline bool vm_uses_vmware_transport(const struct vm *vm)
 {
     return vm->spec.wire == BNT_HOST_WIRE_VMWARE;
 }
-/** Whether a recording is the driver: it takes no steps and answers no requests. */
+/** Whether the driver is a recording, which makes no steps and reacts to no calls. */
 static inline bool vm_is_driver_recorded(const struct vm *vm)
 {
     return vm->ends.driver.step == NULL;
 }
-/** PFNs above the target for which a driver on VMware's wire does not deflate. */
+/** How many PFNs above its target the balloon may be before a driver on VMware's wire deflates. */
 uint64_t vm_get_target_tolerance_pfns(const struct vm *vm);
-/** Habits of a driver on VMware's wire, with those of its profile; 0 on VIRTIO's wire. */
+/** The quirks of a driver on VMware's wire, including those of its profile; 0 on VIRTIO's wire. */
 uint32_t vm_get_driver_quirks(const struct vm *vm);
-/** The most refused pages that the oracle lets the driver hold, on either wire. */
+/** The most refused pages that the driver may hold according to the oracle, on either wire. */
 uint32_t vm_get_refused_pages_max(const struct vm *vm);
 uint64_t vm_get_reset_limit_ns(const struct vm *vm);
 
@@ -305,25 +308,26 @@ void vm_schedule_step(struct vm *vm, action_party party, uint64_t time_ns);
 void vm_step_driver(struct vm *vm);
 void vm_step_device(struct vm *vm);
 void vm_stall_party(struct vm *vm, action_party party, uint64_t until_ns);
-/** Set in the data of a kick whose lower 32 bits are notification data. */
+/** This bit says that the lower 32 bits of a kick's data are notification data. */
 #define VM_KICK_HAS_DATA (UINT64_C(1) << 32)
 /** Schedules the arrival of a notification `after_ns` from now. */
 void vm_schedule_arrival(struct vm *vm, link_signal signal, uint16_t queue, uint64_t data,
                          uint64_t after_ns);
 
 /* observe_conformance.c */
-/** Gives the watchers of clauses the configuration of a VM when it begins. */
+/** When a VM begins, passes its configuration to the watchers of clauses. */
 void vm_start_conformance_watch(const struct vm *vm);
 void vm_report_event_end_to_conformance(const struct vm *vm);
 
 /* sleeping.c */
 bool sleeping_start_allocation_wait(struct vm *vm, uint32_t count);
 void sleeping_run_allocation_step(struct vm *vm);
-/** Cancels the allocation when no driver is left to receive its pages. */
+/** Cancels the sleeping allocation, because there is no driver any more that could receive its
+ * pages. */
 void sleeping_cancel_allocation_wait(struct vm *vm);
 
 /* memory.c: workloads, reclaim and out-of-memory */
-/** Whether the guest's memory is large enough; if not, `error` receives a sentence. */
+/** Whether the guest's memory is large enough; if not, `error` receives a message. */
 bool memory_sizes_fit(const struct vm *vm, char *error, size_t error_bytes);
 bool memory_create(struct world *world, char *error, size_t error_bytes);
 void memory_destroy(struct world *world);

@@ -1,5 +1,6 @@
 /*
- * What all rooms use of a world: logging, failing a run, the names of its events.
+ * Functions of a world that all folders use: they log a message, let a run fail, and return the
+ * names of events.
  */
 #include "sim/world/vm.h"
 
@@ -14,7 +15,8 @@ struct unit {
     uint64_t value;
 };
 
-/** Writes a value in the largest unit that is not larger than the value, with up to three decimals.
+/** Writes a value with up to three decimals. The unit is the largest one that does not exceed the
+ * value.
  */
 static void format_value_in_largest_unit(char *out, size_t bytes, uint64_t value,
                                          const struct unit *units)

@@ -1,6 +1,6 @@
 /*
- * A world: every guest and host of a scenario in one process, in virtual time. This header has the
- * configuration and the result of a world; sim/run creates and runs worlds.
+ * A world contains every guest and host of a scenario, in one process and in virtual time. This
+ * header defines the configuration and the result of a world; sim/run creates and runs worlds.
  */
 #ifndef SIM_WORLD_WORLD_H
 #define SIM_WORLD_WORLD_H
@@ -20,10 +20,10 @@ typedef enum run_verdict {
     VERDICT_FAIL = 1,           /**< an expectation or an invariant failed */
     VERDICT_USAGE = 2,          /**< wrong usage or an invalid scenario */
     VERDICT_LIVENESS = 3,       /**< an expected state was not reached in time */
-    VERDICT_NONDETERMINISM = 4, /**< a replay or a second run differed */
+    VERDICT_NONDETERMINISM = 4, /**< a replay or a second run was different */
     VERDICT_CRASH = 5,
     VERDICT_TRACE = 6, /**< a trace is unusable */
-    VERDICT_LIMIT = 7, /**< a limit was reached: the run is inconclusive */
+    VERDICT_LIMIT = 7, /**< a limit was reached, so the run has no result */
     VERDICT_COUNT
 } run_verdict;
 
@@ -40,9 +40,10 @@ typedef enum log_level {
     LOG_ALL
 } log_level;
 
-/** The progress of a run for another process to read, and that process's request to stop it. */
+/** The progress of a run, which another process can read. That process can also ask the run to
+ * stop. */
 struct world_watch {
-    /** set by the other process: the run ends at its next event, inconclusive */
+    /** set by the other process: the run then ends at its next event, without a result */
     volatile bool stop;
     uint64_t seed;
     uint64_t events;
@@ -66,19 +67,19 @@ struct world_config {
 
 struct world_result {
     run_verdict verdict;
-    char text[512]; /**< the reason, unless the run passed */
+    char text[512]; /**< the reason if the run did not pass */
     uint64_t events;
     uint64_t time_ns;
     struct engine_hash hash;
     uint64_t hash_word;
-    /** memory that the arena still holds after the run; the caller fills this in */
+    /** number of bytes that were not freed after the run; the caller stores it here */
     uint64_t leaked_bytes;
 };
 
 const char *verdict_get_name(run_verdict which);
 
-/** These write a value in the largest unit that is not larger than the value, with up to three
- * decimals. */
+/** These functions write a value with up to three decimals. The unit is the largest one that does
+ * not exceed the value. */
 void world_format_bytes(char *out, size_t bytes, uint64_t value);
 void world_format_time(char *out, size_t bytes, uint64_t value_ns);
 
