@@ -1,6 +1,6 @@
 /*
  * Private to `run --generated`: the result of one generated scenario, and the processes that run
- * them.
+ * generated scenarios.
  */
 #ifndef SIM_CLI_GENERATED_H
 #define SIM_CLI_GENERATED_H
@@ -34,7 +34,8 @@ void record_set_failure(struct generated_record *record, run_verdict verdict, co
 /** A process that runs scenarios; it ends early if a scenario makes it crash. */
 struct worker {
     pid_t pid; /**< 0: none */
-    int order; /**< pipe to the worker: sends the first and the last seed that it must run */
+    int order; /**< pipe to the worker, through which it gets the first and the last seed that it
+                    must run */
     int result;
     int errors; /**< a file that holds what the worker wrote to stderr */
     uint64_t next;

@@ -25,7 +25,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/** For each job, so many tasks may be started before the result of an earlier task is reported.
+/** How many tasks for each job can be started while the result of an earlier task is not reported
+ * yet.
  */
 #define AHEAD_OF_EACH 8u
 

@@ -24,9 +24,9 @@
  *     status = isolate_run_tasks(&config);     // the worst status of all; VERDICT_LIMIT if it
  * stopped
  *
- * A worker shares only `data` and `watch` with its caller: all its other changes are lost when it
- * ends. The signals INT, TERM and HUP are passed to the workers: each ends its run at the next
- * event and cleans up, and at last the command kills itself with the same signal
+ * A worker shares only `data` and `watch` with its caller. All its other changes of memory are lost
+ * when the worker ends. The signals INT, TERM and HUP are passed to the workers: each ends its run
+ * at the next event and cleans up, and at last the command kills itself with the same signal
  * (isolate_get_stop_signal). A worker whose parent died ends its run in the same way. If
  * BALLONET_NO_GUARD is in the environment, all work is done in the caller's process, so that a
  * debugger can be used.

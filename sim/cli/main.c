@@ -359,8 +359,8 @@ static const struct verb *find_verb(const char *name)
 
 /**
  * If the caller closed a standard stream, the next file that is opened would get the number of that
- * stream, and its output. So /dev/null, opened read-only, takes the place of each closed standard
- * stream.
+ * stream, and its output. This function opens /dev/null, read-only, for each standard stream that
+ * is closed.
  */
 static void open_standard_files(void)
 {
@@ -373,7 +373,7 @@ static void open_standard_files(void)
     }
 }
 
-/** If the output could not be written, a command that succeeded gets another exit status. */
+/** If the output could not be written, a command that was successful so far gets exit status 6. */
 static int check_written_output(int status)
 {
     if (fflush(stdout) != 0 || ferror(stdout)) {

@@ -2,8 +2,8 @@
  * The verb `verify` runs the same scenario and seed twice, under different conditions that must not
  * change the run.
  *
- * The second run has other values in fresh memory, logs everything, and writes a trace. If the runs
- * differ, the first event that differs is printed as it was in each run.
+ * In the second run, fresh memory contains other values, everything is logged, and a trace is
+ * written. If the runs differ, the first event that differs is printed as it was in each run.
  */
 #include "sim/cli/isolate.h"
 #include "sim/trace/trace.h"

@@ -2,11 +2,11 @@
  * The clauses: one row for each statement of VIRTIO, or of our extension, that a balloon must
  * follow. The numbers and the wording of the clauses are ours; the text of the standard is binding.
  *
- * A row names the party that the clause binds, how strongly, and whether a watcher
- * (sim/conformance/ *.c) checks the clause in every scenario. The suite of scenarios must cover
- * each WATCHED row, and tests/conformance must have a test that violates it. OPEN rows have no
- * watcher yet. NOT_APPLICABLE rows say why a watcher cannot check the clause. `ballonet
- * conformance` prints the table and writes docs/prove/conformance.md.
+ * A row names the party that the clause binds, and the level (MUST, SHOULD or MAY). It also says
+ * whether a watcher (sim/conformance/ *.c) checks the clause in every scenario. The suite of
+ * scenarios must cover each WATCHED row, and tests/conformance must have a test that violates it.
+ * OPEN rows have no watcher yet. NOT_APPLICABLE rows say why a watcher cannot check the clause.
+ * `ballonet conformance` prints the table and writes docs/prove/conformance.md.
  */
 #ifndef SIM_CONFORMANCE_CLAUSES_H
 #define SIM_CONFORMANCE_CLAUSES_H

@@ -2,7 +2,7 @@
  * The instance that checks conformance: it has the VMs, the list of watchers, and the counts.
  *
  * Every function of conformance.h is here and calls all watchers. The files of the watchers check
- * the clauses; what watchers share is in watch.c. The world calls this file.
+ * the clauses; functions that all watchers use are in watch.c. The world calls this file.
  */
 #include "sim/conformance/places.h"
 

@@ -3,10 +3,10 @@
  * and party it counts how often the clause applied, and how often the party violated the clause.
  *
  * The world reports what it observes: register accesses, the device's accesses to guest memory,
- * notifications, and pages that the driver allocates and frees. Conformance reads the rings in
- * guest memory with its own parser. It never asks a library what is right. It draws no choice,
- * changes no state of the run, and adds nothing to the hash. A violated clause does not fail a run;
- * only `ballonet conformance` reports it.
+ * notifications, and pages that the driver allocates and frees. The watchers read the rings in
+ * guest memory with a parser that is not the libraries' parser. It never asks a library what is
+ * right. It draws no choice, changes no state of the run, and adds nothing to the hash. A violated
+ * clause does not fail a run; only `ballonet conformance` reports it.
  *
  * Every function accepts NULL as the instance: a world without oracles has no instance.
  */
@@ -114,7 +114,7 @@ void conformance_init_vm(struct conformance *seen, uint32_t vm,
  * parties are counted separately. */
 void conformance_mark_party_scripted(struct conformance *seen, uint32_t vm, unsigned who);
 
-/** The script's faults are over: from now on no action is counted as scripted. */
+/** The faults of the script have ended: from now on, no action is counted as scripted. */
 void conformance_mark_parties_unscripted(struct conformance *seen, uint32_t vm);
 
 /* ---- The driver's accesses to registers ---- */
@@ -140,7 +140,7 @@ void conformance_observe_queue_enable(struct conformance *seen, uint32_t vm, uin
                                       uint16_t role, uint16_t size, uint64_t desc_gpa,
                                       uint64_t avail_gpa, uint64_t used_gpa);
 
-/** Whether the guest's own system requires an empty balloon. In that case the clauses BD-4 and
+/** Whether the guest's own system requires an empty balloon. In that case, the clauses BD-4 and
  * BD-7, about the device's target, do not apply. */
 void conformance_observe_forced_emptying(struct conformance *seen, uint32_t vm, bool emptying);
 
@@ -192,9 +192,9 @@ void conformance_observe_discard(struct conformance *seen, uint32_t vm, uint64_t
 
 /** The command id in configuration space changed. */
 void conformance_observe_hint_command(struct conformance *seen, uint32_t vm, uint32_t command);
-/** The migration that used hints is over, so that the device no longer needs hinted pages. */
+/** The migration that used hints has ended, so the device does not need hinted pages any more. */
 void conformance_observe_hinting_end(struct conformance *seen, uint32_t vm);
-/** The device tells its VMM that a migration need not copy these pages. */
+/** The device informs its VMM that a migration does not have to copy these pages. */
 void conformance_observe_hint_accepted(struct conformance *seen, uint32_t vm, uint64_t first_pfn,
                                        uint64_t pfns);
 /** The driver returned hinted pages to the OS. */
@@ -207,7 +207,7 @@ void conformance_observe_hinted_page_access(struct conformance *seen, uint32_t v
 /* ---- Pages that the driver allocates, frees or replaces ---- */
 
 /** The driver allocated pages, or the OS gave it a page that is to replace a ballooned page.
- * `pages` holds the first PFN of each page. */
+ * `pages` contains the first PFN of each page. */
 void conformance_observe_pages_allocated(struct conformance *seen, uint32_t vm,
                                          const uint64_t *pages, uint32_t count);
 /** The driver's allocator had fewer pages than the driver asked for. */

@@ -87,7 +87,7 @@ static void check_freed_pfn(struct watch *watch, uint64_t pfn, uint8_t state)
         break;
     case PAGE_BALLOON:
         if (watch->extension.releasing) {
-            break; /* after a reset of the balloon pages are freed without a deflate (BX-17) */
+            break; /* after a reset of the balloon, pages are freed without a deflate (BX-17) */
         }
         clause_count_violation(
             watch, DRV, CLAUSE_BD_9,

@@ -48,7 +48,8 @@ struct seen_request {
 
 #define ANSWER_HEAD_BYTES 8u /**< bytes of a response before its verdicts */
 
-/** The PFNs of the last answer on a queue; empty once the driver has read the answer. */
+/** The PFNs of the last answer on a queue. The list is empty after the driver has read the
+ * answer. */
 struct seen_answers {
     uint32_t *pfns;
     uint32_t count;
@@ -62,29 +63,29 @@ struct watch_pages {
 
 /** The target, and what the driver does to reach it (target.c). */
 struct watch_target {
-    uint32_t num_pages;       /**< num_pages as the device shows it */
-    bool num_pages_notified;  /**< a configuration interrupt arrived since num_pages changed */
-    bool num_pages_read;      /**< the driver read num_pages since the reset */
-    bool unseen_reported;     /**< the driver failed to read num_pages, which was counted as a
-                                   violation */
-    uint32_t num_pages_known; /**< the value of num_pages that the driver read last */
-    uint32_t actual;          /**< the value of actual that the driver wrote last */
-    uint32_t changes;         /**< how often the balloon changed since the driver wrote actual */
-    uint64_t
-        deficit_since_ns; /**< since when num_pages is above the balloon's size; 0 if it is not */
-    uint64_t effort_ns;   /**< the last time at which the driver did something to fill the
-                               balloon */
-    bool effort_failed;   /**< the last time at which the driver could not fill the balloon, because
-                               there was no memory or pages were refused */
-    bool was_paused;      /**< the device was paused at the end of the last event */
-    uint64_t oom_ns;      /**< the last time at which the driver deflated pages although the balloon
-                               was not above its target; 0 if never */
+    uint32_t num_pages;        /**< the value of num_pages that the device shows */
+    bool num_pages_notified;   /**< a configuration interrupt arrived since num_pages changed */
+    bool num_pages_read;       /**< the driver read num_pages since the reset */
+    bool unseen_reported;      /**< the driver failed to read num_pages, which was counted as a
+                                    violation */
+    uint32_t num_pages_known;  /**< the value of num_pages that the driver read last */
+    uint32_t actual;           /**< the value of actual that the driver wrote last */
+    uint32_t changes;          /**< how often the balloon changed since the driver wrote actual */
+    uint64_t deficit_since_ns; /**< since this time, num_pages is larger than the balloon; 0 if it
+                                  is not */
+    uint64_t effort_ns;        /**< the last time at which the driver did something to fill the
+                                    balloon */
+    bool effort_failed; /**< the last time at which the driver could not fill the balloon, because
+                             there was no memory or pages were refused */
+    bool was_paused;    /**< the device was paused at the end of the last event */
+    uint64_t oom_ns;    /**< the last time at which the driver deflated pages although the balloon
+                             was not above its target; 0 if never */
 };
 
 /** Refusals and resets (extension.c, answers.c). */
 struct watch_extension {
     uint64_t device_pfns; /**< number of PFNs that the device has according to its own answers */
-    uint32_t epoch;       /**< num_pages the epoch as the device shows it; 0 if not known */
+    uint32_t epoch;       /**< num_pages the epoch that the device shows; 0 if not known */
     uint32_t epoch_acked;
     bool acked;      /**< the driver acknowledged an epoch since the device's reset */
     bool releasing;  /**< the device raised the epoch and the driver has not acknowledged it */
@@ -94,7 +95,8 @@ struct watch_extension {
     bool bound_reached; /**< the driver holds the most refused pages that it may hold */
     uint64_t bound_ns;
     bool limit_written;
-    bool unseen_accepted; /**< the device accepted an inflate, and the driver may not know it yet */
+    bool unseen_accepted; /**< the device accepted an inflate, and perhaps the driver does not know
+                               it yet */
     bool config_notified; /**< the device sent a configuration interrupt in this event */
     uint32_t malformed;   /**< number of requests in flight whose response is too short */
 };

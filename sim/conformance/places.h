@@ -16,7 +16,7 @@ static inline bool has_negotiated_resets(const struct watch *watch)
 
 /* ---- Requests (requests.c). Functions that are called for every PFN are inline. ---- */
 
-/** Reads a request from its buffer; false if the buffer is no request. */
+/** Reads a request from its buffer; false if the buffer does not contain a request. */
 bool request_read(const struct watch *watch, const struct seen_queue *queue,
                   const struct seen_buffer *buffer, struct seen_request *request);
 uint32_t request_copy_pfn(const struct watch *watch, const struct seen_buffer *buffer,

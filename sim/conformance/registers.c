@@ -26,7 +26,7 @@ enum {
 #define FEATURES_RING                                                                            \
     (BNT_F_RING_INDIRECT_DESC | BNT_F_RING_EVENT_IDX | BNT_F_VERSION_1 | BNT_F_ACCESS_PLATFORM | \
      BNT_F_RING_PACKED | BNT_F_IN_ORDER)
-#define FEATURES_GENERIC /* features ORDER_PLATFORM to SUSPEND, which any device may have */ \
+#define FEATURES_GENERIC /* features ORDER_PLATFORM to SUSPEND, which any device can have */ \
     ((UINT64_C(1) << 36) | (UINT64_C(1) << 38) | (UINT64_C(1) << 39) | (UINT64_C(1) << 40) | \
      (UINT64_C(1) << 43))
 #define FEATURES_LEGACY ((UINT64_C(1) << 24) | (UINT64_C(1) << 27))

@@ -69,7 +69,8 @@ static void observe_driver_ok(struct watch *watch)
     }
 }
 
-/** After a reset the device knows no reported page, and the driver may report all pages again. */
+/** A reset makes the device forget which pages were reported, so the driver may report all pages
+ * again. */
 static void clear_page_reports(struct watch *watch)
 {
     for (uint64_t i = 0; watch->reports.marks != NULL && i < watch->config.pfns; i++) {

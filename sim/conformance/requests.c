@@ -1,6 +1,6 @@
 /*
  * Reads inflates and deflates from their buffers: the PFNs that a request names, and the verdicts
- * that the device wrote. Where each page is, is recorded in places.c. Every watcher of inflates and
+ * that the device wrote. places.c records where each page is. Every watcher of inflates and
  * deflates calls this file.
  */
 #include "sim/conformance/places.h"

@@ -1,7 +1,7 @@
 /*
  * Keeps the queues of a VM: where their rings are, and which buffers are in flight.
- * rings_available.c adds buffers and rings_used.c removes them. Both call this file, as does every
- * watcher that looks up a queue.
+ * rings_available.c adds buffers and rings_used.c removes them. Both call this file. Every watcher
+ * that looks up a queue calls it, too.
  *
  * If a party breaks a ring, the queue is lost: the content of its ring is unknown, and the watchers
  * ignore the queue until it is enabled again.

@@ -44,7 +44,7 @@ struct seen_buffer {
     uint64_t readable_bytes;
     uint64_t writable_bytes;
     struct bnt_vq_seg few[SEEN_SEGS_INLINE];
-    struct bnt_vq_seg *many; /**< the segments if there are more than `few` can hold */
+    struct bnt_vq_seg *many; /**< the segments if they are too many for `few` */
 };
 
 static inline const struct bnt_vq_seg *watch_get_buffer_segments(const struct seen_buffer *buffer)
@@ -183,8 +183,8 @@ void rings_read_available(struct watch *watch);
  * device read it. */
 bool rings_is_queue_broken(const struct watch *watch, const struct seen_queue *queue,
                            struct seen_chain *scratch);
-/** Checks that the driver did not change a buffer in flight; with `descs`, checks its descriptors
- * too. */
+/** Checks that the driver did not change a buffer in flight; if `descs` is true, also checks its
+ * descriptors. */
 void rings_check_buffer_unaltered(struct watch *watch, struct seen_queue *queue,
                                   struct seen_buffer *buffer, bool descs);
 

@@ -1,6 +1,6 @@
 /*
  * Checks kicks and interrupts: each party must notify its peer unless the peer suppresses
- * notifications, and must tolerate spurious notifications. Checks NEEDS_RESET too, by which a
+ * notifications, and must tolerate spurious notifications. Also checks NEEDS_RESET, by which a
  * device shows that it cannot continue. rings_available.c and rings_used.c find the buffers that
  * need a notification.
  */

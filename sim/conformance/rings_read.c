@@ -1,7 +1,7 @@
 /*
  * Reads guest memory for the watchers: single bytes, numbers in the byte order of the rings, and
- * the segments of a buffer. Queues are rings.c's. The walks of both ring formats call this file, as
- * does every watcher that reads a request.
+ * the segments of a buffer. Queues are rings.c's. The walks of both ring formats call this file.
+ * Every watcher that reads a request calls it, too.
  */
 #include "sim/conformance/watch.h"
 

@@ -1,6 +1,6 @@
 /*
- * The split ring in guest memory: the walk over a chain (VIRTIO 1.4, 2.7.5). The walk only notes
- * errors; rings_available.c, which calls it, decides which clause an error violates.
+ * The split ring in guest memory: the walk over a chain (VIRTIO 1.4, 2.7.5). The walk only records
+ * errors. Its caller, rings_available.c, decides which clause an error violates.
  */
 #include "sim/conformance/watch.h"
 

@@ -104,8 +104,9 @@ static bool is_avail_entry_overwritten(const struct watch *watch, const struct s
 }
 
 /**
- * Handles a used entry. With IN_ORDER it may stand for all buffers up to the buffer that it names,
- * at most `most`. Returns how many descriptors the entry stands for, or 0 if the queue is lost.
+ * Handles a used entry. With IN_ORDER, a used entry can stand for all buffers up to the buffer that
+ * it names, but for at most `most` buffers. Returns how many descriptors the entry stands for, or 0
+ * if the queue is lost.
  */
 static uint32_t mark_entry_used(struct watch *watch, struct seen_queue *queue, uint16_t id,
                                 uint32_t len, uint32_t most, uint32_t *buffers)

@@ -18,7 +18,7 @@ static bool has_negotiated_statistics(const struct watch *watch)
 
 static void observe_driver_ok(struct watch *watch)
 {
-    /* A driver may have submitted the first buffer before DRIVER_OK. */
+    /* A driver is allowed to submit the first buffer before DRIVER_OK. */
     watch->statistics.due = has_negotiated_statistics(watch) && watch->statistics.in_flight == 0;
     watch->statistics.due_ns = watch_get_time_ns(watch);
 }
@@ -38,7 +38,8 @@ static void observe_kernel_replaced(struct watch *watch)
     watch->statistics.count = 0;
 }
 
-/** After its reset the statistics queue needs a first buffer, as after initialisation. */
+/** After its reset, the statistics queue needs a first buffer again, like after the initialisation
+ * of the device. */
 static void observe_queue_reset(struct watch *watch, uint16_t queue)
 {
     if (watch_find_queue_role(watch, queue) == BNT_BALLOON_QUEUE_STATS) {

@@ -1,6 +1,6 @@
 /*
- * Checks a suspended device (VIRTIO 1.4, 2.1, 3.4): neither party uses the device while it is
- * suspended, and both complete the handshakes of suspend and resume. The checks use register
+ * Checks a suspended device (VIRTIO 1.4, 2.1, 3.4): neither party may use the device while it is
+ * suspended, and both must complete the handshakes of suspend and resume. The checks use register
  * accesses, notifications and the rings. The reset of a single queue is checked in queue_reset.c.
  * Other watchers call `is_device_paused` before they expect progress from the device.
  */

@@ -1,7 +1,8 @@
 /*
- * Functions that every watcher needs: the time, memory, and the counting of clauses. The parser of
- * the rings uses this file to call all watchers for each buffer that it finds. The list of watchers
- * is in conformance.c; this file calls no watcher by name.
+ * Functions that every watcher needs. They get the time, read memory, and count how often clauses
+ * applied and were violated. The parser of the rings uses this file to call all watchers for each
+ * buffer that it finds. The list of watchers is in conformance.c; this file calls no watcher by
+ * name.
  */
 #include "sim/conformance/watch.h"
 

@@ -53,7 +53,7 @@ struct watch_configuration {
     struct {
         bool known;
         uint32_t value;
-        uint32_t generation; /**< the time at which the driver read the configuration field */
+        uint32_t generation; /**< the generation when the driver read the configuration field */
     } fields[16];            /**< le32 each */
 };
 
@@ -80,8 +80,7 @@ struct watch_suspend {
     bool asked;        /**< the driver wrote SUSPEND, and the status does not show SUSPEND yet */
     bool suspended;    /**< the device is paused */
     bool seen;         /**< the driver read that the device is suspended */
-    bool resume_asked; /**< the driver wrote DRIVER_OK in order to resume the device, and did
-                            nothing since */
+    bool resume_asked; /**< the driver wrote DRIVER_OK to resume, and did nothing since */
     bool resume_seen;  /**< the driver read that the device resumed */
     bool resuming;     /**< the driver's write of DRIVER_OK is not complete */
     bool notified;     /**< a configuration interrupt was sent since that write */
@@ -94,8 +93,7 @@ struct watch_suspend {
 struct watch_queue_resets {
     uint32_t resetting;
     uint32_t reset_read; /**< queues whose reset the driver read as complete */
-    uint32_t fresh;      /**< queues that were enabled again and on which the device used no buffer
-                              since */
+    uint32_t fresh;      /**< queues that were enabled again and have no used buffer since */
 };
 
 /** The legacy interface (legacy.c). */
@@ -115,8 +113,7 @@ struct watch_statistics {
     bool ever;          /**< the driver submitted a statistics buffer since the reset */
     bool due;           /**< the driver must submit a statistics buffer */
     bool odd_tag;       /**< the statistics buffer in flight has an unknown tag */
-    bool odd_order;     /**< the tags of the statistics buffer in flight are not in ascending
-                             order */
+    bool odd_order;     /**< the statistics buffer in flight has tags that do not ascend */
     uint64_t due_ns;
     uint32_t count; /**< number of entries in the last statistics buffer of this kernel */
     uint16_t tags[WATCH_STATISTICS_MAX];
@@ -135,7 +132,7 @@ struct watch_reports {
 struct watch_moves {
     bool on;
     uint64_t from; /**< first PFN of the page that must leave the balloon */
-    uint64_t to;   /**< first PFN of the page that takes its place in the balloon */
+    uint64_t to;   /**< first PFN of the page that replaces it in the balloon */
 };
 
 struct watch {
@@ -208,7 +205,7 @@ static inline uint16_t watch_find_queue_role(const struct watch *watch, uint16_t
     return BNT_BALLOON_QUEUE_NONE;
 }
 
-/** The functions of a watcher, one for each kind of observation. A member may be NULL. */
+/** The functions of a watcher, one for each kind of observation. A member can be NULL. */
 struct watcher {
     void (*reset)(
         struct watch *watch); /**< the device status became 0, or the device was replaced */
@@ -281,13 +278,13 @@ extern const struct watcher watch_configuration_watcher;
 extern const struct watcher watch_notify_watcher;
 extern const struct watcher watch_access_watcher;
 extern const struct watcher
-    watch_legacy_watcher; /**< runs before the places of pages are updated */
+    watch_legacy_watcher; /**< runs before pages.c updates where each page is */
 extern const struct watcher
     watch_extension_watcher; /**< runs at the same point as the watcher above */
 extern const struct watcher watch_pages_watcher;
 extern const struct watcher watch_target_watcher;
-extern const struct watcher
-    watch_answers_watcher;                       /**< runs after the places of pages are updated */
+extern const struct watcher watch_answers_watcher; /**< runs after pages.c has updated where each
+                                                      page is */
 extern const struct watcher watch_moves_watcher; /**< runs at the same point as the watcher above */
 extern const struct watcher watch_hints_watcher;
 extern const struct watcher watch_suspend_watcher;

@@ -11,8 +11,8 @@
 #define PROFILE_NAMES_MAX  64
 #define PROFILE_SHARE_NONE UINT32_MAX
 
-/** The weight of one word that a key can have. A word that is not listed has the weight 1, or the
- * weight that the table of actions gives it. */
+/** The weight of one word that a key can have. A word that is not listed has the weight that the
+ * tables of keys give it, or else 1. */
 struct profile_weight {
     char name[SCENARIO_NAME_MAX];
     uint32_t weight;

@@ -26,7 +26,7 @@ void link_end_faults(struct vm *vm);
 
 /** Starts the fault that an action of the script names. */
 void hostile_start_fault(struct vm *vm, const struct scenario_action *action);
-/** Returns the first page of which the oracle says that it is in this place; UINT64_MAX if there is
+/** Returns the first page that has this page_place according to the oracle; UINT64_MAX if there is
  * none. */
 uint64_t hostile_find_page(const struct vm *vm, page_place place);
 /** Ends faults that are only in rings, because a reset of the device has cleared the rings. */

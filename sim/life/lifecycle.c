@@ -42,7 +42,7 @@ static void power_cycle_device(struct vm *vm)
 /* ---- Loading the driver ---- */
 
 /** Records whether the script wants an empty balloon or one that follows its target, and notifies
- * the observers that judge the driver. */
+ * the observers that check the driver. */
 void life_set_emptying(struct vm *vm, bool emptying)
 {
     vm->emptying = emptying;
@@ -91,7 +91,7 @@ void life_attach_driver(struct vm *vm)
 
 /* ---- Unplug and plug ---- */
 
-/** Unplugs the device at once; a notification tells the guest later. */
+/** Unplugs the device at once. The guest is notified later. */
 void life_unplug_device(struct vm *vm)
 {
     if (vm->life.unplugged) {

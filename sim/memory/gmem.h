@@ -23,7 +23,7 @@
 
 struct gmem;
 
-/** These values stand for "no page" and "no group". */
+/** These two values mean "no page" and "no group". */
 #define GMEM_NONE     UINT64_MAX
 #define GMEM_NO_GROUP UINT32_MAX
 

@@ -53,7 +53,7 @@ struct csv {
     size_t left;
     uint32_t line;                /**< number of the line that was read last, from 1 */
     uint32_t fields;              /**< of the header */
-    uint32_t index[COLUMN_COUNT]; /**< the number of the field that holds each column */
+    uint32_t index[COLUMN_COUNT]; /**< for each column, the number of its field in a line */
     char *error;
     size_t error_bytes;
 };

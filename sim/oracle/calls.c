@@ -24,7 +24,8 @@ static uint64_t count_driver_pages(const struct shadow *shadow)
            shadow->in_place[PLACE_HELD] + shadow->in_place[PLACE_HELD_PARTS];
 }
 
-/** At START the host forgets every page: the driver must hold no page, unless it is detaching. */
+/** At START the host forgets every page. So the driver must have no ballooned page then, unless it
+ * is detaching. */
 static void check_start_call(struct oracle *oracle, uint32_t vm, bool stopping)
 {
     struct shadow *shadow = &oracle->vms[vm];

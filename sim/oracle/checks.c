@@ -3,8 +3,8 @@
  * quiet phase. The world calls this file. pages.c, requests.c and device.c check each single change
  * of a page at the moment when it happens.
  *
- * The incremental check compares counters only; the audit counts every page again, and asks the
- * device's ledger about each page. A test shows that the incremental check and the audit agree.
+ * The incremental check compares only counters. The audit counts every page again, and compares
+ * each page with the device's ledger. A test shows that the incremental check and the audit agree.
  */
 #include "sim/oracle/shadow.h"
 
@@ -88,8 +88,8 @@ static void check_empty_after_reset(struct oracle *oracle, uint32_t vm)
         return;
     }
     if (shadow->in_flight > 0) {
-        shadow->releasing_since_ns =
-            now_ns; /* the device has not completed all requests yet, so its count may differ */
+        shadow->releasing_since_ns = now_ns; /* the device has not completed all requests yet, so
+                                                its count can be different */
     } else if (now_ns - shadow->releasing_since_ns > shadow->config.reset_empty_ns) {
         oracle_record_violation(oracle, vm, INVARIANT_RESET_EMPTY,
                                 "the balloon still holds %" PRIu64 " pages %" PRIu64

@@ -157,8 +157,8 @@ static bool is_unit_ordered(metric_unit unit)
     return unit == UNIT_COUNT || unit == UNIT_BYTES || unit == UNIT_TIME;
 }
 
-/* Whether the right side of an expression is a metric. Names of outcomes and states have priority
- * over metrics: `refused` is both. */
+/* Whether the right side of an expression is a metric. A name such as `refused` can be an outcome
+ * or state as well as a metric. In this case it is not the metric. */
 static bool is_right_side_metric(metric left, const char *text)
 {
     metric ignored;

@@ -39,8 +39,8 @@ struct driver_peer {
     bool (*is_done)(const struct vm *vm);
     void (*interrupt)(struct vm *vm, uint16_t queue);
     void (*config_changed)(struct vm *vm);
-    /** NULL if the driver makes no steps; such a driver does not react to calls of the functions
-     * below either. */
+    /** NULL if the driver makes no steps. Such a driver also ignores all requests of the guest's
+     * system. */
     bnt_status (*step)(struct vm *vm, uint64_t *deadline_ns);
     /** Fills in the fields that `info->size` covers; the state is DOWN if there is no driver core.
      */

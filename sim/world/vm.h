@@ -50,7 +50,8 @@ struct queue_place {
 /** Values that the account of a VM prints and that metrics show. */
 struct vm_account {
     uint64_t held_peak;
-    uint64_t refused_by[BNT_VERDICT_COUNT]; /**< pages refused on inflation, by reason */
+    uint64_t refused_by[BNT_VERDICT_COUNT]; /**< number of pages refused on inflation, for each
+                                                 verdict */
     uint64_t uncertain;
     uint64_t oom_deflates;
     uint64_t oom_kills;
