@@ -8,7 +8,7 @@
 
 /* clang-format off */
 #define CLAUSE_BALLOON_MAP(X)                                                                      \
-    /* The rules for the driver of a balloon (VIRTIO 1.4, 5.5). */                                                    \
+    /* The rules for the driver of a balloon (VIRTIO 1.4, 5.5). */                                 \
     X(BD, 1, DRIVER, SHOULD, WATCHED,                                                              \
       "The driver should accept MUST_TELL_HOST if the device offers it.", "")                      \
     X(BD, 2, DRIVER, SHOULD, WATCHED,                                                              \
@@ -111,7 +111,7 @@
       "The driver should report large blocks of free pages in preference to small blocks.", "")    \
     X(BD, 42, DRIVER, SHOULD, WATCHED,                                                             \
       "The driver should avoid using reported pages while it has other free pages.", "")           \
-    /* The rules for a balloon device (VIRTIO 1.4, 5.5). */                                                    \
+    /* The rules for a balloon device (VIRTIO 1.4, 5.5). */                                        \
     X(BV, 1, DEVICE, MAY, NOT_APPLICABLE,                                                          \
       "The device may refuse FEATURES_OK to a driver that did not accept MUST_TELL_HOST.",         \
       "Our device accepts drivers without MUST_TELL_HOST, as BL-1 requires.")                      \
@@ -147,7 +147,7 @@
     X(BV, 14, DEVICE, MUST_NOT, WATCHED,                                                           \
       "With PAGE_POISON the device must not change the content of reported pages to anything "     \
       "other than poison_val.", "")                                                                \
-    /* The rules for the legacy interface of the balloon (VIRTIO 1.4, 5.5). */                                          \
+    /* The rules for the legacy interface of the balloon (VIRTIO 1.4, 5.5). */                     \
     X(BL, 1, DEVICE, MUST, WATCHED,                                                                \
       "A device must work with legacy drivers that did not negotiate MUST_TELL_HOST.", "")         \
     X(BL, 2, DEVICE, SHOULD, WATCHED,                                                              \

@@ -7,8 +7,7 @@
 
 /* clang-format off */
 #define CLAUSE_GENERAL_MAP(X)                                                                      \
-    /* The rules for status, features, reset and configuration (VIRTIO 1.4, 2.1 to 2.5, 3.1 and
-     * 6). */               \
+    /* The rules for status, features, reset, configuration (VIRTIO 1.4, 2.1 to 2.5, 3.1, 6). */   \
     X(VG, 1, DRIVER, MUST, WATCHED,                                                                \
       "The driver must set each status bit only when the step of initialisation that the bit "     \
       "stands for is complete.", "")                                                               \
@@ -144,7 +143,7 @@
     X(VG, 47, BOTH, MUST, WATCHED,                                                                 \
       "After a queue reset both sides must use the size and the addresses that the driver sets "   \
       "when it enables the queue again.", "")                                                      \
-    /* The rules for the split ring (VIRTIO 1.4, 2.7). */                                                         \
+    /* The rules for the split ring (VIRTIO 1.4, 2.7). */                                          \
     X(VS, 1, DRIVER, MUST, WATCHED,                                                                \
       "The driver must align the descriptor table to 16 bytes, the available ring to 2 and the "   \
       "used ring to 4; the queue size is a power of two, at most 32768.", "")                      \
@@ -194,7 +193,7 @@
       "the last buffer.",                                                                          \
       "The device completes each buffer before it fetches the next, so that it never has several " \
       "buffers to report by one entry.")                                                           \
-    /* The rules for the packed ring (VIRTIO 1.4, 2.8). */                                                        \
+    /* The rules for the packed ring (VIRTIO 1.4, 2.8). */                                         \
     X(VP, 1, DRIVER, MUST, WATCHED,                                                                \
       "The driver must align the descriptor ring to 16 bytes and the event structures to 4; the "  \
       "queue size is at most 32768 and need not be a power of two; wrap counters start at 1.", "") \

@@ -9,12 +9,10 @@
 
 #include <inttypes.h>
 
-#define STOP      BNT_BALLOON_HINT_STOP
-#define DONE      BNT_BALLOON_HINT_DONE
-#define ANSWER_NS UINT64_C(10000000000)  /**< a driver that takes longer to answer ignores the id \
-                                          */
-#define RELEASE_NS UINT64_C(10000000000) /**< a driver that takes longer never releases the pages \
-                                          */
+#define STOP       BNT_BALLOON_HINT_STOP
+#define DONE       BNT_BALLOON_HINT_DONE
+#define ANSWER_NS  UINT64_C(10000000000) /**< a driver that takes longer ignores the id */
+#define RELEASE_NS UINT64_C(10000000000) /**< a driver that takes longer never frees the pages */
 
 static uint64_t count_guest_pages(const struct watch *watch)
 {

@@ -254,7 +254,7 @@ static void redirect_response(struct vm *vm, uint16_t queue_index, uint64_t page
     }
 }
 
-/** Makes the response part of a request too short for its verdicts (BX-4). */
+/** Makes the buffer for the response of a request too short for its verdicts (BX-4). */
 static void shorten_response(struct vm *vm, uint16_t queue_index)
 {
     uint8_t *place = find_newest_segment(vm, queue_index, false, true);

@@ -45,7 +45,7 @@ static void free_balloon_page_in_guest(struct vm *vm, page_place place)
     }
 }
 
-/** The allocator hands out a page that is reported to no observer. */
+/** The allocator allocates a page, and no observer is informed of this. */
 static void allocate_page_unobserved(struct vm *vm)
 {
     uint64_t page = 0;

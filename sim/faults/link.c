@@ -1,5 +1,6 @@
 /*
- * The link: how kicks and interrupts travel, and which faults can happen to them.
+ * The link delivers kicks and interrupts. This file also contains the faults that can happen to
+ * them.
  *
  * A notification arrives after a latency, as an event. Scripted faults apply to the next n
  * notifications, before random faults do. A quiet phase ends both. docs/understand/model.md says

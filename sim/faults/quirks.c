@@ -1,5 +1,6 @@
 /*
- * Quirks of other drivers and devices: the invariants that each declared quirk breaks.
+ * A table of the quirks of other drivers and devices, with the invariants that each declared quirk
+ * violates.
  *
  * The library defines the quirks (ballonet/personality.h); sim/scenario/personalities.c says which
  * quirks each personality has. Only the named invariants are suspended, and only for this VM. The

@@ -33,7 +33,7 @@ void migration_start(struct vm *vm, const struct scenario_action *action);
 void migration_cancel(struct vm *vm);
 void migration_run_step(struct vm *vm);
 void migration_destroy(struct vm *vm);
-/** Whether the VM is paused, so that the event must wait. If the VM is paused, the event is
+/** Whether the VM is paused. In this case the event must wait. If the VM is paused, the event is
  * scheduled again. */
 bool migration_defer_event(struct vm *vm, const struct engine_event *event);
 

@@ -3,7 +3,7 @@
  * saved and restored, unplugged and plugged in. The guest hibernates, a new kernel replaces the old
  * one without a shutdown, or memory is added.
  *
- * Each of these is an action of the script; actions that take time continue in LIFECYCLE events.
+ * Each of these is an action of the script. Actions that take time continue in LIFECYCLE events.
  * This file sends no inflate or deflate; only the two cores do that.
  */
 #include "sim/life/life.h"
@@ -99,7 +99,7 @@ void life_unplug_device(struct vm *vm)
     }
     vm->life.unplugged = true;
     vm->life.found = false;
-    /* From now on the driver's reads and writes reach no device. */
+    /* From now on, the driver's reads and writes do not reach a device. */
     OBSERVE(vm, OBSERVED_DEVICE_GONE);
     life_schedule_step(vm, vm->spec.link[SIGNAL_CONFIG].latency_ns, LIFE_UNPLUG_TOLD);
 }

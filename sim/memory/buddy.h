@@ -20,7 +20,7 @@
 #define BUDDY_HEAD(order) ((uint8_t)(((order) + 1U) << BUDDY_HEAD_SHIFT))
 
 struct buddy {
-    /** one byte for each page; free pages are 0 except the first page of a block */
+    /** one byte for each page; it is 0 for free pages, except for the first page of a block */
     uint8_t *state;
     uint32_t *next; /**< links of the free lists, between the first pages of free blocks */
     uint32_t *prev;

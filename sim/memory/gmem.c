@@ -1,8 +1,8 @@
 /*
- * Guest memory: creates it, takes pages from the pool and returns them, and counts pages. The
- * balloon driver's allocator is in gmem_balloon.c, groups are in gmem_group.c, lists and swap slots
- * in gmem_list.c, reclaim and the OOM killer in reclaim.c, the audit in gmem_audit.c, the order of
- * allocation in gmem_pool.c.
+ * Guest memory: creates it, takes pages from the pool and returns them, and counts pages. Other
+ * parts are in other files: the balloon driver's allocator in gmem_balloon.c, groups in
+ * gmem_group.c, lists and swap slots in gmem_list.c, reclaim and the OOM killer in reclaim.c, the
+ * audit in gmem_audit.c, and the order of allocation in gmem_pool.c.
  */
 #include "sim/memory/gmem_private.h"
 

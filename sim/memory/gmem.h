@@ -50,7 +50,8 @@ typedef enum page_use {
     PAGE_USE_COUNT
 } page_use;
 
-/** Returns "free", "cache-clean" and so on, or "unknown" for a number that names no use. */
+/** Returns the name of a use, such as "free" or "cache-clean"; "unknown" if no use has this
+ * number. */
 const char *page_use_get_name(page_use use);
 
 /** The virtual time that each kind of memory work takes for 4 KiB. docs/understand/model.md gives
@@ -148,8 +149,9 @@ struct gmem_waited {
 };
 
 /**
- * One step of an allocation that may wait: if fewer than `count` pages are ready, it reclaims one
- * batch, with swap if necessary. The step allocates no page and kills no process.
+ * One step of an allocation that is allowed to wait. If fewer than `count` pages are free for it,
+ * the step reclaims one batch, with swap if necessary. The step allocates no page and kills no
+ * process.
  */
 struct gmem_waited gmem_balloon_reclaim_for_pages(struct gmem *gmem, uint32_t count);
 
@@ -167,7 +169,7 @@ void gmem_balloon_free_huge_pages(struct gmem *gmem, const uint64_t *firsts, uin
  * counted in `bad_frees`. */
 void gmem_balloon_free_pages(struct gmem *gmem, const uint64_t *pages, uint32_t count);
 
-/** The driver fills pages with `free_tag` before it frees them. */
+/** Called when the driver fills pages with `free_tag`, which it does before it frees them. */
 void gmem_balloon_fill_pages(struct gmem *gmem, const uint64_t *pages, uint32_t count);
 
 /** The links of pages that bnt_guest_ops describes. The driver's list of ballooned pages is stored
@@ -311,7 +313,7 @@ struct gmem_result gmem_alloc_group_pages(struct gmem *gmem, uint32_t group, pag
 /**
  * Reads new file pages into the cache. It first uses free memory above the low watermark; then it
  * drops the group's own oldest clean pages and uses their memory. If the group has no clean page,
- * the new pages are dropped at once.
+ * the new pages are dropped immediately.
  */
 void gmem_cache_read_new_pages(struct gmem *gmem, uint32_t group, uint64_t pages);
 /** Reads dropped cache pages again. It uses the same memory as gmem_cache_read_new_pages. It reads

@@ -2,13 +2,13 @@
  * Ages of pages: records when the guest last read or wrote each page, and computes how much memory
  * has which age.
  *
- * The ages are exact, which a real kernel cannot achieve, and measuring takes no virtual time.
- * Anonymous memory and page cache count; other memory belongs to no working set.
+ * The ages are exact, which a real kernel cannot achieve, and measuring takes no virtual time. Only
+ * anonymous memory and page cache are counted; other memory is not part of a working set.
  */
 #include "sim/memory/gmem_private.h"
 
-/** The end of the first bin if the device sent no intervals. Each bin ends at ten times the age at
- * which the previous bin ends. */
+/** The age at which the first bin ends if the device sent no intervals. Each bin ends at ten times
+ * the age at which the previous bin ends. */
 #define AGE_FIRST_MS 1000
 
 static uint64_t get_now_ms(const struct gmem *gmem)

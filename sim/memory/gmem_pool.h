@@ -40,8 +40,8 @@ struct gmem_pool {
     uint32_t recent[GMEM_POOL_RECENT_MAX]; /**< the last entry is the page that was freed last */
     /* RANDOM */
     uint32_t *stack;
-    /* SEQUENTIAL: level 0 has a bit for each free page; each higher level has a bit for each word
-     * below that is not 0 */
+    /* SEQUENTIAL: in level 0, each bit is a page, set if it is free; in each higher level, each bit
+     * is a word of the level below, set if the word is not 0 */
     uint32_t levels;
     uint64_t *bits[GMEM_POOL_LEVELS];
     uint32_t words[GMEM_POOL_LEVELS];

@@ -118,7 +118,7 @@ void gmem_free_pages(struct gmem *gmem, const uint32_t *pages, uint32_t count, p
 /** The guest writes new content to a page. */
 void gmem_write_page(struct gmem *gmem, uint32_t page);
 void gmem_read_page(const struct gmem *gmem, uint32_t page);
-/** The guest fills a page with the content that it expects of free pages. */
+/** The guest fills a page with the content that it expects its free pages to have. */
 void gmem_fill_page(struct gmem *gmem, uint32_t page);
 /** Records the current time as the page's last use (gmem_age.c). */
 void gmem_record_page_access_time(const struct gmem *gmem, uint32_t page);

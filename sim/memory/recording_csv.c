@@ -17,7 +17,7 @@
 #define VALUE_MAX (UINT64_C(1) << 53)
 
 /* clang-format off */
-/** The columns that are read, by their names in the header line. */
+/** The names that the columns which are read have in the header line. */
 #define COLUMN_MAP(X)                                                                              \
     X(TIME,        "time_ms")                                                                      \
     X(ANON,        "anonpages_kib")                                                                \

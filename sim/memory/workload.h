@@ -1,5 +1,6 @@
 /*
- * Workloads: how much memory a program in the guest wants over time, and how it gets that memory.
+ * A workload is a program in the guest. It wants different amounts of memory over time, and
+ * allocates and frees memory accordingly.
  *
  * A tick computes in integer arithmetic how much memory the workload wants, and then allocates or
  * frees the difference. It also reads some of the pages, other ones in each tick, and returns the

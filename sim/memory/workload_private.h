@@ -35,7 +35,7 @@ struct workload {
 
 /* workload_want.c */
 void workload_start_random_walk(struct workload *workload);
-/** Takes the step of a random walk that is due, and computes `want`. */
+/** If a step of a random walk is due, makes this step. Then computes `want`. */
 void workload_update_wanted_sizes(struct workload *workload, uint64_t now_ns);
 /** Returns floor(a * b / c) without overflow. c must not be 0 and must be below 2^63, and the
  * result must fit into 64 bits. */

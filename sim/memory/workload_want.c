@@ -1,6 +1,6 @@
 /*
- * How much a workload wants at a time, computed in integer arithmetic from its parameters or its
- * recording.
+ * Computes in integer arithmetic how much memory a workload wants at a given time, from its
+ * parameters or its recording.
  */
 #include "sim/memory/workload_private.h"
 
@@ -60,7 +60,8 @@ void workload_start_random_walk(struct workload *workload)
     workload->walk_bytes = workload->spec.size_bytes;
 }
 
-/** Takes one step of at most step_bytes, up or down, and stays between the two sizes. */
+/** Makes one step of a random walk, up or down, of at most step_bytes. The result stays between the
+ * two sizes. */
 static void make_random_walk_step(struct workload *workload)
 {
     const uint64_t step = workload->spec.step_bytes;

@@ -2,8 +2,8 @@
  * Checks VMware's wire: which answers a host may give to a call, and which calls a driver may make.
  *
  * After a reset, the host answers RESET to every call until the driver sends START. After the
- * answer RESET the driver makes no call about pages, and it empties its balloon before it sends
- * START. The world calls this file for each call, and checks.c calls it after each event.
+ * answer RESET, the driver must not make a call about pages, and must empty its balloon before it
+ * sends START. The world calls this file for each call, and checks.c calls it after each event.
  */
 #include "sim/oracle/shadow.h"
 

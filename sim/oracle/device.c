@@ -147,7 +147,7 @@ void oracle_observe_report_completed(struct oracle *oracle, uint32_t vm, uint64_
     note_completed_report(oracle, vm, first_pfn, pfns);
 }
 
-/** The host reset the balloon: from now on every page counts as owned by the guest. */
+/** The host reset the balloon. From now on, every page counts as owned by the guest. */
 void oracle_observe_balloon_reset(struct oracle *oracle, uint32_t vm)
 {
     struct shadow *shadow = &oracle->vms[vm];

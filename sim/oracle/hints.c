@@ -1,5 +1,6 @@
 /*
- * Free page hints: which pages are hinted, and which hints the device may accept.
+ * Free page hints: this file records which pages are hinted, and checks which hints the device
+ * accepts.
  *
  * A page becomes hinted when the driver takes it for a hint, and stays hinted until the driver
  * frees it, even if the device did not use the hint. The content of hinted pages is checked in

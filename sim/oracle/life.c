@@ -1,7 +1,7 @@
 /*
  * Updates the model of a VM when its device is reset or replaced, or when another kernel starts.
  * Resets of the balloon, with their epochs, are handled in registers.c. The world calls this file
- * at such an event; calls.c calls it for VMware's START.
+ * at each of these events. calls.c calls it when VMware's START is sent.
  */
 #include "sim/oracle/shadow.h"
 

@@ -26,7 +26,8 @@ struct oracle;
  */
 typedef enum page_place {
     PLACE_OS = 0,     /**< the guest's own */
-    PLACE_TAKEN,      /**< owned by the driver: just allocated, or about to be freed */
+    PLACE_TAKEN,      /**< owned by the driver, which allocated it just now or is about to free
+                           it */
     PLACE_INFLATING,  /**< in an inflate that is in flight */
     PLACE_BALLOON,    /**< ballooned */
     PLACE_DEFLATING,  /**< in a deflate that is in flight */

@@ -107,7 +107,7 @@ __attribute__((format(printf, 4, 5))) void oracle_record_violation(struct oracle
                                                                    uint32_t vm, invariant_id id,
                                                                    const char *format, ...);
 
-/** The host reset the balloon: from now on every page counts as owned by the guest (device.c). */
+/** The host reset the balloon. From now on, every page counts as owned by the guest (device.c). */
 void oracle_observe_balloon_reset(struct oracle *oracle, uint32_t vm);
 
 /* places.c */

@@ -1,5 +1,5 @@
 /*
- * VMware's wire: the calls of the driver, and its doorbell.
+ * VMware's wire, which consists of the driver's calls and a doorbell.
  *
  * A call is synchronous, like an instruction that traps. It takes virtual time, and the driver's
  * next step comes after this time. The link delivers the doorbell's signal in the same way as a

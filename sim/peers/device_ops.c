@@ -1,6 +1,6 @@
 /*
- * The callbacks of the host core: access to guest memory, discard, interrupts, leaves of the
- * ledger, random choices.
+ * The callbacks that the host core needs. They access and discard guest memory, send interrupts,
+ * allocate leaves of the ledger, and draw random numbers.
  *
  * Only the driver's DMA area has real bytes. The bytes of any other guest page are repetitions of
  * its content tag. So a device that reads or writes a wrong address is detected.

@@ -14,8 +14,8 @@ const struct device_peer *peers_find_device(const struct vm *vm);
 /** Fills `vm->ends` with the functions that are called if there is no fault. */
 void peers_fill_driver_and_device_ops(struct vm *vm);
 
-/** Writes into `error` why a part of the VM cannot start. Always returns false, so that the caller
- * can return the result. */
+/** Writes into `error` why a part of the VM cannot start. Always returns false, so that its caller
+ * can return the result of this function. */
 bool peers_report_start_failure(char *error, size_t error_bytes, const struct vm *vm,
                                 const char *what, bnt_status status);
 

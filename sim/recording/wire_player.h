@@ -72,7 +72,7 @@ uint64_t wire_player_get_time_ns(const struct wire_player *player, uint32_t line
 /** Plays a line; lines must be played in order. After the run has failed, this does nothing. */
 void wire_player_replay_line(struct wire_player *player, uint32_t line);
 
-/** Takes back the buffers that the device has used from a queue. This may be called at any time. */
+/** Gets the buffers of a queue that the device has used. This may be called at any time. */
 void wire_player_pop_used_buffers(struct wire_player *player, uint16_t queue);
 
 /** Whether every line was played, all requests are answered and nothing failed. */

@@ -14,7 +14,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TEXT_BYTES 32u /* room for a key or a name with its NUL; the longest one has ten bytes */
+#define TEXT_BYTES                                                                  \
+    32u /* the size for a key or a name, including its NUL; the longest one has ten \
+           bytes */
 
 typedef enum key {
     KEY_T_US,

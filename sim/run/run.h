@@ -31,7 +31,8 @@ void world_destroy(struct world *world);
 /** Runs the world to its end and determines the verdict. */
 void world_run(struct world *world, struct world_result *result);
 
-/** Prints the short account of a run: targets, refusals by reason, resets, outcomes. */
+/** Prints the short account of a run: its targets, the number of refusals for each reason, resets
+ * and outcomes. */
 void world_print_account(const struct world *world, FILE *out);
 
 /** Returns the observations about the clauses of the standard; NULL if there are no oracles. */

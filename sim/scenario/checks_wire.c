@@ -1,5 +1,5 @@
 /*
- * Checks keys that exist only with one wire: VMware's wire or VIRTIO's.
+ * Checks keys that are valid only for one kind of wire: either VMware's or VIRTIO's.
  */
 #include "sim/scenario/checks.h"
 

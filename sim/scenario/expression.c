@@ -2,7 +2,7 @@
  * Parses the expressions of `expect`: METRIC OP VALUE or METRIC OP METRIC. The unit of the metric
  * decides which values are valid.
  *
- * A message points at the wrong part of the expression.
+ * The line and column of a message are those of the wrong part of the expression.
  */
 #include "sim/scenario/loader.h"
 #include "sim/scenario/renamed.h"

@@ -52,8 +52,7 @@ struct choice {
  * and device: */
 #define KEY_LIBRARY      16u /* if the key is absent, the field gets the default of the library */
 #define KEY_LEFT         32u /* an absent key is stored as 0, and the library chooses the value */
-#define KEY_ZERO_IS_NONE 64u /* 0 is stored as the largest value, since a stored 0 means default \
-                              */
+#define KEY_ZERO_IS_NONE 64u /* 0 is stored as the largest value; a stored 0 means the default */
 
 /** The groups of the member `one_of`: a mapping must have exactly one key of each group. */
 #define GROUP_NONE 0u

@@ -209,7 +209,7 @@ struct scenario_action {
     uint64_t every_ns; /**< TRIGGER_AT: the interval between repetitions; 0 if the action is not
                             repeated */
     uint32_t times;    /**< if every_ns is not 0: how many times the action happens */
-    /* the action's kind, which decides which of the other fields are used */
+    /* the kind of the action; it determines which of the other fields are used */
     uint64_t size_bytes;
     bool guest_memory;    /**< TARGET: `size` is the memory that the guest keeps */
     uint64_t duration_ns; /**< the duration of a stall, of a delay or of pressure; for TARGET it is

@@ -457,7 +457,7 @@ void memory_end_pressure(struct vm *vm, uint32_t action)
     vm->touched = true;
 }
 
-/** Sums demand, unmet demand and stalled time over all workloads of a VM. */
+/** Adds up the demand, the unmet demand and the stalled time of all workloads of a VM. */
 struct workload_info memory_sum_workloads(const struct vm *vm)
 {
     const struct world *world = vm->world;

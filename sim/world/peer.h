@@ -45,7 +45,7 @@ struct driver_peer {
     /** Fills in the fields that `info->size` covers; the state is DOWN if there is no driver core.
      */
     void (*info)(const struct vm *vm, struct bnt_guest_info *info);
-    /** Returns the index of a queue, or BNT_BALLOON_QUEUE_NONE. */
+    /** Returns the index of the queue with this role; BNT_BALLOON_QUEUE_NONE if there is none. */
     uint16_t (*queue_index)(const struct vm *vm, bnt_balloon_queue role);
     bnt_status (*attach)(struct vm *vm);
     bnt_status (*detach)(struct vm *vm);

@@ -169,7 +169,7 @@ struct vm {
     struct vm_ends ends;
     struct vm_ends honest; /**< the functions without interposers */
     struct link_state link[SIGNAL_COUNT];
-    uint64_t step_event[2]; /**< scheduled GUEST_STEP and HOST_STEP by action_party; 0: none */
+    uint64_t step_event[2]; /**< the scheduled step of each action_party; 0 if none is scheduled */
     uint64_t step_ns[2];
     uint64_t stalled_until_ns[2];
     bool touched; /**< the current event has touched this VM */
@@ -188,7 +188,7 @@ struct vm {
     bool lasting_fault;    /**< there was a declared fault that a device reset does not end */
     bool allocator_silent; /**< the oracle is not informed of allocated pages */
     bool device_waited;    /**< the device was not running at the last check */
-    bool leave_secret;     /**< the oracles do not learn that an orderly detach has no time left */
+    bool leave_secret;     /**< the oracles are not informed that an orderly detach timed out */
     /** a secret stall never ends, and the oracles are not informed of it */
     bool stall_secret[2];
     struct vm_life life;
@@ -200,7 +200,8 @@ struct vm {
     struct vm_settled settled;
     /* migration */
     struct migration *migration; /**< NULL: no migration is running */
-    uint64_t *dirty_log;         /**< pages written since the last sync; NULL: not recorded */
+    uint64_t *dirty_log;         /**< pages written since the last sync; NULL if this is not
+                                      recorded */
     struct vm_moves moves;
     uint64_t paused_until_ns; /**< a switch-over pauses the VM until this time */
     bool away;                /**< the guest's memory is on the other host */

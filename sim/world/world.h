@@ -14,7 +14,7 @@
 
 struct world;
 
-/** How a run ended; the numbers are the exit statuses of the command. */
+/** How a run ended. The numbers are the exit statuses of the command. */
 typedef enum run_verdict {
     VERDICT_PASS = 0,
     VERDICT_FAIL = 1,           /**< an expectation or an invariant failed */
