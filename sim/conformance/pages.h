@@ -85,7 +85,7 @@ struct watch_target {
 /** Refusals and resets (extension.c, answers.c). */
 struct watch_extension {
     uint64_t device_pfns; /**< number of PFNs that the device has according to its own answers */
-    uint32_t epoch;       /**< num_pages the epoch that the device shows; 0 if not known */
+    uint32_t epoch;       /**< the epoch that the device shows; 0 if not known */
     uint32_t epoch_acked;
     bool acked;      /**< the driver acknowledged an epoch since the device's reset */
     bool releasing;  /**< the device raised the epoch and the driver has not acknowledged it */

@@ -14,9 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TEXT_BYTES                                                                  \
-    32u /* the size for a key or a name, including its NUL; the longest one has ten \
-           bytes */
+#define TEXT_BYTES 32u /* the size for a key or a name; the longest one has ten bytes */
 
 typedef enum key {
     KEY_T_US,
