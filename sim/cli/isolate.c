@@ -25,8 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/** How many tasks for each job can be started while the result of an earlier task is not reported
- * yet.
+/** How many tasks per job can be started while the result of an earlier task is not reported yet.
  */
 #define AHEAD_OF_EACH 8u
 

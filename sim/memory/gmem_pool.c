@@ -1,8 +1,9 @@
 /*
- * Implements the three orders in which free pages can be allocated. For each order, every free page
- * has a state byte. At the first page of a buddy block, it contains the order of the block; at the
- * other pages of the block it is 0. For all other free pages it is LOOSE. Every operation takes
- * constant time for each page, or time that is proportional to the depth of the bit tree.
+ * Implements the three orders in which free pages can be allocated. For each of the three orders of
+ * allocation, every free page has a state byte. At the first page of a buddy block, it contains the
+ * order of the block; at the other pages of the block it is 0. For all other free pages it is
+ * LOOSE. Every operation takes constant time for each page, or time that is proportional to the
+ * depth of the bit tree.
  */
 #include "sim/memory/gmem_pool.h"
 

@@ -15,7 +15,7 @@
 #include "sim/scenario/scenario.h"
 
 #define GMEM_POOL_LEVELS       6   /**< 64^6 pages are more than a 32-bit number can count */
-#define GMEM_POOL_RECENT_MAX   512 /**< the most freed pages that are not merged yet */
+#define GMEM_POOL_RECENT_MAX   512 /**< how many freed pages can wait before they merge */
 #define GMEM_POOL_RECENT_DRAIN 64
 
 /** A huge page has 2^9 pages of 4 KiB: 2 MiB. */

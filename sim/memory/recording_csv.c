@@ -17,7 +17,7 @@
 #define VALUE_MAX (UINT64_C(1) << 53)
 
 /* clang-format off */
-/** The names that the columns which are read have in the header line. */
+/** The header line must have these names for the columns; all other columns are ignored. */
 #define COLUMN_MAP(X)                                                                              \
     X(TIME,        "time_ms")                                                                      \
     X(ANON,        "anonpages_kib")                                                                \

@@ -1,10 +1,10 @@
 /*
  * The table of invariants. Each row names the party that must be correct for the invariant to hold.
  *
- * If a scripted fault makes a party hostile, the invariants that assume a correct party of this
- * kind are suspended. The invariant host-safety does not assume that any party is correct, and is
- * never suspended. To add an invariant, add a row here, a check in a file of sim/oracle, and a
- * scenario in tests/negative that violates the invariant.
+ * If a scripted fault makes a party hostile, the invariants that need this party to be correct are
+ * suspended. The invariant host-safety does not assume that any party is correct, and is never
+ * suspended. To add an invariant, add a row here, a check in a file of sim/oracle, and a scenario
+ * in tests/negative that violates the invariant.
  */
 #ifndef SIM_ORACLE_INVARIANTS_H
 #define SIM_ORACLE_INVARIANTS_H

@@ -67,8 +67,8 @@ struct shadow {
     bool reset_seen;          /**< a call was answered RESET since the last START */
     bool start_refused;       /**< the host refused the last START */
     bool target_refused;      /**< the host refused the last GET_TARGET */
-    bool unlock_refused;      /**< the host refused the whole last unlock call */
-    bool call_failed;         /**< the whole last call about pages failed */
+    bool unlock_refused;      /**< the host refused the last unlock call completely */
+    bool call_failed;         /**< the last call about pages failed completely */
     uint64_t reset_seen_ns;
     uint64_t slack_pfns;
     uint64_t target_id;

@@ -29,8 +29,8 @@ struct wire_player_ops {
     struct bnt_drv_transport transport;
     /** The host sets its target, in PFNs. */
     void (*target)(void *opaque, uint64_t pfns);
-    /** The run fails: `text` is a message that begins with `FILE:LINE: `. Called at most a single
-     * time.
+    /** The run fails: `text` is a message that begins with `FILE:LINE: `. This function is called
+     * at most one time.
      */
     void (*fail)(void *opaque, const char *text);
     /** Returns the number of PFNs in the device's ledger. */

@@ -57,8 +57,8 @@ void check_vm_after_event(struct vm *vm)
         oracle_check_counters(world->oracle, vm->index, NULL, &host);
         return;
     }
-    /* Only if this is true can a page be in the middle of a move, or have a PFN that is too large
-     * for the wire. */
+    /* A page can be in the middle of a move, or have a PFN that is too large for the wire, only if
+     * this is true. */
     const bool whole = vm->life.moving || vm_has_memory_beyond_32_bits(vm);
     const size_t needed = whole ? sizeof(struct bnt_guest_info)
                                 : offsetof(struct bnt_guest_info, totals.inflated_pfns);

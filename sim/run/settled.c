@@ -143,8 +143,8 @@ static bool is_inflation_delayed(const struct vm *vm)
            engine_get_time_ns(vm->world->engine) - vm->settled.oom_ns < wait_ns + SETTLED_STILL_NS;
 }
 
-/** Whether the balloon is at its target if pages with an unknown outcome are counted, and is not if
- * they are not counted. The driver must treat these pages as ballooned (BX-6, BX-7). */
+/** Whether the balloon is at its target only because pages with an unknown outcome are counted. The
+ * driver must treat these pages as ballooned (BX-6, BX-7). */
 static bool is_at_target_with_unknown_pages(const struct vm *vm, uint64_t target,
                                             uint64_t grain_pfns)
 {

@@ -19,7 +19,7 @@ struct yaml_mark check_find_mark(const struct check *c, const char *key);
 struct yaml_mark check_find_mark_in_map(const struct check *c, const char *map, const char *key);
 const char *check_format_bytes(char out[VALUE_TEXT_BYTES], uint64_t bytes);
 void check_value_is_multiple(const struct check *c, const char *key, uint64_t value, uint64_t of);
-/** Checks that `value` is at most `limit`. The message calls the limit `named`. */
+/** Checks that `value` is at most `limit`. The message uses `named` as the name of the limit. */
 void check_value_at_most(const struct check *c, const char *key, const struct unit *units,
                          uint64_t value, uint64_t limit, const char *named);
 /** Checks that the time of `key` is before the end of the run. */

@@ -9,7 +9,7 @@
 
 #define CLEARS_MAX 4096u /* the most refusals that are counted; no host has room for so many */
 
-/** How often an action happens that has a time and no event. */
+/** Returns how often an action happens if it has a time instead of an event. */
 static uint64_t count_action_repetitions(const struct scenario_action *action)
 {
     return action->every_ns > 0 && action->times > 1 ? action->times : 1;

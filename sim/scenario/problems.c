@@ -13,9 +13,9 @@
 
 #define PROBLEM_TEXT_BYTES 1024
 #define MESSAGE_FORM       "%s%s: error: %s%s"
-/** A message shows so many code points of the source line. */
+/** The most code points of the source line that a message shows. */
 #define PROBLEM_LINE_COLUMNS 120
-/** If the line is longer, so many code points before the caret are shown. */
+/** How many code points before the caret a message shows if the line is longer. */
 #define PROBLEM_LINE_BEFORE 60
 
 static char *copy_message_text(struct arena *arena, const char *text)

@@ -35,7 +35,7 @@ typedef enum workload_kind {
                                again at once */
     WORKLOAD_RANDOM_WALK, /**< changes by random steps of at most `step`, and stays between `size`
                                and `to` */
-    WORKLOAD_RECORDED     /**< wants as much memory as a real machine, by a CSV file */
+    WORKLOAD_RECORDED     /**< wants as much memory as a real machine used, by a CSV file */
 } workload_kind;
 
 struct scenario_workload {

@@ -1,8 +1,8 @@
 /*
  * Parses `swarm`, a mapping of knobs to ranges such as `link.kick.drop: [0, 3/100]`.
  *
- * A knob can begin with the name of a VM (`vm1.link.service`). Without it, a separate value is
- * drawn for each VM.
+ * A knob can begin with the name of a VM (`vm1.link.service`). If the knob does not name a VM, a
+ * separate value is drawn for each VM.
  */
 #include "sim/scenario/loader.h"
 #include "sim/scenario/renamed.h"
@@ -26,7 +26,7 @@ static const char *get_nth_swarm_setting_name(const void *rows, uint32_t index)
 }
 
 /* Returns the current name of a knob that was renamed; NULL if it was not renamed. The name of a VM
- * can precede it. */
+ * can precede the name of the knob. */
 static const char *find_present_knob_name(const char *name)
 {
     const char *whole = renamed_find_new_name(RENAMED_KNOB, "", name);
