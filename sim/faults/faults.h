@@ -9,7 +9,7 @@
 
 #include "sim/world/vm.h"
 
-/** Puts the interposers around the ends of a VM. */
+/** Puts the interposers around what drives the driver and the device of a VM. */
 void faults_add_interposers(struct vm *vm);
 
 /** Faults of the script can change the settings of a party. Returns whether the library accepts the

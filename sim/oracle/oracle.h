@@ -49,8 +49,8 @@ struct oracle_vm_config {
                           earlier requests */
     uint32_t page_order;
     uint32_t refused_max;
-    uint64_t report_pages; /**< number of guest pages in a block of a free page report */
-    uint32_t habits;       /**< quirks of VMware's drivers, BNT_GUEST_VMWARE_QUIRK_... */
+    uint64_t report_pages;  /**< number of guest pages in a block of a free page report */
+    uint32_t vmware_quirks; /**< quirks of VMware's drivers, BNT_GUEST_VMWARE_QUIRK_... */
     uint64_t
         stall_ns; /**< if the balloon makes no progress for this time, the target request ends */
     uint64_t

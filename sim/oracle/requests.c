@@ -115,8 +115,9 @@ static uint8_t get_page_verdict(const struct shadow *shadow,
     uint8_t other = BNT_VERDICT_NONE;
     /* If the host answers that a page is not locked, the driver owns the page, unless the whole
      * call failed. */
-    const bool unlocked = !request->inflate && !(shadow->calls && shadow->call_failed) &&
-                          (shadow->config.habits & BNT_GUEST_VMWARE_QUIRK_DEFLATE_STOPS) == 0;
+    const bool unlocked =
+        !request->inflate && !(shadow->calls && shadow->call_failed) &&
+        (shadow->config.vmware_quirks & BNT_GUEST_VMWARE_QUIRK_DEFLATE_STOPS) == 0;
     for (uint32_t i = first; i < first + pfns; i++) {
         const uint8_t verdict =
             i < request->verdict_count ? request->verdicts[i] : (uint8_t)BNT_VERDICT_NONE;
@@ -145,8 +146,9 @@ static page_place find_page_place_after_inflate(struct shadow *shadow, uint8_t v
         shadow->unknown_pages++;
         return PLACE_BALLOON;
     case BNT_VERDICT_NOT_NEEDED:
-        return (shadow->config.habits & BNT_GUEST_VMWARE_QUIRK_REFUSE_ALL) != 0 ? PLACE_HELD
-                                                                                : PLACE_TAKEN;
+        return (shadow->config.vmware_quirks & BNT_GUEST_VMWARE_QUIRK_REFUSE_ALL) != 0
+                   ? PLACE_HELD
+                   : PLACE_TAKEN;
     case BNT_VERDICT_RESET:
         return PLACE_TAKEN;
     default:
@@ -157,7 +159,7 @@ static page_place find_page_place_after_inflate(struct shadow *shadow, uint8_t v
 static page_place find_page_place_after_deflate(struct shadow *shadow, uint8_t verdict)
 {
     if (verdict == BNT_VERDICT_RESET &&
-        (shadow->config.habits & BNT_GUEST_VMWARE_QUIRK_RESET_LATE) != 0) {
+        (shadow->config.vmware_quirks & BNT_GUEST_VMWARE_QUIRK_RESET_LATE) != 0) {
         return PLACE_BALLOON; /* the page stays ballooned until the tick in which the driver handles
                                  the reset */
     }

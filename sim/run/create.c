@@ -54,7 +54,7 @@ bool vm_create(struct world *world, uint32_t index, char *error, size_t error_by
             .host_pages = vm->spec.device.config.memory.host_page_order > 0,
             .page_order = vm->spec.page_order,
             .refused_max = vm_get_refused_pages_max(vm),
-            .habits = vm_get_driver_quirks(vm),
+            .vmware_quirks = vm_get_driver_quirks(vm),
             .stall_ns = vm->spec.device.config.target.stall_ns,
             .report_pages = UINT64_C(1) << vm_get_guest_settings(vm).reporting.order,
             .answer_ns = compute_answer_ns(vm),

@@ -8,8 +8,9 @@
  * Sets a target: rounded up to whole pages in 64 bits (a u32 would wrap), and limited to the
  * guest's memory. A change that the device announced ends a back-off that has become pointless: a
  * back-off after NOT_NEEDED, and a back-off for lack of memory if the target fell. An announced
- * change does not end a back-off after refusals (BX-13). A change that an answer shows does not end
- * any back-off; otherwise a device could keep the driver busy. With the quirk RETRY_ON_CHANGE any
+ * change does not end a back-off after refusals (BX-13). A new target that
+ * comes with the answer to a request does not end any back-off; otherwise a device could keep the
+ * driver busy. With the quirk RETRY_ON_CHANGE any
  * announcement ends the back-off.
  */
 void bnti_guest_set_target(struct bnt_guest *guest, uint64_t num_pages, bool told)

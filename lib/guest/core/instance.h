@@ -320,9 +320,9 @@ static inline uint64_t bnti_guest_min(uint64_t a, uint64_t b)
 }
 
 /* Whether the driver shall have this quirk of VMware's drivers. */
-static inline bool bnti_guest_has_vmware_quirk(const struct bnt_guest *guest, uint32_t habit)
+static inline bool bnti_guest_has_vmware_quirk(const struct bnt_guest *guest, uint32_t quirk)
 {
-    return (guest->config.vmware.quirks & BNTI_GUEST_VMWARE_QUIRKS & habit) != 0;
+    return (guest->config.vmware.quirks & BNTI_GUEST_VMWARE_QUIRKS & quirk) != 0;
 }
 
 static inline uint16_t bnti_guest_get_queue_index(const struct bnt_guest *guest, uint32_t q)

@@ -151,9 +151,9 @@ void bnt_guest_config_set_vmware_2010(struct bnt_guest_config *config)
         (struct bnt_guest_vmware){.slack_pfns = BNT_GUEST_SLACK_NONE, .quirks = UINT8_MAX};
 }
 
-const char *bnt_guest_vmware_quirk_name(uint32_t habit)
+const char *bnt_guest_vmware_quirk_name(uint32_t quirk)
 {
-    switch (habit) {
+    switch (quirk) {
 #define BNT_X(name, bit, text, meaning) \
     case BNT_GUEST_VMWARE_QUIRK_##name: \
         return (text);

@@ -41,7 +41,7 @@ typedef enum bnti_host_saved {
 } bnti_host_saved;
 
 struct bnti_host_feature {
-    uint32_t serves;    /**< set of the features that the device may offer with this row */
+    uint32_t serves;    /**< the features that the device may offer because this row is built in */
     size_t state_bytes; /**< size of its host->feature_state */
     bool (*config_valid)(const struct bnt_host_config *config);
     void (*init)(struct bnt_host *host);

@@ -412,8 +412,9 @@ BNT_MUST_USE bnt_status bnt_host_call_rule_add(struct bnt_host *host,
 /**
  * Appends a rule.
  *
- * If the new rule differs only by its count from the last rule, or from a rule without an end, its
- * count is added to that rule. Rules whose count is used up take no space.
+ * If the last rule is the same but for its count, the count of the new rule is added to it. If any
+ * rule with an unlimited count is the same otherwise, the new rule adds nothing. Rules whose count
+ * is used up take no space.
  *
  * - BNT_OK
  * - BNT_E_LIMIT: BNT_HOST_RULES_MAX rules are stored
@@ -431,9 +432,10 @@ void bnt_host_rules_clear(struct bnt_host *host);
  * Requests statistics from the guest; never blocks.
  *
  * `sequence` (may be NULL) returns the least sequence number that the STATS event of the answer can
- * have. It is the next number, or the one after the next if the first buffer of the driver or of
- * its queue has not come yet, because the first buffer is unsolicited. A queue reset in between
- * adds one more for the same reason. `pending` of bnt_host_stats_get says whether the answer came.
+ * have. It is the next number. If the first statistics buffer of the driver has not come yet, it is
+ * the number after the next one, because the first buffer is unsolicited and has a number too. A
+ * queue reset in between adds one more for the same reason. `pending` of bnt_host_stats_get says
+ * whether the answer came.
  *
  * - BNT_OK
  * - BNT_E_AGAIN: statistics were requested already and have not come

@@ -24,7 +24,7 @@ static void nothing(void *world, const struct engine_event *event)
     (void)event;
 }
 
-static void start(uint32_t habits)
+static void start(uint32_t vmware_quirks)
 {
     arena = arena_open(0x5A);
     const struct engine_config config = {
@@ -32,7 +32,7 @@ static void start(uint32_t habits)
     const struct oracle_vm_config vm = {.name = "vm0",
                                         .pfns = 64,
                                         .refused_max = 16,
-                                        .habits = habits,
+                                        .vmware_quirks = vmware_quirks,
                                         .report_pages = 1,
                                         .answer_ns = ANSWER_NS,
                                         .stall_ns = STALL_NS,
@@ -206,9 +206,9 @@ static void call(uint32_t command, int32_t status)
     oracle_observe_call(oracle, 0, &(struct oracle_call){.command = command, .status = status});
 }
 
-static void calls_start(uint32_t habits)
+static void calls_start(uint32_t vmware_quirks)
 {
-    start(habits);
+    start(vmware_quirks);
     oracle_set_vmware_transport(oracle, 0, 0);
     call(BNT_VMWARE_CMD_START, BNT_VMWARE_SUCCESS);
     oracle_observe_host_event(oracle, 0,
@@ -217,11 +217,12 @@ static void calls_start(uint32_t habits)
 }
 
 /** A deflate that is answered by a verdict; where the page is then. */
-static page_place unlocked(uint32_t habits, uint32_t command, int32_t status, uint8_t verdict)
+static page_place unlocked(uint32_t vmware_quirks, uint32_t command, int32_t status,
+                           uint8_t verdict)
 {
     const uint64_t features = BNT_BALLOON_F_MUST_TELL_HOST | UINT64_C(1)
                                                                  << BNT_BALLOON_BIT_VERDICTS;
-    calls_start(habits);
+    calls_start(vmware_quirks);
     inflated(features);
     request(false, false, 0, features);
     call(command, status);
