@@ -215,6 +215,19 @@ static void observe_buffer_used(struct watch *watch, const struct seen_queue *qu
     }
 }
 
+/** The driver never saw the verdicts that were counted first, so the bound counts anew. */
+static void observe_answer_withdrawn(struct watch *watch, const struct seen_queue *queue,
+                                     const struct seen_buffer *buffer)
+{
+    struct watch_extension *ours = &watch->extension;
+    (void)queue;
+    (void)buffer;
+    if (ours->bound_ns == watch_get_time_ns(watch)) {
+        ours->bound_reached = false;
+    }
+}
+
 const struct watcher watch_answers_watcher = {
+    .answer_withdrawn = observe_answer_withdrawn,
     .used = observe_buffer_used,
 };
