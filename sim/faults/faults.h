@@ -9,7 +9,8 @@
 
 #include "sim/world/vm.h"
 
-/** Puts the interposers around what drives the driver and the device of a VM. */
+/** Puts the link's faults between the driver and the device of a VM, and, if the script contains a
+ * corruption for the VM, the interposers around both. */
 void faults_add_interposers(struct vm *vm);
 
 /** Faults of the script can change the settings of a party. Returns whether the library accepts the

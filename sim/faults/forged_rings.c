@@ -300,7 +300,8 @@ static void split_indirect_table(struct vm *vm, uint16_t queue_index)
 void rings_corrupt_request(struct vm *vm, const struct bnt_guest_request *request)
 {
     const uint16_t queue = request->inflate ? BNT_BALLOON_QUEUE_INFLATE : BNT_BALLOON_QUEUE_DEFLATE;
-    const struct bnt_guest_info info = vm_get_guest_info(vm);
+    struct bnt_guest_info info = {.size = offsetof(struct bnt_guest_info, balloon)};
+    vm_read_guest_info(vm, &info);
     const bool verdicts = (info.features >> BNT_BALLOON_BIT_VERDICTS & 1) != 0;
     const uint32_t header = verdicts ? (uint32_t)sizeof(struct bnt_balloon_request) : 0;
     uint32_t bytes = 0;

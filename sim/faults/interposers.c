@@ -82,14 +82,15 @@ static uint32_t get_stats(void *opaque, struct bnt_stat *stats, uint32_t count)
 
 /* ---- The driver's settings ---- */
 
-/** Whether the script contains this fault for the VM, whatever its time is. */
+/** Whether the script contains this fault for the VM, whatever its time is; CORRUPTION_COUNT stands
+ * for any fault. */
 static bool is_fault_scripted(const struct vm *vm, corruption which)
 {
     const struct scenario *scenario = vm->world->scenario;
     for (uint32_t i = 0; i < scenario->action_count; i++) {
         const struct scenario_action *action = &scenario->actions[i];
-        if (action->kind == ACTION_CORRUPT && action->corruption == which &&
-            action->vm == vm->index) {
+        if (action->kind == ACTION_CORRUPT && action->vm == vm->index &&
+            (which == CORRUPTION_COUNT || action->corruption == which)) {
             return true;
         }
     }
@@ -113,8 +114,8 @@ bool faults_can_start(const struct vm *vm, char *error, size_t error_bytes)
     make_config(vm, &config);
     if (config.sizing.refused_pages_max > BNT_GUEST_REFUSED_MAX) {
         (void)snprintf(error, error_bytes,
-                       "%s: refused_max is %" PRIu32
-                       " with the pages that the corruption 'hold-more' adds; it must be at most "
+                       "%s: refused_pages_max is %" PRIu32
+                       " with the pages that the fault 'held-over-bound' adds; it must be at most "
                        "%u",
                        vm->spec.name, config.sizing.refused_pages_max,
                        (unsigned)BNT_GUEST_REFUSED_MAX);
@@ -296,6 +297,10 @@ static void sync_dirty_log(struct vm *vm, uint64_t *bitmap, uint64_t words)
 void faults_add_interposers(struct vm *vm)
 {
     struct vm_ends *ends = &vm->ends;
+    ends->carry = link_deliver_notification;
+    if (!is_fault_scripted(vm, CORRUPTION_COUNT)) {
+        return; /* a VM without faults does not pay for them */
+    }
     ends->guest.pages.alloc = alloc_pages;
     ends->guest.pages.free = free_pages;
     ends->guest.poison.fill = fill_pages;

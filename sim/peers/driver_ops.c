@@ -188,24 +188,10 @@ static void observe_guest_event(void *opaque, const struct bnt_guest_event *even
     }
 }
 
-/** Returns the negotiated features, which decide how requests are checked. They are known even
- * after the device has failed. On VMware's wire, the driver informs the host before it uses a page,
- * and each page gets a verdict.
- */
-static uint64_t get_features_for_request_checks(const struct vm *vm)
-{
-    struct bnt_guest_info info = {.size = offsetof(struct bnt_guest_info, balloon.target_pfns)};
-    if (vm_uses_vmware_transport(vm)) {
-        return BNT_BALLOON_F_MUST_TELL_HOST | UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS;
-    }
-    return bnt_guest_info_get(vm->guest, &info) == BNT_OK ? info.features : 0;
-}
-
 static void observe_guest_request(void *opaque, const struct bnt_guest_request *request)
 {
     struct vm *vm = opaque;
-    OBSERVE(vm, OBSERVED_GUEST_REQUEST, .guest_request = request,
-            .value = get_features_for_request_checks(vm));
+    OBSERVE(vm, OBSERVED_GUEST_REQUEST, .guest_request = request);
 }
 
 static uint32_t alloc_huge_pages(void *opaque, uint64_t *pages, uint32_t count)

@@ -121,8 +121,10 @@ static void handle_engine_event(void *opaque, const struct engine_event *event)
 {
     struct world *world = opaque;
     struct vm *vm = &world->vms[event->actor];
-    world_log_message(world, LOG_ALL, "%s %s %" PRIu64, vm->spec.name,
-                      world_get_event_name(event->kind), event->a);
+    if (world->config.log == LOG_ALL) {
+        world_log_message(world, LOG_ALL, "%s %s %" PRIu64, vm->spec.name,
+                          world_get_event_name(event->kind), event->a);
+    }
     dispatch_event(world, vm, event);
     if (world->oracle != NULL) {
         check_world_after_event(world);

@@ -7,6 +7,8 @@
 #include "sim/world/observers.h"
 #include "sim/world/vm.h"
 
+#include <stddef.h>
+
 #define UNIT BNT_HOST_HUGE_PFNS
 
 static struct oracle *get_oracle(const struct vm *vm)
@@ -152,12 +154,27 @@ static void forward_huge_guest_request_to_oracle(struct vm *vm, uint64_t feature
     arena_free(arena, verdicts, count);
 }
 
+/** Returns the negotiated features, which decide how requests are checked. They are known even
+ * after the device has failed. On VMware's wire, the driver informs the host before it uses a page,
+ * and each page gets a verdict.
+ */
+static uint64_t get_features_for_request_checks(const struct vm *vm)
+{
+    struct bnt_guest_info info = {.size = offsetof(struct bnt_guest_info, balloon.target_pfns)};
+    if (vm_uses_vmware_transport(vm)) {
+        return BNT_BALLOON_F_MUST_TELL_HOST | UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS;
+    }
+    vm_read_guest_info(vm, &info);
+    return info.features;
+}
+
 static void forward_guest_request_to_oracle(struct vm *vm, const struct observation *seen)
 {
+    const uint64_t features = get_features_for_request_checks(vm);
     if (seen->guest_request->page_order > vm->spec.page_order) {
-        forward_huge_guest_request_to_oracle(vm, seen->value, seen->guest_request);
+        forward_huge_guest_request_to_oracle(vm, features, seen->guest_request);
     } else {
-        oracle_observe_guest_request(get_oracle(vm), vm->index, seen->value, seen->guest_request);
+        oracle_observe_guest_request(get_oracle(vm), vm->index, features, seen->guest_request);
     }
 }
 
