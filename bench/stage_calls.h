@@ -11,7 +11,7 @@
 #define STAGE_CALLS(X, V)                                                                          \
     X(uint32_t, gmem_balloon_alloc_pages, ALLOCATION,                                              \
       (struct gmem *gmem, uint64_t *pages, uint32_t count), (gmem, pages, count))                  \
-    V(gmem_push_page_links, RECORD,                                                                     \
+    V(gmem_push_page_links, RECORD,                                                                \
       (struct gmem *gmem, uint64_t head, const uint64_t *pages, uint32_t count),                   \
       (gmem, head, pages, count))                                                                  \
     X(bnt_status, bnt_guest_step, GUEST,                                                           \
@@ -36,7 +36,7 @@
       (struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint16_t head, uint32_t len,              \
        struct bnt_diag *diag),                                                                     \
       (vq, mem, head, len, diag))                                                                  \
-    X(bnt_status, bnt_vq_dev_check_interrupt_due, RING,                                                  \
+    X(bnt_status, bnt_vq_dev_check_interrupt_due, RING,                                            \
       (struct bnt_vq_dev *vq, const struct bnt_mem *mem, bool *due, struct bnt_diag *diag),        \
       (vq, mem, due, diag))                                                                        \
     X(bnt_status, bnt_vq_chain_read, RING,                                                         \
@@ -69,7 +69,7 @@
     V(oracle_observe_host_request, ORACLE,                                                         \
       (struct oracle *oracle, uint32_t vm, const struct bnt_host_request *request),                \
       (oracle, vm, request))                                                                       \
-    V(check_vm_after_event, ORACLE, (struct vm *vm), (vm))                                             \
+    V(check_vm_after_event, ORACLE, (struct vm *vm), (vm))                                         \
     V(check_vm_in_full, AUDIT, (struct vm *vm), (vm))                                              \
     X(uint64_t, oracle_recompute_state, AUDIT, (const struct oracle *oracle), (oracle))
 /* clang-format on */

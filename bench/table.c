@@ -140,7 +140,7 @@ static void print_string(const char *text)
     (void)putchar('"');
 }
 
-static void print_clause_json_row(const struct row *row, const char *about)
+static void print_json_row(const struct row *row, const char *about)
 {
     (void)printf("    {\"part\": \"%c\", \"name\": ", row->part);
     print_string(row->name);
@@ -171,7 +171,7 @@ static void print_json(const struct table *table, const struct bench_options *op
             continue;
         }
         (void)fputs(separator, stdout);
-        print_clause_json_row(&line->row, about);
+        print_json_row(&line->row, about);
         separator = ",\n";
     }
     (void)fputs("\n  ]\n}\n", stdout);

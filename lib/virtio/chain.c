@@ -130,7 +130,7 @@ static bnt_status add_walk_segment(struct chain_walk *walk, const struct chain_d
 
 /** Handles the current descriptor and moves to the next one. Returns E_AGAIN if there is a next
  * one. */
-static bnt_status make_random_walk_step(struct chain_walk *walk)
+static bnt_status take_walk_step(struct chain_walk *walk)
 {
     struct chain_desc desc = {0};
     bnt_status status = read_walk_desc(walk, &desc);
@@ -186,7 +186,7 @@ bnt_status bnti_chain_walk_split(const struct bnt_vq_dev *vq, const struct bnt_m
     /* The loop is bounded: each step adds one of at most `size` descriptors, or enters the only
      * indirect table, or ends the walk. */
     do {
-        status = make_random_walk_step(&walk);
+        status = take_walk_step(&walk);
     } while (status == BNT_E_AGAIN);
     return status;
 }

@@ -59,7 +59,7 @@ struct vm;
     X(HINTED,            "the device got a free page hint; at: first PFN, value: PFNs")            \
     /* Events and requests that the two cores report. */                                           \
     X(GUEST_EVENT,       "the driver core emitted an event")                                       \
-    X(GUEST_REQUEST,     "the driver submitted or completed a request")                             \
+    X(GUEST_REQUEST,     "the driver submitted or completed a request")                            \
     X(GUEST_HINT,        "the driver core sent a free page hint")                                  \
     X(HOST_EVENT,        "the device core emitted an event")                                       \
     X(HOST_REQUEST,      "the device core served a request")                                       \

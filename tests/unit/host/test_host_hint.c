@@ -49,7 +49,7 @@ static void send_id(uint32_t id)
     send_segs(&seg, 1, 0);
 }
 
-static void send_migrated_pages(uint64_t pfn, uint32_t pfns)
+static void send_pages(uint64_t pfn, uint32_t pfns)
 {
     const struct bnt_vq_seg seg = {page(pfn), pfns << BNT_PFN_SHIFT};
 
@@ -74,27 +74,27 @@ static uint32_t shown(void)
 START_TEST(test_hints_count_between_the_id_and_its_end)
 {
     open_ids(0, 0, false);
-    send_migrated_pages(300, 8); /* before any run */
+    send_pages(300, 8); /* before any run */
     const uint32_t generation = bnt_host_config_generation_read(fake.host);
     const uint32_t id = start();
     ck_assert_uint_eq(id, 2);
     ck_assert_uint_ne(bnt_host_config_generation_read(fake.host), generation);
     ck_assert_uint_eq(fake_count(&fake, FAKE_CONFIG), 1);
-    send_migrated_pages(310, 8); /* requested, not begun */
+    send_pages(310, 8); /* requested, not begun */
     send_id(id);
     ck_assert_uint_eq(fake_info(&fake).hinting.state, BNT_HOST_HINT_START);
     ck_assert_uint_eq(shown(), id);
-    send_migrated_pages(320, 8);
+    send_pages(320, 8);
     ck_assert_uint_eq(HINTS, 1);
     ck_assert_uint_eq(fake_nth(&fake, FAKE_HINT, 0)->value, 320);
     ck_assert_uint_eq(fake_nth(&fake, FAKE_HINT, 0)->extra, 8);
     send_id(BNT_BALLOON_HINT_STOP);
     ck_assert_uint_eq(fake_info(&fake).hinting.state, BNT_HOST_HINT_STOP);
     ck_assert_uint_eq(shown(), BNT_BALLOON_HINT_STOP);
-    send_migrated_pages(330, 8);
+    send_pages(330, 8);
     ck_assert_int_eq(bnt_host_hint_finish(fake.host, fake.now_ns), BNT_OK);
     ck_assert_uint_eq(shown(), BNT_BALLOON_HINT_DONE); /* BV-11 */
-    send_migrated_pages(340, 8);
+    send_pages(340, 8);
     ck_assert_uint_eq(HINTS, 1);
     ck_assert_uint_eq(fake_info(&fake).hinting.hinted_pfns, 8);
     ck_assert_uint_eq(fake_info(&fake).hinting.ignored_pfns, 32); /* BV-8 */
@@ -113,17 +113,17 @@ START_TEST(test_a_stale_run_is_ignored_whatever_it_says)
     fake_log_clear(&fake);
     const uint32_t now = start(); /* from one id to the next: the driver must hear of it, too */
     ck_assert_uint_eq(fake_count(&fake, FAKE_CONFIG), 1);
-    send_migrated_pages(300, 8);    /* of the old run still */
+    send_pages(300, 8);             /* of the old run still */
     send_id(BNT_BALLOON_HINT_STOP); /* its end: the new run is not ended by it */
     ck_assert_uint_eq(fake_info(&fake).hinting.state, BNT_HOST_HINT_REQUESTED);
     send_id(old);
-    send_migrated_pages(310, 8);
+    send_pages(310, 8);
     ck_assert_uint_eq(HINTS, 0);
     send_id(now);
-    send_migrated_pages(320, 8);
+    send_pages(320, 8);
     ck_assert_uint_eq(HINTS, 1);
     send_id(old); /* never again */
-    send_migrated_pages(330, 8);
+    send_pages(330, 8);
     ck_assert_uint_eq(HINTS, 1);
     fake_close(&fake);
 }
@@ -147,7 +147,7 @@ START_TEST(test_no_id_comes_round_before_the_drivers_stop)
     send_id(BNT_BALLOON_HINT_STOP);
     ck_assert_uint_eq(start(), 3);
     send_id(3);
-    send_migrated_pages(300, 4);
+    send_pages(300, 4);
     ck_assert_uint_eq(HINTS, 1);
     fake_close(&fake);
 }
@@ -160,7 +160,7 @@ START_TEST(test_ids_wrap_to_the_first)
         const uint32_t id = start();
         ck_assert_uint_eq(id, UINT32_MAX - 1 + i % 2);
         send_id(id);
-        send_migrated_pages(300, 1);
+        send_pages(300, 1);
         send_id(BNT_BALLOON_HINT_STOP);
     }
     ck_assert_uint_eq(HINTS, 5);
@@ -199,8 +199,8 @@ START_TEST(test_what_is_no_hint_is_misuse_and_harmless)
     send_id(start());
     fake_log_clear(&fake);
     send_segs(&odd, 1, 0);
-    send_migrated_pages(404, 8);                /* partly in the balloon */
-    send_migrated_pages(FAKE_FIRST_PFN - 1, 2); /* of the map, not of the ledger */
+    send_pages(404, 8);                /* partly in the balloon */
+    send_pages(FAKE_FIRST_PFN - 1, 2); /* of the map, not of the ledger */
     ck_assert_uint_eq(fake_events(&fake, BNT_HOST_EVENT_MISUSE), 3);
     ck_assert_uint_eq(fake_event(&fake, BNT_HOST_EVENT_MISUSE, 0)->value, BNT_FAULT_HINT_LENGTH);
     ck_assert_uint_eq(fake_event(&fake, BNT_HOST_EVENT_MISUSE, 1)->value, BNT_FAULT_HINT_BALLOONED);
@@ -216,11 +216,11 @@ START_TEST(test_a_device_that_drops_hinted_pages_does_so_only_under_the_current_
 {
     open_ids(0, 0, true);
     const uint32_t id = start();
-    send_migrated_pages(300, 4);
+    send_pages(300, 4);
     send_id(id);
-    send_migrated_pages(310, 4);
+    send_pages(310, 4);
     ck_assert_int_eq(bnt_host_hint_finish(fake.host, fake.now_ns), BNT_OK);
-    send_migrated_pages(320, 4); /* BV-10 */
+    send_pages(320, 4); /* BV-10 */
     ck_assert_uint_eq(fake_count(&fake, FAKE_DISCARD), 1);
     ck_assert_uint_eq(fake_nth(&fake, FAKE_DISCARD, 0)->value, 310);
     ck_assert_uint_eq(fake_info(&fake).backing.discarded_bytes, page(4));
@@ -247,7 +247,7 @@ START_TEST(test_a_run_goes_on_in_a_restored_device)
 {
     open_ids(2, 3, false);
     send_id(start());
-    send_migrated_pages(300, 4);
+    send_pages(300, 4);
     const size_t bytes = bnt_host_state_size_get(fake.host);
     uint8_t *state = malloc(bytes);
     void *storage = fake.storage;
@@ -266,7 +266,7 @@ START_TEST(test_a_run_goes_on_in_a_restored_device)
     ck_assert_uint_eq(shown(), 2);
     ck_assert_uint_eq(fake_info(&fake).hinting.state, BNT_HOST_HINT_START);
     ck_assert_uint_eq(fake_info(&fake).hinting.hinted_pfns, 4);
-    send_migrated_pages(310, 4);
+    send_pages(310, 4);
     ck_assert_uint_eq(HINTS, 2); /* the same run */
     ck_assert_uint_eq(start(), 3);
     ck_assert_int_eq(bnt_host_hint_start(fake.host, fake.now_ns, NULL), BNT_E_AGAIN);
@@ -297,7 +297,7 @@ START_TEST(test_hinted_pages_that_cannot_be_dropped_are_hinted_all_the_same)
     open_ids(2, 9, true);
     fake.discard_status = BNT_E_CALLBACK;
     send_id(start());
-    send_migrated_pages(500, 8);
+    send_pages(500, 8);
     ck_assert_uint_eq(fake_count(&fake, FAKE_DISCARD), 1);
     ck_assert_uint_eq(fake_info(&fake).backing.discarded_bytes, 0);
     ck_assert_uint_eq(fake_info(&fake).hinting.hinted_pfns, 8);
@@ -318,7 +318,7 @@ START_TEST(test_hints_of_a_range_without_a_leaf_count)
     (void)fake_send(&fake, 0, &pfn, 1, NULL);
     ck_assert_uint_eq(fake_info(&fake).ledger.leafless_pfns, 1);
     send_id(start());
-    send_migrated_pages(400, 8);
+    send_pages(400, 8);
     ck_assert_uint_eq(fake_info(&fake).hinting.hinted_pfns, 8); /* which page it is nobody knows */
     fake_close(&fake);
 }
