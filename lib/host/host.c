@@ -230,14 +230,14 @@ void bnt_host_fini(struct bnt_host *host)
 /** Whether another step would find work: a kicked queue, or an interrupt that became due. */
 static bool has_work_left(const struct bnt_host *host)
 {
-    bool left = bnti_host_has_interrupts_due(host) && !bnt_dev_is_suspended(&host->dev);
-
     for (uint32_t role = 0; role < BNT_BALLOON_QUEUE_COUNT; role++) {
         const struct bnti_host_queue *queue = &host->queues[role];
-        left = left || (queue->kicked && queue->exists && bnt_dev_is_live(&host->dev) &&
-                        (host->provided || queue->vq.size != 0));
+        if (queue->kicked && queue->exists && bnt_dev_is_live(&host->dev) &&
+            (host->provided || queue->vq.size != 0)) {
+            return true;
+        }
     }
-    return left;
+    return bnti_host_has_interrupts_due(host) && !bnt_dev_is_suspended(&host->dev);
 }
 
 /** Serves all queues in the order of their roles. The function begins after the queue that spent
@@ -250,8 +250,13 @@ static void serve_queues(struct bnt_host *host, uint32_t *left)
 
     host->first_role = 0;
     for (uint32_t i = 0; i < BNT_BALLOON_QUEUE_COUNT; i++) {
-        const uint32_t role = (first + i) % BNT_BALLOON_QUEUE_COUNT;
+        const uint32_t after = first + i;
+        const uint32_t role =
+            after < BNT_BALLOON_QUEUE_COUNT ? after : after - BNT_BALLOON_QUEUE_COUNT;
         const bool before = *left > 0;
+        if (!host->queues[role].kicked) {
+            continue; /* nearly all queues are idle in most steps */
+        }
         bnti_host_serve_queue(host, (bnt_balloon_queue)role, left);
         if (before && *left == 0) {
             host->first_role = (role + 1) % BNT_BALLOON_QUEUE_COUNT;

@@ -8,28 +8,51 @@
 
 #include <string.h>
 
+/* What the pages of one use must keep to, read once for all pages of an allocation. */
+struct page_limits {
+    uint64_t first_pfn; /* of the declared memory */
+    uint64_t pfns;      /* of the declared memory, in whole pages of the guest */
+    uint64_t within;    /* a page of this use has so many PFNs, minus 1; a power of two minus 1 */
+    uint64_t pfn_max;   /* the last PFN that the wire can name in this session */
+};
+
+static struct page_limits get_page_limits(const struct bnt_guest *guest, bnti_guest_use use)
+{
+    const uint32_t order = bnti_guest_get_page_order(guest, use == BNTI_GUEST_USE_HUGE_PAGE);
+    const uint64_t own = (UINT64_C(1) << guest->config.memory.page_order) - 1;
+    return (struct page_limits){
+        .first_pfn = guest->config.memory.first_pfn,
+        .pfns = guest->config.memory.pfns & ~own,
+        .within = (UINT64_C(1) << order) - 1,
+        .pfn_max = use == BNTI_GUEST_USE_BLOCK ? UINT64_MAX : guest->wire->pfn_max(guest),
+    };
+}
+
 /*
  * The reason why these PFNs cannot be sent to the device; BNT_GUEST_UNUSABLE_COUNT if they can. No
  * other function refuses a page of the OS. A page must be aligned to its size, and its PFN must fit
  * the wire in this session. A block must begin at a page of the guest, because the block is sent by
  * its address.
  */
+static bnt_guest_unusable check_page_limits(const struct page_limits *limits, uint64_t first_pfn,
+                                            uint64_t pfns)
+{
+    const uint64_t at = first_pfn - limits->first_pfn;
+    if (first_pfn < limits->first_pfn || at >= limits->pfns || pfns > limits->pfns - at ||
+        (first_pfn & limits->within) != 0) {
+        return BNT_GUEST_UNUSABLE_OUTSIDE;
+    }
+    return first_pfn + limits->within > limits->pfn_max ? BNT_GUEST_UNUSABLE_UNNAMEABLE
+                                                        : BNT_GUEST_UNUSABLE_COUNT;
+}
+
+/* Checks the PFNs of one page or block as check_page_limits does. */
 bnt_guest_unusable bnti_guest_find_unusable_reason(const struct bnt_guest *guest,
                                                    bnti_guest_use use, uint64_t first_pfn,
                                                    uint64_t pfns)
 {
-    const uint32_t order = bnti_guest_get_page_order(guest, use == BNTI_GUEST_USE_HUGE_PAGE);
-    const uint64_t within = (UINT64_C(1) << order) - 1;
-    const uint64_t own = (UINT64_C(1) << guest->config.memory.page_order) - 1;
-    const uint64_t memory_pfns = guest->config.memory.pfns & ~own;
-    const uint64_t at = first_pfn - guest->config.memory.first_pfn;
-    if (first_pfn < guest->config.memory.first_pfn || at >= memory_pfns ||
-        pfns > memory_pfns - at || (first_pfn & within) != 0) {
-        return BNT_GUEST_UNUSABLE_OUTSIDE;
-    }
-    return use != BNTI_GUEST_USE_BLOCK && first_pfn + within > guest->wire->pfn_max(guest)
-               ? BNT_GUEST_UNUSABLE_UNNAMEABLE
-               : BNT_GUEST_UNUSABLE_COUNT;
+    const struct page_limits limits = get_page_limits(guest, use);
+    return check_page_limits(&limits, first_pfn, pfns);
 }
 
 /* Whether a page of the guest's own size can be ballooned in this session. */
@@ -93,14 +116,14 @@ uint32_t bnti_guest_validate_pages(struct bnt_guest *guest, bool huge, uint64_t 
                                    uint32_t count)
 {
     const bnti_guest_use use = huge ? BNTI_GUEST_USE_HUGE_PAGE : BNTI_GUEST_USE_PAGE;
-    const uint64_t pfns = UINT64_C(1) << bnti_guest_get_page_order(guest, huge);
+    const struct page_limits limits = get_page_limits(guest, use);
     uint64_t first[BNT_GUEST_UNUSABLE_COUNT];
     uint32_t found[BNT_GUEST_UNUSABLE_COUNT] = {0};
     uint32_t good = 0;
     uint32_t back = 0;
     for (uint32_t i = 0; i < count; i++) {
         const uint64_t page = pages[i];
-        const bnt_guest_unusable reason = bnti_guest_find_unusable_reason(guest, use, page, pfns);
+        const bnt_guest_unusable reason = check_page_limits(&limits, page, limits.within + 1);
         if (reason == BNT_GUEST_UNUSABLE_COUNT) {
             pages[good++] = page;
             continue;
