@@ -379,7 +379,9 @@ bnt_status bnt_guest_info_get(const struct bnt_guest *guest, struct bnt_guest_in
         now.rates.slow_cycles = guest->pace.slow_cycles;
         now.sleeping.pages = guest->sleep.outstanding ? guest->sleep.asked : 0;
     }
-    bnti_guest_fill_features_info(guest, &now);
+    if (fits > offsetof(struct bnt_guest_info, reporting)) {
+        bnti_guest_fill_features_info(guest, &now);
+    }
     memcpy(info, &now, fits);
     return BNT_OK;
 }

@@ -78,7 +78,9 @@ bnt_status bnt_host_info_get(const struct bnt_host *host, struct bnt_host_info *
     told.target.limit_pfns = host->limit_pfns;
     told.target.wanted_pfns = host->target.wanted;
     host->wire->info(host, &told);
-    bnti_host_features_fill_info(host, &told);
+    if (fits > offsetof(struct bnt_host_info, statistics)) {
+        bnti_host_features_fill_info(host, &told);
+    }
     memcpy(info, &told, fits);
     return BNT_OK;
 }

@@ -20,6 +20,7 @@ static const struct watcher *const watchers[] = {
     &watch_queue_reset_watcher, &watch_statistics_watcher,
     &watch_reports_watcher,     NULL,
 };
+_Static_assert(sizeof watchers / sizeof watchers[0] <= WATCHERS_MAX + 1, "raise WATCHERS_MAX");
 
 /* ---- Life ---- */
 
@@ -30,7 +31,7 @@ struct conformance *conformance_create(struct arena *arena, const struct engine 
     seen->arena = arena;
     seen->engine = engine;
     seen->vm_count = vm_count;
-    seen->watchers = watchers;
+    watch_list_watchers(seen, watchers);
     seen->vms = arena_alloc_zeroed(arena, vm_count * sizeof *seen->vms);
     for (uint32_t vm = 0; vm < vm_count;
          vm++) { /* after this loop, conformance_destroy can free the counts of every VM */
@@ -65,6 +66,7 @@ void conformance_destroy(struct conformance *seen)
         release_tallies(seen, &seen->vms[vm]);
     }
     arena_free(seen->arena, seen->vms, seen->vm_count * sizeof *seen->vms);
+    watch_free_watchers(seen);
     arena_free(seen->arena, seen, sizeof *seen);
 }
 

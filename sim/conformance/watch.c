@@ -19,6 +19,31 @@ uint64_t watch_get_time_ns(const struct watch *watch)
     return engine_get_time_ns(watch->seen->engine);
 }
 
+/* ---- The lists of watchers ---- */
+
+/* All members of struct watcher are pointers to functions. */
+#define MEMBERS (sizeof(struct watcher) / sizeof(void (*)(void)))
+
+void watch_list_watchers(struct conformance *seen, const struct watcher *const *all)
+{
+    seen->watchers = arena_alloc_zeroed(seen->arena, MEMBERS * sizeof *seen->watchers);
+    for (size_t member = 0; member < MEMBERS; member++) {
+        uint32_t count = 0;
+        for (uint32_t i = 0; all[i] != NULL && count < WATCHERS_MAX; i++) {
+            void (*function)(void);
+            memcpy(&function, (const char *)all[i] + member * sizeof function, sizeof function);
+            if (function != NULL) {
+                seen->watchers[member][count++] = all[i];
+            }
+        }
+    }
+}
+
+void watch_free_watchers(struct conformance *seen)
+{
+    arena_free(seen->arena, seen->watchers, MEMBERS * sizeof *seen->watchers);
+}
+
 /* ---- Counting ---- */
 
 static struct clause_tally *find_clause_tally(struct watch *watch, clause_party party, clause_id id)

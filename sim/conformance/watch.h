@@ -16,7 +16,10 @@
 
 #include <ballonet/virtio.h>
 
+#include <stddef.h>
 #include <string.h>
+
+#define WATCHERS_MAX 16
 
 /** What the driver has read and written in the registers so far (registers.c). */
 struct watch_registers {
@@ -167,7 +170,8 @@ struct conformance {
     const struct engine *engine;
     uint32_t vm_count;
     struct watch *vms;
-    const struct watcher *const *watchers; /**< the list of watchers, which ends with NULL */
+    /** For each member of struct watcher, the watchers that have it, in order; then NULL. */
+    const struct watcher *(*watchers)[WATCHERS_MAX + 1];
 };
 
 /* Short names of the two parties, used in calls of the functions that count. */
@@ -262,15 +266,11 @@ struct watcher {
 };
 
 /** For every watcher that has this member function, calls it. */
-#define CALL_WATCHERS(watch, member, ...)                                                      \
-    do {                                                                                       \
-        for (const struct watcher *const *watcher = (watch)->seen->watchers; *watcher != NULL; \
-             watcher++) {                                                                      \
-            if ((*watcher)->member != NULL) {                                                  \
-                (*watcher)->member(__VA_ARGS__);                                               \
-            }                                                                                  \
-        }                                                                                      \
-    } while (0)
+#define CALL_WATCHERS(watch, member, ...)                                                        \
+    for (const struct watcher *const *watcher =                                                  \
+             (watch)->seen->watchers[offsetof(struct watcher, member) / sizeof(void (*)(void))]; \
+         *watcher != NULL; watcher++)                                                            \
+    (*watcher)->member(__VA_ARGS__)
 
 /* All watchers, in the order in which conformance.c calls them. */
 extern const struct watcher watch_registers_watcher;
@@ -301,6 +301,9 @@ void hints_free_state(struct watch *watch);
 bool is_device_paused(const struct watch *watch);
 
 /* Functions of watch.c, which all watchers need */
+/** Fills `seen->watchers` from the list of all watchers, which ends with NULL. */
+void watch_list_watchers(struct conformance *seen, const struct watcher *const *all);
+void watch_free_watchers(struct conformance *seen);
 struct arena *watch_get_arena(const struct watch *watch);
 uint64_t watch_get_time_ns(const struct watch *watch);
 void watchers_observe_buffer_submitted(struct watch *watch, const struct seen_queue *queue,
