@@ -82,7 +82,7 @@ void bnti_host_number_queues(struct bnt_host *host);
 void bnti_host_save_or_load_queues(struct bnti_pack *pack, struct bnt_host *host);
 
 /* serve.c */
-/** Takes buffers of a queue and serves them while the budget lasts. */
+/** Takes buffers of a queue that was kicked and serves them while the budget lasts. */
 void bnti_host_serve_queue(struct bnt_host *host, bnt_balloon_queue role, uint32_t *budget);
 
 /* job.c */

@@ -66,12 +66,12 @@ static void check_kick_data(struct bnt_host *host, bnt_balloon_queue role)
 }
 
 /**
- * Whether the device is allowed to serve the queue now. While a job is active, only the queue of
+ * Whether the device is allowed to serve the kicked queue now. While a job is active, only the queue of
  * the job is served.
  */
 static bool may_serve_queue(const struct bnt_host *host, bnt_balloon_queue role)
 {
-    return host->queues[role].kicked && host->queues[role].exists && bnt_dev_is_live(&host->dev) &&
+    return host->queues[role].exists && bnt_dev_is_live(&host->dev) &&
            (!host->job.active || host->job.role == role) &&
            (!host->suspend_due || host->job.active);
 }
