@@ -66,8 +66,8 @@ static void check_kick_data(struct bnt_host *host, bnt_balloon_queue role)
 }
 
 /**
- * Whether the device is allowed to serve the kicked queue now. While a job is active, only the queue of
- * the job is served.
+ * Whether the device is allowed to serve the kicked queue now. While a job is active, only the
+ * queue of the job is served.
  */
 static bool may_serve_queue(const struct bnt_host *host, bnt_balloon_queue role)
 {
