@@ -16,6 +16,7 @@ struct host_layout {
     size_t pfns;
     size_t response;
     size_t extents;
+    size_t extents_spare;
     size_t discarded;
     size_t entries; /**< entries of a batch page */
     size_t position;
@@ -35,14 +36,16 @@ static size_t reserve_storage(struct host_layout *layout, size_t bytes)
 static struct host_layout compute_layout(const struct bnt_host_config *config)
 {
     const size_t pfns = config->requests.pfns_max;
-    const size_t batch_max = bnti_host_choose_wire(config)->batch_max;
+    const uint32_t batch_max = bnti_host_choose_wire(config)->batch_max;
+    const size_t extents = bnti_host_count_extents_max(config, batch_max);
     struct host_layout layout = {0};
 
     (void)reserve_storage(&layout, sizeof(struct bnt_host));
     layout.segs = reserve_storage(&layout, sizeof(struct bnt_vq_seg) * BNT_HOST_CHAIN_SEGMENTS_MAX);
     layout.pfns = reserve_storage(&layout, sizeof(uint32_t) * pfns);
     layout.response = reserve_storage(&layout, sizeof(struct bnt_balloon_response) + pfns);
-    layout.extents = reserve_storage(&layout, sizeof(struct bnti_host_extent) * pfns);
+    layout.extents = reserve_storage(&layout, sizeof(struct bnti_host_extent) * extents);
+    layout.extents_spare = reserve_storage(&layout, sizeof(struct bnti_host_extent) * extents);
     layout.discarded =
         reserve_storage(&layout, sizeof(uint64_t) * (size_t)bnti_host_backing_count_words(config));
     layout.entries = reserve_storage(&layout, sizeof(struct bnt_vmware_entry) * batch_max);
@@ -107,6 +110,7 @@ static void lay_out_host(struct bnt_host *host, uint8_t *storage)
     host->pfns = (uint32_t *)(void *)(storage + layout.pfns);
     host->response = storage + layout.response;
     host->extents = (struct bnti_host_extent *)(void *)(storage + layout.extents);
+    host->extents_spare = (struct bnti_host_extent *)(void *)(storage + layout.extents_spare);
     host->discarded = (uint64_t *)(void *)(storage + layout.discarded);
     bnti_host_backing_clear(host);
     host->vmware.entries = (struct bnt_vmware_entry *)(void *)(storage + layout.entries);

@@ -21,35 +21,58 @@ struct pfn_run {
     uint32_t pfns;
 };
 
-static struct pfn_run find_pfn_run(const uint32_t *pfns, uint32_t n)
-{
-    struct pfn_run run = {pfns[0], pfns[0], 1};
+/** Number of PFNs that are compared at once: compilers vectorise a loop of this length. */
+#define RUN_CHUNK 16u
 
-    if (n > 1 && pfns[1] == pfns[0] + 1) {
-        while (run.pfns < n && pfns[run.pfns] == pfns[0] + run.pfns) {
-            run.pfns++;
-        }
-    } else if (n > 1 && pfns[1] + 1 == pfns[0]) {
-        while (run.pfns < n && pfns[run.pfns] + run.pfns == pfns[0]) {
-            run.pfns++;
-        }
-        run.low = pfns[0] - (run.pfns - 1);
+/** Whether PFNs follow those before them at distance `step`, which is 1 or -1. */
+static bool does_chunk_continue_run(const uint32_t *pfns, uint32_t step)
+{
+    uint32_t differs = 0;
+
+    for (uint32_t i = 0; i < RUN_CHUNK; i++) {
+        differs |= (pfns[i] - pfns[(int32_t)i - 1]) ^ step;
     }
-    run.last = pfns[run.pfns - 1];
-    return run;
+    return differs == 0;
 }
 
-/** Whether the target leaves room for n more pages in the request's direction (BX-9). */
-static bool has_room_for(const struct bnt_host *host, const struct bnti_host_judge *judge,
-                         uint64_t n)
+/** The distance of a PFN from the next one, if both belong to a run: 1 or -1; else 0. */
+static uint32_t get_run_step(const uint32_t *pfns, uint32_t n)
+{
+    const uint32_t step = n > 1 ? pfns[1] - pfns[0] : 0;
+
+    return step == 1 || step == UINT32_MAX ? step : 0;
+}
+
+static struct pfn_run find_pfn_run(const uint32_t *pfns, uint32_t n)
+{
+    const uint32_t step = get_run_step(pfns, n);
+    uint32_t count = 1;
+
+    if (step != 0) {
+        while (n - count >= RUN_CHUNK && does_chunk_continue_run(pfns + count, step)) {
+            count += RUN_CHUNK;
+        }
+        while (count < n && pfns[count] - pfns[count - 1] == step) {
+            count++;
+        }
+    }
+    const uint32_t last = pfns[count - 1];
+    return (struct pfn_run){.low = step == UINT32_MAX ? last : pfns[0], last, count};
+}
+
+/** For how many more pages in the request's direction the target leaves room (BX-9). */
+static uint64_t count_room(const struct bnt_host *host, const struct bnti_host_judge *judge)
 {
     const uint64_t held = host->ledger.ballooned;
     const uint64_t target = host->target.pfns;
 
     if (!judge->bounded) {
-        return true;
+        return UINT64_MAX;
     }
-    return judge->inflate ? held + n <= target : held >= target + n;
+    if (judge->inflate) {
+        return target > held ? target - held : 0;
+    }
+    return held > target ? held - target : 0;
 }
 
 static void note_moved_pfns(struct bnt_host *host, struct bnti_host_judge *judge, uint32_t pfns)
@@ -65,10 +88,6 @@ static void note_moved_pfns(struct bnt_host *host, struct bnti_host_judge *judge
 /** Moves a run into or out of the balloon in the ledger, if all of its pages can be moved. */
 static bool move_run(struct bnti_host_ledger *ledger, bool inflate, uint64_t at, uint32_t pfns)
 {
-    if (pfns == 1 && (inflate ? bnti_host_ledger_mark_page_ballooned(ledger, at)
-                              : bnti_host_ledger_mark_page_returned(ledger, at))) {
-        return true;
-    }
     if (!(inflate ? bnti_host_ledger_is_none_held(ledger, at, pfns)
                   : bnti_host_ledger_is_all_ballooned(ledger, at, pfns)) ||
         !bnti_host_ledger_reserve_leaves(ledger, at, pfns)) {
@@ -82,13 +101,54 @@ static bool move_run(struct bnti_host_ledger *ledger, bool inflate, uint64_t at,
     return true;
 }
 
+/** The last accepted PFN of a run or of unordered PFNs. */
+static void note_last_accepted(const struct bnt_host *host, struct bnti_host_judge *judge,
+                               uint32_t pfn)
+{
+    judge->page = (host->pfn_base + pfn) >> host->config.memory.page_order;
+    judge->page_out = false;
+}
+
+/**
+ * Accepts PFNs that are in no run, as long as it is certain that none of them is refused, and at
+ * most `most` of them. Returns their number.
+ */
+static uint32_t accept_unordered(struct bnt_host *host, struct bnti_host_judge *judge,
+                                 const uint32_t *pfns, uint32_t n, uint32_t most)
+{
+    const uint32_t room =
+        judge->ruled ? 0 : (uint32_t)bnti_host_min(count_room(host, judge), n < most ? n : most);
+    uint32_t taken = 0;
+
+    for (; taken < room && get_run_step(pfns + taken, n - taken) == 0; taken++) {
+        const uint64_t pfn = host->pfn_base + pfns[taken];
+        const uint64_t at = bnti_host_get_ledger_position(host, pfn);
+        if (n - taken > PREFETCH_AHEAD) {
+            bnti_host_ledger_prefetch_page(
+                &host->ledger,
+                bnti_host_get_ledger_position(host, host->pfn_base + pfns[taken + PREFETCH_AHEAD]));
+        }
+        if (!bnti_host_is_memory(host, pfn, 1) ||
+            !(judge->inflate ? bnti_host_ledger_mark_page_ballooned(&host->ledger, at)
+                             : bnti_host_ledger_mark_page_returned(&host->ledger, at))) {
+            break;
+        }
+        bnti_host_add_page_extent(host, pfns[taken]);
+    }
+    if (taken > 0) {
+        note_moved_pfns(host, judge, taken);
+        note_last_accepted(host, judge, pfns[taken - 1]);
+    }
+    return taken;
+}
+
 /** Accepts a run as a whole if it is certain that no page of the run is refused. */
 static bool accept_run(struct bnt_host *host, struct bnti_host_judge *judge,
                        const struct pfn_run *run)
 {
     const uint64_t low = host->pfn_base + run->low;
 
-    if (judge->ruled || !has_room_for(host, judge, run->pfns) ||
+    if (judge->ruled || run->pfns > count_room(host, judge) ||
         !bnti_host_is_memory(host, low, run->pfns) ||
         !move_run(&host->ledger, judge->inflate, bnti_host_get_ledger_position(host, low),
                   run->pfns)) {
@@ -96,8 +156,7 @@ static bool accept_run(struct bnt_host *host, struct bnti_host_judge *judge,
     }
     bnti_host_add_extent(host, low, run->pfns);
     note_moved_pfns(host, judge, run->pfns);
-    judge->page = (host->pfn_base + run->last) >> host->config.memory.page_order;
-    judge->page_out = false;
+    note_last_accepted(host, judge, run->last);
     return true;
 }
 
@@ -110,7 +169,7 @@ static bool is_page_unneeded(const struct bnt_host *host, struct bnti_host_judge
 
     if (host->config.memory.page_order == 0 || page != judge->page) {
         judge->page = page;
-        judge->page_out = !has_room_for(host, judge, 1);
+        judge->page_out = count_room(host, judge) == 0;
     }
     return judge->page_out;
 }
@@ -301,9 +360,7 @@ static void discard_or_restore_extents(struct bnt_host *host, struct bnti_host_j
         bnti_host_discard_backing_of_extents(host, &judge->init);
         return;
     }
-    if (host->extent_count > 1) {
-        bnti_host_extents_sort(host);
-    }
+    bnti_host_extents_sort(host);
     for (uint32_t i = 0; i < host->extent_count; i++) {
         const struct bnti_host_extent *extent = &host->extents[i];
         if (judge->inflate) {
@@ -345,20 +402,27 @@ static void decide_pfn(struct bnt_host *host, struct bnti_host_judge *judge, uin
     note_refusal_verdict(host, judge, verdict);
 }
 
-/** Finds a run at the start of n PFNs and accepts it as a whole. Returns 0 if its PFNs must be
- * decided one by one. */
-static uint32_t decide_run(struct bnt_host *host, struct bnti_host_judge *judge,
-                           const uint32_t *pfns, uint32_t n, uint32_t *singles)
+/**
+ * Accepts PFNs at the start of n PFNs as a whole: a run, or PFNs in no run. Takes the units of work
+ * off `work`. Returns the number of PFNs; 0 if the first `singles` PFNs must be decided one by one.
+ */
+static uint32_t accept_certain_pfns(struct bnt_host *host, struct bnti_host_judge *judge,
+                                    const uint32_t *pfns, uint32_t n, uint32_t *work,
+                                    uint32_t *singles)
 {
-    const struct pfn_run run = find_pfn_run(pfns, n);
+    const uint32_t unordered = accept_unordered(host, judge, pfns, n, *work);
 
-    if (run.pfns == 1 && n > PREFETCH_AHEAD) {
-        bnti_host_ledger_prefetch_page(
-            &host->ledger,
-            bnti_host_get_ledger_position(host, host->pfn_base + pfns[PREFETCH_AHEAD]));
+    if (unordered > 0) {
+        *work -= unordered;
+        return unordered;
     }
-    *singles = run.pfns;
-    return accept_run(host, judge, &run) ? run.pfns : 0;
+    const struct pfn_run run = find_pfn_run(pfns, n);
+    if (!accept_run(host, judge, &run)) {
+        *singles = run.pfns;
+        return 0;
+    }
+    --*work;
+    return run.pfns;
 }
 
 uint32_t bnti_host_decide_pfns(struct bnt_host *host, struct bnti_host_judge *judge, uint32_t first,
@@ -369,17 +433,18 @@ uint32_t bnti_host_decide_pfns(struct bnt_host *host, struct bnti_host_judge *ju
 
     bnti_host_extents_clear(host);
     memset(verdicts + first, BNT_VERDICT_ACCEPTED, n - first);
-    for (; i < n && work > 0; work--) {
+    while (i < n && work > 0) {
         if (judge->unit_pfns <= 1 && singles == 0) {
-            const uint32_t taken = decide_run(host, judge, &host->pfns[i], n - i, &singles);
+            const uint32_t taken =
+                accept_certain_pfns(host, judge, &host->pfns[i], n - i, &work, &singles);
             if (taken > 0) {
-                singles = 0;
                 i += taken;
                 continue;
             }
         }
         decide_pfn(host, judge, host->pfn_base + host->pfns[i], &verdicts[i]);
         singles -= singles > 0;
+        work--;
         i++;
     }
     discard_or_restore_extents(host, judge);

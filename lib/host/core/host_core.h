@@ -199,7 +199,8 @@ struct bnt_host {
 
     /* ledger */
     struct bnti_host_ledger ledger;
-    struct bnti_host_extent *extents; /**< ledger/extents.c */
+    struct bnti_host_extent *extents;       /**< ledger/extents.c */
+    struct bnti_host_extent *extents_spare; /**< room in which they are sorted */
     uint32_t extent_count;
     uint64_t *discarded;     /**< one bit per larger host page; ledger/backing.c */
     uint64_t discarded_pfns; /**< PFNs of the discarded host pages; ledger/backing.c */

@@ -31,7 +31,8 @@ static bnt_status discard_by_fill(struct bnt_host *host, uint64_t first_pfn, uin
 bnt_status bnti_host_discard_run(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns,
                                  bool *init)
 {
-    const bool zeroes = host->config.backing.discard_zeroes && get_init_value(host) == 0;
+    const bool zeroes =
+        init != NULL && host->config.backing.discard_zeroes && get_init_value(host) == 0;
     uint64_t freed = 0;
 
     if (init != NULL && host->ops.backing.fill != NULL &&

@@ -4,6 +4,13 @@
  */
 #include "lib/host/ledger/host_ledger.h"
 
+uint32_t bnti_host_count_extents_max(const struct bnt_host_config *config, uint32_t batch_max)
+{
+    const uint64_t runs = (uint64_t)BNT_HOST_STEP_RUNS << config->memory.host_page_order;
+
+    return (uint32_t)bnti_host_min(runs > batch_max ? runs : batch_max, config->requests.pfns_max);
+}
+
 void bnti_host_extents_clear(struct bnt_host *host)
 {
     host->extent_count = 0;
@@ -25,47 +32,93 @@ void bnti_host_add_extent(struct bnt_host *host, uint64_t first_pfn, uint32_t pf
             return;
         }
     }
-    BNTI_ASSERT(host->extent_count < host->config.requests.pfns_max);
+    BNTI_ASSERT(host->extent_count <
+                bnti_host_count_extents_max(&host->config, host->wire->batch_max));
     host->extents[host->extent_count].first_pfn = low;
     host->extents[host->extent_count].pfns = pfns;
     host->extent_count++;
 }
 
-/** Moves the extent at `at` down to its place in a heap of `count` extents. */
-static void sink_in_heap(struct bnti_host_extent *heap, uint32_t at, uint32_t count)
-{
-    const struct bnti_host_extent sinking = heap[at];
+/** Up to so many extents, insertion is faster than the counts of a radix sort. */
+#define INSERTION_MAX 24u
+#define DIGIT_BITS    8u
+#define DIGITS        (1u << DIGIT_BITS)
 
-    while (2 * at + 1 < count) {
-        uint32_t child = 2 * at + 1;
-        if (child + 1 < count && heap[child + 1].first_pfn > heap[child].first_pfn) {
-            child++;
+static void sort_by_insertion(struct bnti_host_extent *extents, uint32_t count)
+{
+    for (uint32_t i = 1; i < count; i++) {
+        const struct bnti_host_extent moving = extents[i];
+        uint32_t at = i;
+        for (; at > 0 && extents[at - 1].first_pfn > moving.first_pfn; at--) {
+            extents[at] = extents[at - 1];
         }
-        if (heap[child].first_pfn <= sinking.first_pfn) {
-            break;
-        }
-        heap[at] = heap[child];
-        at = child;
+        extents[at] = moving;
     }
-    heap[at] = sinking;
+}
+
+/** Copies the extents in the order of one digit. Extents with the same digit keep their order. */
+static void sort_by_digit(const struct bnti_host_extent *from, struct bnti_host_extent *to,
+                          uint32_t count, uint32_t low, uint32_t shift)
+{
+    uint32_t place[DIGITS] = {0};
+    uint32_t next = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        place[(from[i].first_pfn - low) >> shift & (DIGITS - 1)]++;
+    }
+    for (uint32_t digit = 0; digit < DIGITS; digit++) {
+        const uint32_t with_digit = place[digit];
+        place[digit] = next;
+        next += with_digit;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        to[place[(from[i].first_pfn - low) >> shift & (DIGITS - 1)]++] = from[i];
+    }
+}
+
+/** Sorts in linear time: one pass for each digit in which the PFNs of the request differ. Random
+ * PFNs would otherwise cost more here than everywhere else together. */
+static void sort_by_radix(struct bnt_host *host)
+{
+    const uint32_t count = host->extent_count;
+    uint32_t low = UINT32_MAX;
+    uint32_t high = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t pfn = host->extents[i].first_pfn;
+        low = pfn < low ? pfn : low;
+        high = pfn > high ? pfn : high;
+    }
+    for (uint32_t shift = 0; shift < 32 && (high - low) >> shift != 0; shift += DIGIT_BITS) {
+        struct bnti_host_extent *sorted = host->extents_spare;
+        sort_by_digit(host->extents, sorted, count, low, shift);
+        host->extents_spare = host->extents;
+        host->extents = sorted;
+    }
+}
+
+static bool are_extents_ascending(const struct bnt_host *host)
+{
+    uint32_t descents = 0;
+
+    for (uint32_t i = 1; i < host->extent_count; i++) {
+        descents += host->extents[i].first_pfn < host->extents[i - 1].first_pfn;
+    }
+    return descents == 0;
 }
 
 /** Sorts and joins the extents, so that each host page is visited a single time, and a whole host
  * page is in one extent. */
 void bnti_host_extents_sort(struct bnt_host *host)
 {
-    struct bnti_host_extent *extents = host->extents;
     uint32_t count = 0;
 
-    for (uint32_t i = host->extent_count / 2; i > 0; i--) {
-        sink_in_heap(extents, i - 1, host->extent_count);
+    if (host->extent_count <= INSERTION_MAX) {
+        sort_by_insertion(host->extents, host->extent_count);
+    } else if (!are_extents_ascending(host)) {
+        sort_by_radix(host);
     }
-    for (uint32_t left = host->extent_count; left > 1; left--) {
-        const struct bnti_host_extent last = extents[left - 1];
-        extents[left - 1] = extents[0];
-        extents[0] = last;
-        sink_in_heap(extents, 0, left - 1);
-    }
+    struct bnti_host_extent *extents = host->extents;
     for (uint32_t i = 0; i < host->extent_count; i++) {
         struct bnti_host_extent *before = count > 0 ? &extents[count - 1] : NULL;
         if (before != NULL && (uint64_t)before->first_pfn + before->pfns == extents[i].first_pfn) {

@@ -18,8 +18,6 @@ void bnti_host_ledger_init(struct bnti_host_ledger *ledger, bnt_host_ledger kind
 /** Returns every page to the guest and frees all leaves. */
 void bnti_host_ledger_clear(struct bnti_host_ledger *ledger);
 bnt_host_page bnti_host_ledger_get_page(const struct bnti_host_ledger *ledger, uint64_t at);
-/** Prefetches the leaf that records a page. `at` must be memory. */
-void bnti_host_ledger_prefetch_leaf(const struct bnti_host_ledger *ledger, uint64_t at);
 /** Whether the 2 MiB range around `at` has no leaf, but only a count of its pages. */
 bool bnti_host_ledger_is_leafless(const struct bnti_host_ledger *ledger, uint64_t at);
 /** Whether a run overlaps a 2 MiB range that has no leaf, but only a count. */
@@ -63,52 +61,87 @@ void bnti_host_ledger_find_range(const struct bnti_host_ledger *ledger, uint64_t
 
 /* These functions are inline, because a request with unordered PFNs needs one call for each PFN. */
 
-static inline struct bnti_host_block *bnti_host_ledger_find_block(
-    const struct bnti_host_ledger *ledger, uint64_t at)
+/** A word of `roots` is the address of a leaf unless it is 0 or has a tag (ledger.c). */
+#define BNTI_HOST_ROOT_NONE ((uintptr_t)0)
+#define BNTI_HOST_ROOT_TAG  ((uintptr_t)3)
+
+static inline bool bnti_host_ledger_is_root_leaf(uintptr_t root)
 {
-    return &ledger->blocks[at / BNTI_HOST_BLOCK_PFNS];
+    return root != BNTI_HOST_ROOT_NONE && (root & BNTI_HOST_ROOT_TAG) == 0;
 }
 
+static inline struct bnti_host_leaf *bnti_host_ledger_get_root_leaf(uintptr_t root)
+{
+    struct bnti_host_leaf *leaf;
+
+    _Static_assert(sizeof(void *) == sizeof root, "a word holds a leaf's address");
+    __builtin_memcpy(&leaf, &root, sizeof root);
+    return leaf;
+}
+
+/** Finds the block that records a page, and its leaf (NULL with FIXED). Returns NULL if the 2 MiB
+ * range of the page has no leaf. */
+static inline struct bnti_host_block *bnti_host_ledger_find_block(
+    const struct bnti_host_ledger *ledger, uint64_t at, struct bnti_host_leaf **leaf)
+{
+    *leaf = NULL;
+    if (ledger->blocks != NULL) {
+        return &ledger->blocks[at / BNTI_HOST_BLOCK_PFNS];
+    }
+    const uintptr_t root = ledger->roots[at / BNT_HOST_LEAF_PFNS];
+    if (!bnti_host_ledger_is_root_leaf(root)) {
+        return NULL;
+    }
+    *leaf = bnti_host_ledger_get_root_leaf(root);
+    return &(*leaf)->blocks[at / BNTI_HOST_BLOCK_PFNS % BNTI_HOST_LEAF_BLOCKS];
+}
+
+/** Prefetches the block that records a page. */
 static inline void bnti_host_ledger_prefetch_page(const struct bnti_host_ledger *ledger,
                                                   uint64_t at)
 {
-    if (at >= ledger->pfns) {
-        return;
-    }
-    if (ledger->blocks != NULL) {
-        __builtin_prefetch(bnti_host_ledger_find_block(ledger, at), 1);
-    } else {
-        bnti_host_ledger_prefetch_leaf(ledger, at);
+    if (at < ledger->pfns) {
+        struct bnti_host_leaf *leaf;
+        __builtin_prefetch(bnti_host_ledger_find_block(ledger, at, &leaf), 1);
     }
 }
 
-/** Moves one page from GUEST to BALLOON. Returns false and changes nothing if the page is not GUEST
- * or the store is not FIXED. */
+/** Moves one page from GUEST to BALLOON. Returns false and changes nothing if the page is not
+ * GUEST or has no leaf. */
 static inline bool bnti_host_ledger_mark_page_ballooned(struct bnti_host_ledger *ledger,
                                                         uint64_t at)
 {
     const uint64_t bit = UINT64_C(1) << (at % BNTI_HOST_BLOCK_PFNS);
+    struct bnti_host_leaf *leaf;
+    struct bnti_host_block *block = bnti_host_ledger_find_block(ledger, at, &leaf);
 
-    if (ledger->blocks == NULL || (bnti_host_ledger_find_block(ledger, at)->ballooned & bit) != 0) {
+    if (block == NULL || (block->ballooned & bit) != 0) {
         return false;
     }
-    bnti_host_ledger_find_block(ledger, at)->ballooned |= bit;
+    block->ballooned |= bit;
     ledger->ballooned++;
+    if (leaf != NULL) {
+        leaf->ballooned++;
+    }
     return true;
 }
 
 /** Moves one page from BALLOON to GUEST. Returns false and changes nothing if the page is not
- * BALLOON or the store is not FIXED. */
+ * BALLOON or has no leaf. */
 static inline bool bnti_host_ledger_mark_page_returned(struct bnti_host_ledger *ledger, uint64_t at)
 {
     const uint64_t bit = UINT64_C(1) << (at % BNTI_HOST_BLOCK_PFNS);
+    struct bnti_host_leaf *leaf;
+    struct bnti_host_block *block = bnti_host_ledger_find_block(ledger, at, &leaf);
 
-    if (ledger->blocks == NULL || (bnti_host_ledger_find_block(ledger, at)->ballooned & bit) == 0 ||
-        (bnti_host_ledger_find_block(ledger, at)->retained & bit) != 0) {
+    if (block == NULL || (block->ballooned & ~block->retained & bit) == 0) {
         return false;
     }
-    bnti_host_ledger_find_block(ledger, at)->ballooned &= ~bit;
+    block->ballooned &= ~bit;
     ledger->ballooned--;
+    if (leaf != NULL) {
+        leaf->ballooned--;
+    }
     return true;
 }
 
@@ -132,10 +165,18 @@ static inline uint64_t bnti_host_get_extent_first(const struct bnt_host *host,
 {
     return host->pfn_base + extent->first_pfn;
 }
+/** Maximum number of extents of one unit of work, and of the requests of one batch page. */
+uint32_t bnti_host_count_extents_max(const struct bnt_host_config *config, uint32_t batch_max);
 /** Removes all extents. */
 void bnti_host_extents_clear(struct bnt_host *host);
 /** Adds pages to discard or to restore, joined to the last extent if they touch it. */
 void bnti_host_add_extent(struct bnt_host *host, uint64_t first_pfn, uint32_t pfns);
+/** Adds one page. If the page touches another extent, the two are joined when the extents are
+ * sorted. */
+static inline void bnti_host_add_page_extent(struct bnt_host *host, uint32_t pfn)
+{
+    host->extents[host->extent_count++] = (struct bnti_host_extent){pfn, 1};
+}
 /** Sorts the extents and joins those that touch. */
 void bnti_host_extents_sort(struct bnt_host *host);
 

@@ -16,10 +16,10 @@
 
 #include <string.h>
 
-#define ROOT_NONE     ((uintptr_t)0)
+#define ROOT_NONE     BNTI_HOST_ROOT_NONE
 #define ROOT_FULL     ((uintptr_t)1)
 #define ROOT_LEAFLESS ((uintptr_t)2)
-#define ROOT_TAG      ((uintptr_t)3)
+#define ROOT_TAG      BNTI_HOST_ROOT_TAG
 #define LEAF_SHIFT    9u
 #define BLOCK_SHIFT   6u
 #define BLOCK_MASK    (BNTI_HOST_BLOCK_PFNS - 1u)
@@ -41,20 +41,6 @@ static struct ledger_piece get_first_piece(uint64_t at, uint64_t n)
     const struct ledger_piece piece = {
         at >> BLOCK_SHIFT, (~UINT64_C(0) >> (BNTI_HOST_BLOCK_PFNS - pfns)) << shift, pfns};
     return piece;
-}
-
-static bool is_root_leaf(uintptr_t root)
-{
-    return root != ROOT_NONE && (root & ROOT_TAG) == 0;
-}
-
-static struct bnti_host_leaf *get_leaf_of_root(uintptr_t root)
-{
-    struct bnti_host_leaf *leaf;
-
-    _Static_assert(sizeof(void *) == sizeof root, "a word holds a leaf's address");
-    memcpy(&leaf, &root, sizeof root);
-    return leaf;
 }
 
 static uint32_t get_count_of_root(uintptr_t root)
@@ -89,7 +75,7 @@ void bnti_host_ledger_init(struct bnti_host_ledger *ledger, bnt_host_ledger kind
 
 static void free_leaf_memory(struct bnti_host_ledger *ledger, uint64_t range, uintptr_t root)
 {
-    ledger->leaf_free(ledger->opaque, get_leaf_of_root(ledger->roots[range]),
+    ledger->leaf_free(ledger->opaque, bnti_host_ledger_get_root_leaf(ledger->roots[range]),
                       sizeof(struct bnti_host_leaf));
     ledger->roots[range] = root;
     ledger->leaves--;
@@ -106,7 +92,7 @@ void bnti_host_ledger_clear(struct bnti_host_ledger *ledger)
         return;
     }
     for (uint64_t range = 0; range << LEAF_SHIFT < ledger->pfns; range++) {
-        if (is_root_leaf(ledger->roots[range])) {
+        if (bnti_host_ledger_is_root_leaf(ledger->roots[range])) {
             free_leaf_memory(ledger, range, ROOT_NONE);
         }
         ledger->roots[range] = ROOT_NONE;
@@ -123,8 +109,8 @@ bool bnti_host_ledger_read_block(const struct bnti_host_ledger *ledger, uint64_t
         return true;
     }
     const uintptr_t root = ledger->roots[block >> (LEAF_SHIFT - BLOCK_SHIFT)];
-    if (is_root_leaf(root)) {
-        *bits = get_leaf_of_root(root)->blocks[block % BNTI_HOST_LEAF_BLOCKS];
+    if (bnti_host_ledger_is_root_leaf(root)) {
+        *bits = bnti_host_ledger_get_root_leaf(root)->blocks[block % BNTI_HOST_LEAF_BLOCKS];
         return true;
     }
     bits->ballooned = root == ROOT_FULL ? ~UINT64_C(0) : 0;
@@ -142,16 +128,6 @@ bnt_host_page bnti_host_ledger_get_page(const struct bnti_host_ledger *ledger, u
         return BNT_HOST_PAGE_GUEST;
     }
     return (bits.retained & bit) != 0 ? BNT_HOST_PAGE_RETAINED : BNT_HOST_PAGE_BALLOONED;
-}
-
-void bnti_host_ledger_prefetch_leaf(const struct bnti_host_ledger *ledger, uint64_t at)
-{
-    const uint64_t block = at >> BLOCK_SHIFT;
-    const uintptr_t root = ledger->roots[at >> LEAF_SHIFT];
-
-    if (is_root_leaf(root)) {
-        __builtin_prefetch(&get_leaf_of_root(root)->blocks[block % BNTI_HOST_LEAF_BLOCKS], 1);
-    }
 }
 
 bool bnti_host_ledger_is_leafless(const struct bnti_host_ledger *ledger, uint64_t at)
@@ -209,7 +185,7 @@ static bool allocate_leaf(struct bnti_host_ledger *ledger, uint64_t range)
     const uintptr_t root = ledger->roots[range];
     struct bnti_host_leaf *leaf;
 
-    if (is_root_leaf(root)) {
+    if (bnti_host_ledger_is_root_leaf(root)) {
         return true;
     }
     if ((root & ROOT_TAG) == ROOT_LEAFLESS) {
@@ -250,9 +226,9 @@ bool bnti_host_ledger_reserve_leaves(struct bnti_host_ledger *ledger, uint64_t a
 static inline struct bnti_host_leaf *find_piece_leaf(const struct bnti_host_ledger *ledger,
                                                      const struct ledger_piece *piece)
 {
-    return ledger->roots == NULL
-               ? NULL
-               : get_leaf_of_root(ledger->roots[piece->block >> (LEAF_SHIFT - BLOCK_SHIFT)]);
+    return ledger->roots == NULL ? NULL
+                                 : bnti_host_ledger_get_root_leaf(
+                                       ledger->roots[piece->block >> (LEAF_SHIFT - BLOCK_SHIFT)]);
 }
 
 static inline struct bnti_host_block *find_piece_block(const struct bnti_host_ledger *ledger,
@@ -333,10 +309,10 @@ void bnti_host_ledger_free_leaves(struct bnti_host_ledger *ledger, uint64_t at, 
 {
     for (uint64_t range = at >> LEAF_SHIFT; range <= (at + n - 1) >> LEAF_SHIFT; range++) {
         const uintptr_t root = ledger->roots[range];
-        if (!is_root_leaf(root)) {
+        if (!bnti_host_ledger_is_root_leaf(root)) {
             continue;
         }
-        const struct bnti_host_leaf *leaf = get_leaf_of_root(root);
+        const struct bnti_host_leaf *leaf = bnti_host_ledger_get_root_leaf(root);
         if (leaf->ballooned == 0) {
             free_leaf_memory(ledger, range, ROOT_NONE);
         } else if (leaf->ballooned == count_range_pfns(ledger, range) && leaf->retained == 0) {
