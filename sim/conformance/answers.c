@@ -14,12 +14,9 @@
 static bool has_only_reset_verdicts(const struct watch *watch, const struct seen_buffer *buffer,
                                     const struct seen_request *request, uint32_t len)
 {
-    for (uint32_t i = 0; i < request->count; i++) {
-        if (request_read_verdict(watch, buffer, request, len, i) != BNT_VERDICT_RESET) {
-            return false;
-        }
-    }
-    return true;
+    return request->count == 0 ||
+           (request_read_verdict(watch, buffer, request, len, 0) == BNT_VERDICT_RESET &&
+            request_find_verdict_end(watch, buffer, request, len, 0) == request->count);
 }
 
 static void check_request_epoch(struct watch *watch, const struct seen_buffer *buffer,
@@ -132,11 +129,39 @@ static void record_driver_obligations(struct watch *watch, uint8_t verdict,
  * a page that was inflated before the reset. */
 static void check_locked_after_reset(struct watch *watch, uint8_t verdict, uint32_t pfn)
 {
-    const uint8_t *state = page_find_state(watch, pfn);
-    if (verdict == BNT_VERDICT_LOCKED && state != NULL && (*state & PAGE_BEFORE) != 0) {
+    if (verdict == BNT_VERDICT_LOCKED && (pages_get_state(watch, pfn) & PAGE_BEFORE) != 0) {
         clause_count_violation(
             watch, DEV, CLAUSE_BX_21,
             "the device answers LOCKED to PFN %" PRIu32 ", which it forgot at its reset", pfn);
+    }
+}
+
+/**
+ * Whether the device accepted every PFN, and none of the clauses about single PFNs applied: no huge
+ * page, and for an inflate the target was not reached before its last PFN. This is what nearly all
+ * answers are.
+ */
+static bool is_answer_plain(const struct watch *watch, const struct seen_buffer *buffer,
+                            const struct seen_request *request, uint64_t target, uint32_t len)
+{
+    const uint64_t pfns = watch->extension.device_pfns;
+    const bool quiet = request->inflate
+                           ? pfns + request->count <= target
+                           : is_feature_negotiated(watch, BNT_BALLOON_F_MUST_TELL_HOST) &&
+                                 (is_feature_negotiated(watch, BNT_BALLOON_F_DEFLATE_ON_OOM) ||
+                                  pfns >= target + request->count);
+    return quiet && !request->huge && request->count > 0 &&
+           request_read_verdict(watch, buffer, request, len, 0) == BNT_VERDICT_ACCEPTED &&
+           request_find_verdict_end(watch, buffer, request, len, 0) == request->count;
+}
+
+static void note_plain_answer(struct watch *watch, const struct seen_request *request)
+{
+    uint64_t *pfns = &watch->extension.device_pfns;
+    if (request->inflate) {
+        *pfns += request->count;
+    } else {
+        *pfns -= *pfns >= request->count ? request->count : *pfns;
     }
 }
 
@@ -153,7 +178,11 @@ static void check_request_verdicts(struct watch *watch, const struct seen_buffer
     bool known = true;
     uint64_t before = 0;
     uint32_t page = 0;
-    for (uint32_t i = 0; i < request->count; i++) {
+    const bool plain = is_answer_plain(watch, buffer, request, target, len);
+    if (plain) {
+        note_plain_answer(watch, request);
+    }
+    for (uint32_t i = 0; !plain && i < request->count; i++) {
         const uint8_t verdict = request_read_verdict(watch, buffer, request, len, i);
         const uint32_t pfn = request_read_pfn(watch, buffer, request, i);
         if (i == 0 || pfn >> watch->config.page_order !=
@@ -183,11 +212,12 @@ static void observe_buffer_used(struct watch *watch, const struct seen_queue *qu
                                 const struct seen_buffer *buffer, uint32_t len)
 {
     struct watch_extension *ours = &watch->extension;
-    struct seen_request request;
-    if (!request_read(watch, queue, buffer, &request)) {
+    const struct seen_request *request = watch->pages.request;
+    (void)queue;
+    if (request == NULL) {
         return;
     }
-    if (!request.verdicts) {
+    if (!request->verdicts) {
         if ((watch->registers.offered & watch->config.binding.verdicts) != 0) {
             clause_require(watch, DEV, CLAUSE_BX_3, len == 0,
                            "the device writes %" PRIu32
@@ -196,15 +226,15 @@ static void observe_buffer_used(struct watch *watch, const struct seen_queue *qu
         }
         return;
     }
-    if (request.room < ANSWER_HEAD_BYTES + request.count) {
+    if (request->room < ANSWER_HEAD_BYTES + request->count) {
         clause_count_violation(watch, DEV, CLAUSE_BX_4,
                                "the device acts on a request with %" PRIu32
                                " bytes for the response to %" PRIu32 " PFNs",
-                               request.room, request.count);
+                               request->room, request->count);
         return;
     }
-    check_request_verdicts(watch, buffer, &request, len);
-    if (request.inflate) {
+    check_request_verdicts(watch, buffer, request, len);
+    if (request->inflate) {
         ours->unseen_accepted = watch->pages.in[PAGE_BALLOON] > 0;
         if (watch->config.held_max > 0 &&
             watch->pages.in[PAGE_HELD] >> watch->config.page_order > watch->config.held_max) {

@@ -457,7 +457,7 @@ void conformance_observe_pages_filled(struct conformance *seen, uint32_t vm, con
 void conformance_observe_page_access(struct conformance *seen, uint32_t vm, uint64_t page,
                                      bool write)
 {
-    if (seen != NULL && seen->vms[vm].reports.marks != NULL) {
+    if (seen != NULL && seen->vms[vm].reports.marks.pfns > 0) {
         struct watch *watch = &seen->vms[vm];
         CALL_WATCHERS(watch, page_touched, watch, page, write);
     }

@@ -10,16 +10,14 @@
 /** Whether the deflate contains only pages of which it is unknown whether the device has them. The
  * only purpose of such a deflate is that afterwards the device surely does not have the pages
  * (VG-45). */
-static bool has_only_pages_of_unknown_outcome(struct watch *watch, const struct seen_buffer *buffer,
+static bool has_only_pages_of_unknown_outcome(const struct watch *watch,
+                                              const struct seen_buffer *buffer,
                                               const struct seen_request *request)
 {
-    for (uint32_t i = 0; i < request->count; i++) {
-        const uint32_t first = request_read_pfn(watch, buffer, request, i);
-        for (uint32_t k = 0; k < request->span; k++) {
-            const uint8_t *state = page_find_state(watch, (uint64_t)first + k);
-            if (state == NULL || (*state & PAGE_UNKNOWN) == 0) {
-                return false;
-            }
+    struct request_walk walk = request_begin_walk(watch, request);
+    while (request_walk_next(watch, buffer, request, &walk)) {
+        if ((walk.run.fact & PAGE_UNKNOWN) == 0) {
+            return false;
         }
     }
     return request->count > 0;
@@ -53,19 +51,16 @@ void deflate_note_submitted_request(struct watch *watch, const struct seen_buffe
         clause_count_literal_reading(watch, DRV, CLAUSE_BD_8, true);
     }
     clause_count_use(watch, DRV, CLAUSE_BD_9);
-    watch->pages.answered[false].count = 0;
-    for (uint32_t i = 0; i < request->count; i++) {
-        const uint32_t first = request_read_pfn(watch, buffer, request, i);
-        for (uint32_t k = 0; k < request->span; k++) {
-            uint8_t *state = page_find_state(watch, (uint64_t)first + k);
-            const unsigned place = state != NULL ? *state & PAGE_PLACE : PAGE_OWN;
-            clause_require(watch, DRV, CLAUSE_BD_13, place != PAGE_INFLATING,
-                           "the driver deflates PFN %" PRIu32
-                           " before the inflate of that PFN was completed",
-                           first + k);
-            if (place == PAGE_BALLOON) {
-                page_set_page_place(watch, state, PAGE_DEFLATING);
-            }
+    answers_clear(watch, false);
+    struct request_walk walk = request_begin_walk(watch, request);
+    while (request_walk_next(watch, buffer, request, &walk)) {
+        const unsigned place = walk.run.fact & PAGE_PLACE;
+        clause_require_each(watch, DRV, CLAUSE_BD_13, walk.run.count, place != PAGE_INFLATING,
+                            "the driver deflates PFN %" PRIu64
+                            " before the inflate of that PFN was completed",
+                            walk.run.pfn);
+        if (place == PAGE_BALLOON) {
+            pages_move_run(watch, &walk.run, PAGE_DEFLATING);
         }
     }
 }
@@ -82,43 +77,43 @@ static void mark_whole_page_ballooned(struct watch *watch, uint64_t pfn)
     const uint64_t span = UINT64_C(1) << watch->config.page_order;
     const uint64_t first = pfn & ~(span - 1);
     bool stays = false;
-    for (uint64_t k = 0; k < span; k++) {
-        const uint8_t *state = page_find_state(watch, first + k);
-        stays = stays || (state != NULL && (*state & PAGE_PLACE) == PAGE_BALLOON);
+    for (uint64_t at = first; at < first + span;) {
+        const struct page_run run = pages_find_run(watch, at, first + span);
+        stays = stays || (run.fact & PAGE_PLACE) == PAGE_BALLOON;
+        at += run.count;
     }
-    for (uint64_t k = 0; stays && k < span; k++) {
-        uint8_t *state = page_find_state(watch, first + k);
-        if (state != NULL && (*state & PAGE_PLACE) == PAGE_TAKEN) {
-            page_set_page_place(watch, state, PAGE_BALLOON);
-            *state = (uint8_t)(*state | PAGE_UNKNOWN);
+    for (uint64_t at = first; stays && at < first + span;) {
+        const struct page_run run = pages_find_run(watch, at, first + span);
+        if ((run.fact & PAGE_PLACE) == PAGE_TAKEN) {
+            pages_set_run(watch, &run, (run.fact & ~PAGE_PLACE) | PAGE_BALLOON | PAGE_UNKNOWN);
         }
+        at += run.count;
     }
 }
 
 void deflate_note_answer(struct watch *watch, const struct seen_buffer *buffer,
                          const struct seen_request *request, uint32_t len)
 {
-    struct watch_pages *pages = &watch->pages;
+    const bool parts = request->verdicts && !request->huge && watch->config.page_order > 0;
     if ((watch->features & BNT_BALLOON_F_MUST_TELL_HOST) != 0) {
         clause_count_use(watch, DRV, CLAUSE_BD_10);
     }
-    pages->answered[false].count = 0;
-    for (uint32_t i = 0; i < request->count; i++) {
-        const uint32_t first = request_read_pfn(watch, buffer, request, i);
-        const uint8_t verdict = request_read_verdict(watch, buffer, request, len, i);
-        for (uint32_t k = 0; k < request->span; k++) {
-            uint8_t *state = page_find_state(watch, (uint64_t)first + k);
-            if (state != NULL && (*state & PAGE_PLACE) == PAGE_DEFLATING) {
-                answers_add_pfn(&pages->answered[false], first + k);
-                page_set_page_place(watch, state,
-                                    is_released_verdict(verdict) ? PAGE_TAKEN : PAGE_BALLOON);
-                *state = (uint8_t)(*state & ~PAGE_UNKNOWN);
-                *state =
-                    (uint8_t)(*state | (verdict == BNT_VERDICT_NOT_LOCKED ? PAGE_NOT_LOCKED : 0));
+    answers_clear(watch, false);
+    struct request_walk walk = request_begin_walk(watch, request);
+    while (walk.entry < request->count) {
+        const uint8_t verdict = request_read_verdict(watch, buffer, request, len, walk.entry);
+        walk.end = request_find_verdict_end(watch, buffer, request, len, walk.entry);
+        const unsigned state = (is_released_verdict(verdict) ? PAGE_TAKEN : PAGE_BALLOON) |
+                               (verdict == BNT_VERDICT_NOT_LOCKED ? PAGE_NOT_LOCKED : 0);
+        while (request_walk_next(watch, buffer, request, &walk)) {
+            if ((walk.run.fact & PAGE_PLACE) == PAGE_DEFLATING) {
+                answers_add_run(watch, false, &walk.run);
+                pages_set_run(watch, &walk.run,
+                              (walk.run.fact & ~(PAGE_PLACE | PAGE_UNKNOWN)) | state);
             }
         }
     }
-    for (uint32_t i = 0; request->verdicts && !request->huge && i < request->count; i++) {
+    for (uint32_t i = 0; parts && i < request->count; i++) {
         mark_whole_page_ballooned(watch, request_read_pfn(watch, buffer, request, i));
     }
     target_note_balloon_change(watch, request->count > 0);

@@ -32,19 +32,20 @@ static void check_deflated_pages(struct watch *watch, const struct seen_buffer *
                                  const struct seen_request *request)
 {
     const struct watch_extension *ours = &watch->extension;
-    for (uint32_t i = 0; i < request->count; i++) {
-        const uint32_t pfn = request_read_pfn(watch, buffer, request, i);
-        const uint8_t *state = page_find_state(watch, pfn);
-        if (state != NULL && (*state & PAGE_BEFORE) != 0 && (*state & PAGE_PLACE) == PAGE_TAKEN) {
-            clause_count_violation(watch, DRV, CLAUSE_BX_21,
-                                   "the driver deflates PFN %" PRIu32
-                                   ", which was inflated before the device's reset",
-                                   pfn);
+    struct request_walk walk = request_begin_walk_of_entries(watch, request);
+    while (request_walk_next(watch, buffer, request, &walk)) {
+        const struct page_run *run = &walk.run;
+        if ((run->fact & PAGE_BEFORE) != 0 && (run->fact & PAGE_PLACE) == PAGE_TAKEN) {
+            clause_count_violations(watch, DRV, CLAUSE_BX_21, run->count,
+                                    "the driver deflates PFN %" PRIu64
+                                    ", which was inflated before the device's reset",
+                                    run->pfn);
         }
-        if (state != NULL && (*state & PAGE_STALE) != 0 && ours->epoch_acked == ours->epoch) {
-            clause_count_violation(
-                watch, DRV, CLAUSE_BX_19,
-                "the driver deflates PFN %" PRIu32 ", which was accepted under a stale epoch", pfn);
+        if ((run->fact & PAGE_STALE) != 0 && ours->epoch_acked == ours->epoch) {
+            clause_count_violations(watch, DRV, CLAUSE_BX_19, run->count,
+                                    "the driver deflates PFN %" PRIu64
+                                    ", which was accepted under a stale epoch",
+                                    run->pfn);
         }
     }
 }
@@ -53,14 +54,15 @@ static void check_offered_pages(struct watch *watch, const struct seen_buffer *b
                                 const struct seen_request *request)
 {
     struct watch_extension *ours = &watch->extension;
-    for (uint32_t i = 0; i < request->count; i++) {
-        const uint32_t pfn = request_read_pfn(watch, buffer, request, i);
-        const uint8_t *state = page_find_state(watch, pfn);
-        const unsigned place = state != NULL ? *state & PAGE_PLACE : PAGE_OWN;
+    struct request_walk walk = request_begin_walk_of_entries(watch, request);
+    while (pages_count_held_refused(watch) > 0 &&
+           request_walk_next(watch, buffer, request, &walk)) {
+        const unsigned place = walk.run.fact & PAGE_PLACE;
         if (place == PAGE_HELD || (place == PAGE_HELD_PART && request->huge)) {
-            clause_count_violation(
-                watch, DRV, CLAUSE_BX_12,
-                "the driver inflates PFN %" PRIu32 " again, which it holds as refused", pfn);
+            clause_count_violations(watch, DRV, CLAUSE_BX_12, walk.run.count,
+                                    "the driver inflates PFN %" PRIu64
+                                    " again, which it holds as refused",
+                                    walk.run.pfn);
         }
     }
     if (ours->target_due) {
@@ -84,8 +86,9 @@ static void observe_buffer_submitted(struct watch *watch, const struct seen_queu
                                      const struct seen_buffer *buffer)
 {
     struct watch_extension *ours = &watch->extension;
-    struct seen_request request;
-    if (!request_read(watch, queue, buffer, &request)) {
+    const struct seen_request *request = watch->pages.request;
+    (void)queue;
+    if (request == NULL) {
         return;
     }
     if (has_negotiated_resets(watch) && ours->learned) {
@@ -93,15 +96,15 @@ static void observe_buffer_submitted(struct watch *watch, const struct seen_queu
                                "the driver sends a request after it read the new epoch %" PRIu32,
                                ours->epoch);
     }
-    if (!request.inflate) {
-        check_deflated_pages(watch, buffer, &request);
+    if (!request->inflate) {
+        check_deflated_pages(watch, buffer, request);
     }
-    if (!request.verdicts) {
+    if (!request->verdicts) {
         return;
     }
-    check_request_layout(watch, &request);
-    if (request.inflate) {
-        check_offered_pages(watch, buffer, &request);
+    check_request_layout(watch, request);
+    if (request->inflate) {
+        check_offered_pages(watch, buffer, request);
     }
 }
 
@@ -111,11 +114,15 @@ static void observe_buffer_submitted(struct watch *watch, const struct seen_queu
  * any more. */
 static void mark_ballooned_stale(struct watch *watch)
 {
-    for (uint64_t i = 0, left = watch->pages.in[PAGE_BALLOON]; left > 0; i++) {
-        if ((watch->pages.state[i] & PAGE_PLACE) == PAGE_BALLOON) {
-            watch->pages.state[i] |= PAGE_STALE;
-            left--;
+    const uint64_t end = watch->config.first_pfn + watch->config.pfns;
+    uint64_t left = watch->pages.in[PAGE_BALLOON];
+    for (uint64_t pfn = watch->config.first_pfn; left > 0 && pfn < end;) {
+        const struct page_run run = pages_find_run(watch, pfn, end);
+        if ((run.fact & PAGE_PLACE) == PAGE_BALLOON) {
+            pages_set_run(watch, &run, run.fact | PAGE_STALE);
+            left -= run.count;
         }
+        pfn += run.count;
     }
 }
 
@@ -253,7 +260,7 @@ static void observe_kernel_replaced(struct watch *watch)
 static void observe_reset(struct watch *watch)
 {
     struct watch_extension *ours = &watch->extension;
-    if (watch->pages.in[PAGE_BALLOON] > 0 && watch->pages.state != NULL) {
+    if (watch->pages.in[PAGE_BALLOON] > 0) {
         clause_count_use(watch, DRV, CLAUSE_BX_21);
         clause_count_use(watch, DEV, CLAUSE_BX_21);
     }

@@ -254,8 +254,8 @@ static bool has_ballooned_page(struct watch *watch, const struct seen_buffer *bu
     for (uint32_t i = 0; i < buffer->writable_count; i++) {
         const struct bnt_vq_seg *seg = &segs[buffer->readable_count + i];
         for (uint64_t at = 0; at < seg->bytes; at += BNT_PFN_BYTES) {
-            const uint8_t *state = page_find_state(watch, (seg->gpa + at) >> BNT_PFN_SHIFT);
-            const unsigned place = state != NULL ? *state & PAGE_PLACE : PAGE_OWN;
+            const uint64_t pfn = (seg->gpa + at) >> BNT_PFN_SHIFT;
+            const unsigned place = pages_get_state(watch, pfn) & PAGE_PLACE;
             if (place == PAGE_INFLATING || place == PAGE_BALLOON) {
                 return true;
             }

@@ -7,6 +7,19 @@
 
 #include <inttypes.h>
 
+static void note_submitted_run(struct watch *watch, const struct page_run *run)
+{
+    const unsigned place = run->fact & PAGE_PLACE;
+    if (run->known && place == PAGE_OWN && !watch->config.foreign) {
+        clause_count_violations(watch, DRV, CLAUSE_BD_12, run->count,
+                                "the driver inflates PFN %" PRIu64 ", which the guest uses",
+                                run->pfn);
+    }
+    if (run->known && place != PAGE_BALLOON && place != PAGE_DEFLATING) {
+        pages_set_run(watch, run, (run->fact & PAGE_BEFORE) | PAGE_INFLATING);
+    }
+}
+
 void inflate_note_submitted_request(struct watch *watch, const struct seen_buffer *buffer,
                                     const struct seen_request *request)
 {
@@ -18,23 +31,10 @@ void inflate_note_submitted_request(struct watch *watch, const struct seen_buffe
         clause_count_use(watch, DRV, CLAUSE_BD_6);
     }
     target_note_driver_effort(watch, false);
-    watch->pages.answered[true].count = 0;
-    for (uint32_t i = 0; i < request->count; i++) {
-        const uint32_t first = request_read_pfn(watch, buffer, request, i);
-        for (uint32_t k = 0; k < request->span; k++) {
-            uint8_t *state = page_find_state(watch, (uint64_t)first + k);
-            const unsigned place = state != NULL ? *state & PAGE_PLACE : PAGE_TAKEN;
-            if (place == PAGE_OWN && !watch->config.foreign) {
-                clause_count_violation(watch, DRV, CLAUSE_BD_12,
-                                       "the driver inflates PFN %" PRIu32 ", which the guest uses",
-                                       first + k);
-            }
-            if (state != NULL && place != PAGE_BALLOON && place != PAGE_DEFLATING) {
-                page_set_page_place(watch, state, PAGE_INFLATING);
-                const unsigned kept = *state & (PAGE_PLACE | PAGE_BEFORE);
-                *state = (uint8_t)kept;
-            }
-        }
+    answers_clear(watch, true);
+    struct request_walk walk = request_begin_walk(watch, request);
+    while (request_walk_next(watch, buffer, request, &walk)) {
+        note_submitted_run(watch, &walk.run);
     }
 }
 
@@ -66,13 +66,13 @@ static bool is_known_verdict(uint8_t verdict)
 static void mark_mixed_verdicts(struct watch *watch, uint64_t pfn)
 {
     const uint64_t span = UINT64_C(1) << watch->config.page_order;
-    const uint64_t first = pfn & ~(span - 1);
-    for (uint64_t k = 0; k < span; k++) {
-        uint8_t *state = page_find_state(watch, first + k);
-        if (state != NULL) {
-            page_set_page_place(watch, state, PAGE_BALLOON);
-            *state = (uint8_t)(*state | PAGE_UNKNOWN);
+    const uint64_t end = (pfn & ~(span - 1)) + span;
+    for (uint64_t at = end - span; at < end;) {
+        const struct page_run run = pages_find_run(watch, at, end);
+        if (run.known) {
+            pages_set_run(watch, &run, (run.fact & ~PAGE_PLACE) | PAGE_BALLOON | PAGE_UNKNOWN);
         }
+        at += run.count;
     }
 }
 
@@ -97,23 +97,22 @@ static void update_inflated_page_after_answer(struct watch *watch, const struct 
 void inflate_note_answer(struct watch *watch, const struct seen_buffer *buffer,
                          const struct seen_request *request, uint32_t len)
 {
-    struct watch_pages *pages = &watch->pages;
     const uint64_t before = pages_count_ballooned(watch);
     bool refused = false;
-    pages->answered[true].count = 0;
+    answers_clear(watch, true);
     clause_count_use(watch, DRV, CLAUSE_BD_12);
-    for (uint32_t i = 0; i < request->count; i++) {
-        const uint32_t first = request_read_pfn(watch, buffer, request, i);
-        const uint8_t verdict = request_read_verdict(watch, buffer, request, len, i);
+    struct request_walk walk = request_begin_walk(watch, request);
+    while (walk.entry < request->count) {
+        const uint8_t verdict = request_read_verdict(watch, buffer, request, len, walk.entry);
+        walk.end = request_find_verdict_end(watch, buffer, request, len, walk.entry);
         const unsigned answer = choose_page_place_after_answer(verdict);
         const unsigned place = answer == PAGE_HELD && request->huge ? PAGE_HELD_PART : answer;
+        const unsigned state = place | (is_known_verdict(verdict) ? 0 : PAGE_UNKNOWN);
         refused = refused || place != PAGE_BALLOON;
-        for (uint32_t k = 0; k < request->span; k++) {
-            uint8_t *state = page_find_state(watch, (uint64_t)first + k);
-            if (state != NULL && (*state & PAGE_PLACE) == PAGE_INFLATING) {
-                page_set_page_place(watch, state, place);
-                *state = (uint8_t)(*state | (is_known_verdict(verdict) ? 0 : PAGE_UNKNOWN));
-                answers_add_pfn(&pages->answered[true], first + k);
+        while (request_walk_next(watch, buffer, request, &walk)) {
+            if ((walk.run.fact & PAGE_PLACE) == PAGE_INFLATING) {
+                pages_set_run(watch, &walk.run, (walk.run.fact & ~PAGE_PLACE) | state);
+                answers_add_run(watch, true, &walk.run);
             }
         }
     }
@@ -126,20 +125,13 @@ void inflate_note_answer(struct watch *watch, const struct seen_buffer *buffer,
     target_note_driver_effort(watch, refused);
 }
 
-void inflate_withdraw_answer(struct watch *watch, const struct seen_queue *queue,
-                             const struct seen_buffer *buffer)
+void inflate_withdraw_answer(struct watch *watch, const struct seen_buffer *buffer,
+                             const struct seen_request *request)
 {
-    struct seen_request request;
-    if (!request_read(watch, queue, buffer, &request) || !request.inflate) {
-        return;
-    }
-    for (uint32_t i = 0; i < request.count; i++) {
-        const uint32_t first = request_read_pfn(watch, buffer, &request, i);
-        for (uint32_t k = 0; k < request.span; k++) {
-            uint8_t *state = page_find_state(watch, (uint64_t)first + k);
-            if (state != NULL && (*state & PAGE_PLACE) != PAGE_OWN) {
-                page_set_page_place(watch, state, PAGE_INFLATING);
-            }
+    struct request_walk walk = request_begin_walk(watch, request);
+    while (request_walk_next(watch, buffer, request, &walk)) {
+        if ((walk.run.fact & PAGE_PLACE) != PAGE_OWN) {
+            pages_move_run(watch, &walk.run, PAGE_INFLATING);
         }
     }
 }

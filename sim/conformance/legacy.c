@@ -138,8 +138,7 @@ static void observe_pages_freed(struct watch *watch, const uint64_t *pages, uint
 {
     const bool must_tell = (watch->features & BNT_BALLOON_F_MUST_TELL_HOST) != 0;
     for (uint32_t i = 0; watch->legacy && !must_tell && i < count; i++) {
-        const uint8_t *state = page_find_state(watch, pages[i]);
-        if (state != NULL && (*state & PAGE_PLACE) == PAGE_DEFLATING) {
+        if ((pages_get_state(watch, pages[i]) & PAGE_PLACE) == PAGE_DEFLATING) {
             clause_count_use(watch, DEV, CLAUSE_BL_2);
         }
     }
@@ -148,12 +147,14 @@ static void observe_pages_freed(struct watch *watch, const uint64_t *pages, uint
 static void observe_discard(struct watch *watch, uint64_t first_pfn, uint64_t pfns)
 {
     const bool must_tell = (watch->features & BNT_BALLOON_F_MUST_TELL_HOST) != 0;
-    for (uint64_t pfn = first_pfn; watch->legacy && !must_tell && pfn < first_pfn + pfns; pfn++) {
-        const uint8_t *state = page_find_state(watch, pfn);
-        if (state != NULL && (*state & PAGE_PLACE) == PAGE_OWN) {
-            clause_require(watch, DEV, CLAUSE_BL_2, false,
-                           "the device discards PFN %" PRIu64 ", which the guest uses", pfn);
+    for (uint64_t pfn = first_pfn; watch->legacy && !must_tell && pfn < first_pfn + pfns;) {
+        const struct page_run run = pages_find_run(watch, pfn, first_pfn + pfns);
+        if (run.known && (run.fact & PAGE_PLACE) == PAGE_OWN) {
+            clause_require_each(watch, DEV, CLAUSE_BL_2, run.count, false,
+                                "the device discards PFN %" PRIu64 ", which the guest uses",
+                                run.pfn);
         }
+        pfn += run.count;
     }
 }
 

@@ -36,8 +36,7 @@ bool moves_is_deflate_of_move(struct watch *watch, const struct seen_buffer *buf
         return false;
     }
     for (uint64_t k = 0; k < UINT64_C(1) << watch->config.page_order; k++) {
-        const uint8_t *state = page_find_state(watch, watch->moves.to + k);
-        if (state == NULL || (*state & PAGE_PLACE) != PAGE_BALLOON) {
+        if ((pages_get_state(watch, watch->moves.to + k) & PAGE_PLACE) != PAGE_BALLOON) {
             return false;
         }
     }

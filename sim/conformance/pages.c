@@ -11,35 +11,40 @@
 static void observe_buffer_submitted(struct watch *watch, const struct seen_queue *queue,
                                      const struct seen_buffer *buffer)
 {
-    struct seen_request request;
-    if (!request_read(watch, queue, buffer, &request)) {
+    const struct seen_request *request = watch->pages.request;
+    (void)queue;
+    if (request == NULL) {
         return;
     }
-    if (request.inflate) {
-        inflate_note_submitted_request(watch, buffer, &request);
+    if (request->inflate) {
+        inflate_note_submitted_request(watch, buffer, request);
     } else {
-        deflate_note_submitted_request(watch, buffer, &request);
+        deflate_note_submitted_request(watch, buffer, request);
     }
 }
 
 static void observe_buffer_used(struct watch *watch, const struct seen_queue *queue,
                                 const struct seen_buffer *buffer, uint32_t len)
 {
-    struct seen_request request;
-    if (!request_read(watch, queue, buffer, &request)) {
+    const struct seen_request *request = watch->pages.request;
+    (void)queue;
+    if (request == NULL) {
         return;
     }
-    if (request.inflate) {
-        inflate_note_answer(watch, buffer, &request, len);
+    if (request->inflate) {
+        inflate_note_answer(watch, buffer, request, len);
     } else {
-        deflate_note_answer(watch, buffer, &request, len);
+        deflate_note_answer(watch, buffer, request, len);
     }
 }
 
 static void observe_answer_withdrawn(struct watch *watch, const struct seen_queue *queue,
                                      const struct seen_buffer *buffer)
 {
-    inflate_withdraw_answer(watch, queue, buffer);
+    struct seen_request request;
+    if (request_read(watch, queue, buffer, &request) && request.inflate) {
+        inflate_withdraw_answer(watch, buffer, &request);
+    }
 }
 
 /** If a queue is reset, the outcome of its requests in flight is unknown, and their pages count as
@@ -53,12 +58,14 @@ static void observe_queue_reset(struct watch *watch, uint16_t queue)
     const unsigned unknown = role == BNT_BALLOON_QUEUE_INFLATE   ? PAGE_INFLATING
                              : role == BNT_BALLOON_QUEUE_DEFLATE ? PAGE_DEFLATING
                                                                  : PAGE_PLACES;
-    for (uint64_t i = 0; i < watch->config.pfns && unknown != PAGE_PLACES; i++) {
-        uint8_t *state = page_find_state(watch, watch->config.first_pfn + i);
-        if (state != NULL && (*state & PAGE_PLACE) == unknown) {
-            page_set_page_place(watch, state, PAGE_BALLOON);
-            *state = (uint8_t)(*state | PAGE_UNKNOWN);
+    const uint64_t end = watch->config.first_pfn + watch->config.pfns;
+    for (uint64_t pfn = watch->config.first_pfn;
+         unknown != PAGE_PLACES && watch->pages.in[unknown] > 0 && pfn < end;) {
+        const struct page_run run = pages_find_run(watch, pfn, end);
+        if ((run.fact & PAGE_PLACE) == unknown) {
+            pages_set_run(watch, &run, (run.fact & ~PAGE_PLACE) | PAGE_BALLOON | PAGE_UNKNOWN);
         }
+        pfn += run.count;
     }
 }
 
@@ -67,57 +74,68 @@ static void observe_queue_reset(struct watch *watch, uint16_t queue)
 static void observe_pages_allocated(struct watch *watch, const uint64_t *taken, uint32_t count)
 {
     const uint64_t span = UINT64_C(1) << watch->config.page_order;
-    for (uint32_t i = 0; i < count; i++) {
-        for (uint64_t k = 0; k < span; k++) {
-            uint8_t *state = page_find_state(watch, taken[i] + k);
-            if (state != NULL && (*state & PAGE_PLACE) == PAGE_OWN) {
-                page_set_page_place(watch, state, PAGE_TAKEN);
+    for (uint32_t i = 0; i < count;) {
+        const uint32_t adjacent = count_adjacent_pages(taken, count, i, span);
+        const uint64_t end = taken[i] + adjacent * span;
+        for (uint64_t pfn = taken[i]; pfn < end;) {
+            const struct page_run run = pages_find_run(watch, pfn, end);
+            if (run.known && (run.fact & PAGE_PLACE) == PAGE_OWN) {
+                pages_move_run(watch, &run, PAGE_TAKEN);
             }
+            pfn += run.count;
         }
+        i += adjacent;
     }
 }
 
-static void check_freed_pfn(struct watch *watch, uint64_t pfn, uint8_t state)
+/** The driver frees pages that are in the balloon. */
+static void check_freed_ballooned(struct watch *watch, const struct page_run *run)
 {
-    switch (state & PAGE_PLACE) {
+    if (watch->extension.releasing) {
+        return; /* after a reset of the balloon, pages are freed without a deflate (BX-17) */
+    }
+    clause_count_violations(
+        watch, DRV, CLAUSE_BD_9, run->count,
+        "the driver uses PFN %" PRIu64 ", which is in the balloon, without a deflate", run->pfn);
+    if ((run->fact & PAGE_UNKNOWN) != 0) {
+        clause_count_violations(watch, DRV, CLAUSE_BX_6, run->count,
+                                "the driver uses PFN %" PRIu64 ", which may be in the balloon",
+                                run->pfn);
+        clause_count_violations(watch, DRV, CLAUSE_BX_7, run->count,
+                                "the driver uses PFN %" PRIu64
+                                ", which is part of a page that may be in the balloon",
+                                run->pfn);
+        clause_count_violations(
+            watch, DRV, CLAUSE_VS_15, run->count,
+            "the driver uses PFN %" PRIu64 " although the device wrote no answer for it", run->pfn);
+    }
+}
+
+static void check_freed_run(struct watch *watch, const struct page_run *run)
+{
+    switch (run->fact & PAGE_PLACE) {
     case PAGE_INFLATING:
-        clause_count_violation(
-            watch, DRV, CLAUSE_BD_12,
-            "the driver uses PFN %" PRIu64 " before the inflate of that PFN was completed", pfn);
+        clause_count_violations(watch, DRV, CLAUSE_BD_12, run->count,
+                                "the driver uses PFN %" PRIu64
+                                " before the inflate of that PFN was completed",
+                                run->pfn);
         break;
     case PAGE_BALLOON:
-        if (watch->extension.releasing) {
-            break; /* after a reset of the balloon, pages are freed without a deflate (BX-17) */
-        }
-        clause_count_violation(
-            watch, DRV, CLAUSE_BD_9,
-            "the driver uses PFN %" PRIu64 ", which is in the balloon, without a deflate", pfn);
-        if ((state & PAGE_UNKNOWN) != 0) {
-            clause_count_violation(watch, DRV, CLAUSE_BX_6,
-                                   "the driver uses PFN %" PRIu64 ", which may be in the balloon",
-                                   pfn);
-            clause_count_violation(watch, DRV, CLAUSE_BX_7,
-                                   "the driver uses PFN %" PRIu64
-                                   ", which is part of a page that may be in the balloon",
-                                   pfn);
-            clause_count_violation(
-                watch, DRV, CLAUSE_VS_15,
-                "the driver uses PFN %" PRIu64 " although the device wrote no answer for it", pfn);
-        }
+        check_freed_ballooned(watch, run);
         break;
     case PAGE_DEFLATING:
         if ((watch->features & BNT_BALLOON_F_MUST_TELL_HOST) != 0) {
-            clause_count_violation(watch, DRV, CLAUSE_BD_10,
-                                   "the driver uses PFN %" PRIu64
-                                   " before the deflate of that PFN was completed",
-                                   pfn);
+            clause_count_violations(watch, DRV, CLAUSE_BD_10, run->count,
+                                    "the driver uses PFN %" PRIu64
+                                    " before the deflate of that PFN was completed",
+                                    run->pfn);
         } else {
-            clause_count_use(watch, DRV, CLAUSE_BD_11);
+            clause_count_uses(watch, DRV, CLAUSE_BD_11, run->count);
         }
         break;
     default:
-        if ((state & PAGE_NOT_LOCKED) != 0) {
-            clause_count_use(watch, DRV, CLAUSE_BX_16);
+        if ((run->fact & PAGE_NOT_LOCKED) != 0) {
+            clause_count_uses(watch, DRV, CLAUSE_BX_16, run->count);
         }
         break;
     }
@@ -126,15 +144,18 @@ static void check_freed_pfn(struct watch *watch, uint64_t pfn, uint8_t state)
 static void observe_pages_freed(struct watch *watch, const uint64_t *given, uint32_t count)
 {
     const uint64_t span = UINT64_C(1) << watch->config.page_order;
-    for (uint32_t i = 0; i < count; i++) {
-        for (uint64_t k = 0; k < span; k++) {
-            uint8_t *state = page_find_state(watch, given[i] + k);
-            if (state != NULL) {
-                check_freed_pfn(watch, given[i] + k, *state);
-                page_set_page_place(watch, state, PAGE_OWN);
-                *state = PAGE_OWN;
+    for (uint32_t i = 0; i < count;) {
+        const uint32_t adjacent = count_adjacent_pages(given, count, i, span);
+        const uint64_t end = given[i] + adjacent * span;
+        for (uint64_t pfn = given[i]; pfn < end;) {
+            const struct page_run run = pages_find_run(watch, pfn, end);
+            if (run.known) {
+                check_freed_run(watch, &run);
+                pages_set_run(watch, &run, PAGE_OWN);
             }
+            pfn += run.count;
         }
+        i += adjacent;
     }
 }
 
@@ -142,20 +163,21 @@ static void observe_pages_freed(struct watch *watch, const uint64_t *given, uint
 static void observe_discard(struct watch *watch, uint64_t first_pfn, uint64_t pfns)
 {
     const bool must_tell = (watch->features & BNT_BALLOON_F_MUST_TELL_HOST) != 0;
-    for (uint64_t pfn = first_pfn; pfn < first_pfn + pfns; pfn++) {
-        const uint8_t *state = page_find_state(watch, pfn);
-        const unsigned place = state != NULL ? *state & PAGE_PLACE : PAGE_OWN;
+    for (uint64_t pfn = first_pfn; pfn < first_pfn + pfns;) {
+        const struct page_run run = pages_find_run(watch, pfn, first_pfn + pfns);
+        const unsigned place = run.fact & PAGE_PLACE;
         if (place == PAGE_INFLATING) {
-            clause_count_use(watch, DEV, CLAUSE_BV_2);
+            clause_count_uses(watch, DEV, CLAUSE_BV_2, run.count);
         } else if ((place == PAGE_BALLOON || place == PAGE_DEFLATING) && must_tell) {
-            clause_count_use(watch, DEV, CLAUSE_BV_3);
+            clause_count_uses(watch, DEV, CLAUSE_BV_3, run.count);
         } else if (place == PAGE_BALLOON || place == PAGE_DEFLATING) {
-            clause_count_violation(watch, DEV, CLAUSE_BV_3,
-                                   "the device discards PFN %" PRIu64
-                                   " after its inflate was answered, without "
-                                   "MUST_TELL_HOST",
-                                   pfn);
+            clause_count_violations(watch, DEV, CLAUSE_BV_3, run.count,
+                                    "the device discards PFN %" PRIu64
+                                    " after its inflate was answered, without "
+                                    "MUST_TELL_HOST",
+                                    run.pfn);
         }
+        pfn += run.count;
     }
 }
 
@@ -163,18 +185,18 @@ static void observe_discard(struct watch *watch, uint64_t first_pfn, uint64_t pf
  * reset. */
 static void observe_kernel_replaced(struct watch *watch)
 {
-    struct watch_pages *pages = &watch->pages;
-    for (uint64_t i = 0; pages->in[PAGE_OWN] < watch->config.pfns; i++) {
-        page_set_page_place(watch, &pages->state[i], PAGE_OWN);
-        pages->state[i] = PAGE_OWN;
+    const uint64_t end = watch->config.first_pfn + watch->config.pfns;
+    for (uint64_t pfn = watch->config.first_pfn;
+         watch->pages.in[PAGE_OWN] < watch->config.pfns && pfn < end;) {
+        const struct page_run run = pages_find_run(watch, pfn, end);
+        pages_set_run(watch, &run, PAGE_OWN);
+        pfn += run.count;
     }
 }
 
 static void observe_reset(struct watch *watch)
 {
-    if (watch->pages.state != NULL) {
-        pages_return_all_to_driver(watch, PAGE_BEFORE);
-    }
+    pages_return_all_to_driver(watch, PAGE_BEFORE);
     mark_answers_as_read(watch);
 }
 

@@ -6,6 +6,8 @@
 #ifndef SIM_CONFORMANCE_PAGES_H
 #define SIM_CONFORMANCE_PAGES_H
 
+#include "sim/conformance/runs.h"
+
 #include <ballonet/balloon.h>
 
 enum {
@@ -33,6 +35,7 @@ enum {
 /** An inflate or deflate that was read from its buffer. */
 struct seen_request {
     bool inflate;
+    bool swapped;  /**< the PFNs are big-endian */
     bool verdicts; /**< VERDICTS was negotiated: the request has a header and a response */
     bool huge;     /**< the entries of the request are huge pages */
     uint32_t epoch;
@@ -48,17 +51,25 @@ struct seen_request {
 
 #define ANSWER_HEAD_BYTES 8u /**< bytes of a response before its verdicts */
 
-/** The PFNs of the last answer on a queue. The list is empty after the driver has read the
- * answer. */
+/** The PFNs of the last answer on a queue, as ranges. The list is empty after the driver has read
+ * the answer. */
 struct seen_answers {
-    uint32_t *pfns;
-    uint32_t count;
+    struct {
+        uint32_t first_pfn;
+        uint32_t count;
+    } * ranges;
+    uint32_t capacity; /**< ranges */
+    uint32_t count;    /**< ranges */
+    uint32_t pfns;
 };
 
 struct watch_pages {
-    uint8_t *state;                  /**< a byte a PFN */
+    struct page_facts state;
     uint64_t in[PAGE_PLACES];        /**< PFNs */
     struct seen_answers answered[2]; /**< element 0 is for deflates, element 1 for inflates */
+    /** The inflate or deflate in the buffer that watchers are called for; NULL for other buffers.
+     */
+    const struct seen_request *request;
 };
 
 /** The target, and what the driver does to reach it (target.c). */

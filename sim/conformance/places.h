@@ -16,7 +16,8 @@ static inline bool has_negotiated_resets(const struct watch *watch)
 
 /* ---- Requests (requests.c). Functions that are called for every PFN are inline. ---- */
 
-/** Reads a request from its buffer; false if the buffer does not contain a request. */
+/** Reads a request from its buffer; false if the buffer does not contain a request. A watcher finds
+ * the request of the buffer that it is called for in `watch->pages.request`. */
 bool request_read(const struct watch *watch, const struct seen_queue *queue,
                   const struct seen_buffer *buffer, struct seen_request *request);
 uint32_t request_copy_pfn(const struct watch *watch, const struct seen_buffer *buffer,
@@ -30,8 +31,12 @@ uint8_t request_copy_verdict(const struct watch *watch, const struct seen_buffer
 static inline uint32_t request_read_pfn(const struct watch *watch, const struct seen_buffer *buffer,
                                         const struct seen_request *request, uint32_t entry)
 {
-    return request->pfns != NULL ? watch_read_ring_u32(watch, request->pfns + (size_t)4 * entry)
-                                 : request_copy_pfn(watch, buffer, request, entry);
+    bnt_le32 wire;
+    if (request->pfns == NULL) {
+        return request_copy_pfn(watch, buffer, request, entry);
+    }
+    memcpy(&wire, request->pfns + (size_t)4 * entry, sizeof wire);
+    return bnt_guest32_to_cpu(wire, request->swapped);
 }
 
 /** The verdict on an entry. It is NONE if the verdict lies beyond `len`, and ACCEPTED if VERDICTS
@@ -53,21 +58,36 @@ static inline uint8_t request_read_verdict(const struct watch *watch,
                : request_copy_verdict(watch, buffer, entry);
 }
 
+/** Finds the end of the entries, from `entry`, which have the same verdict. */
+uint32_t request_find_verdict_end(const struct watch *watch, const struct seen_buffer *buffer,
+                                  const struct seen_request *request, uint32_t len, uint32_t entry);
+
 /* ---- Places (places.c) ---- */
 
-/** Finds the state of a PFN; NULL if the guest has no such PFN. */
-static inline uint8_t *page_find_state(struct watch *watch, uint64_t pfn)
+/** The state of a PFN; PAGE_OWN if the guest has no such PFN. */
+static inline uint8_t pages_get_state(const struct watch *watch, uint64_t pfn)
 {
-    const struct conformance_vm *vm = &watch->config;
-    const bool ours = pfn >= vm->first_pfn && pfn - vm->first_pfn < vm->pfns;
-    return ours && watch->pages.state != NULL ? &watch->pages.state[pfn - vm->first_pfn] : NULL;
+    return facts_find_run(&watch->pages.state, pfn, pfn + 1).fact;
 }
 
-static inline void page_set_page_place(struct watch *watch, uint8_t *state, unsigned place)
+/** The pages from this PFN on, before the PFN `end`, that have the same state. */
+static inline struct page_run pages_find_run(const struct watch *watch, uint64_t pfn, uint64_t end)
 {
-    watch->pages.in[*state & PAGE_PLACE]--;
-    watch->pages.in[place]++;
-    *state = (uint8_t)((*state & ~PAGE_PLACE) | place);
+    return facts_find_run(&watch->pages.state, pfn, end);
+}
+
+/** Gives all pages of a known run this state: a place, with marks. */
+static inline void pages_set_run(struct watch *watch, const struct page_run *run, unsigned state)
+{
+    watch->pages.in[run->fact & PAGE_PLACE] -= run->count;
+    watch->pages.in[state & PAGE_PLACE] += run->count;
+    facts_set_run(&watch->pages.state, run, (uint8_t)state);
+}
+
+/** Records that all pages of a known run are in this place now; they keep their marks. */
+static inline void pages_move_run(struct watch *watch, const struct page_run *run, unsigned place)
+{
+    pages_set_run(watch, run, (run->fact & ~PAGE_PLACE) | place);
 }
 
 /** The number of PFNs in the balloon. */
@@ -87,14 +107,10 @@ void pages_free(struct watch *watch);
 /** Records that the driver owns all pages that the device had, and sets this mark on them. */
 void pages_return_all_to_driver(struct watch *watch, uint8_t mark);
 
-/** Adds a PFN to the last answer. */
-static inline void answers_add_pfn(struct seen_answers *answered, uint32_t pfn)
-{
-    if (answered->count < PAGES_ANSWERED_MAX) {
-        answered->pfns[answered->count++] = pfn;
-    }
-}
-
+/** Adds PFNs to the last answer on a queue. */
+void answers_add_run(struct watch *watch, bool inflate, const struct page_run *run);
+/** Forgets the last answer on a queue. */
+void answers_clear(struct watch *watch, bool inflate);
 /** Call this when the driver has surely read the last answers. */
 void mark_answers_as_read(struct watch *watch);
 /** The queue was reset. It is unknown whether the driver read the last answer on the queue, unless
@@ -108,12 +124,62 @@ void inflate_note_submitted_request(struct watch *watch, const struct seen_buffe
 void inflate_note_answer(struct watch *watch, const struct seen_buffer *buffer,
                          const struct seen_request *request, uint32_t len);
 /** A script altered the answer to a request, so that the request counts as in flight again. */
-void inflate_withdraw_answer(struct watch *watch, const struct seen_queue *queue,
-                             const struct seen_buffer *buffer);
+void inflate_withdraw_answer(struct watch *watch, const struct seen_buffer *buffer,
+                             const struct seen_request *request);
 void deflate_note_submitted_request(struct watch *watch, const struct seen_buffer *buffer,
                                     const struct seen_request *request);
 void deflate_note_answer(struct watch *watch, const struct seen_buffer *buffer,
                          const struct seen_request *request, uint32_t len);
+
+/* ---- The pages of a request ---- */
+
+/** A walk over the PFNs of a request, by runs of PFNs that follow each other and have the same
+ * facts. */
+struct request_walk {
+    const struct page_facts *facts;
+    uint32_t span;  /**< number of PFNs that one entry stands for */
+    uint32_t end;   /**< the walk ends before this entry */
+    uint32_t entry; /**< the next entry */
+    uint64_t next_pfn;
+    uint64_t end_pfn; /**< the PFN after those that follow each other */
+    struct page_run run;
+};
+
+/** Finds the next run; false if there is none. */
+static inline bool request_walk_next(const struct watch *watch, const struct seen_buffer *buffer,
+                                     const struct seen_request *request, struct request_walk *walk)
+{
+    if (walk->next_pfn == walk->end_pfn) {
+        if (walk->entry >= walk->end) {
+            return false;
+        }
+        walk->next_pfn = request_read_pfn(watch, buffer, request, walk->entry++);
+        walk->end_pfn = walk->next_pfn + walk->span;
+        while (walk->entry < walk->end &&
+               request_read_pfn(watch, buffer, request, walk->entry) == walk->end_pfn) {
+            walk->entry++;
+            walk->end_pfn += walk->span;
+        }
+    }
+    walk->run = facts_find_run(walk->facts, walk->next_pfn, walk->end_pfn);
+    walk->next_pfn += walk->run.count;
+    return true;
+}
+
+/** A walk over all pages of a request, by their state. */
+static inline struct request_walk request_begin_walk(const struct watch *watch,
+                                                     const struct seen_request *request)
+{
+    return (struct request_walk){
+        .facts = &watch->pages.state, .span = request->span, .end = request->count};
+}
+
+/** The same, but of each huge page only the first PFN. */
+static inline struct request_walk request_begin_walk_of_entries(const struct watch *watch,
+                                                                const struct seen_request *request)
+{
+    return (struct request_walk){.facts = &watch->pages.state, .span = 1, .end = request->count};
+}
 
 /* ---- The target (target.c) ---- */
 

@@ -34,20 +34,43 @@ void reports_init(struct watch *watch)
 {
     const uint64_t any = BNT_BALLOON_F_PAGE_POISON | BNT_BALLOON_F_PAGE_REPORTING;
     if ((watch->config.features_wanted & any) != 0 && !watch->config.foreign) {
-        watch->reports.marks = arena_alloc_zeroed(watch_get_arena(watch), watch->config.pfns);
+        watch->reports.marks = (struct page_facts){
+            .bytes = arena_alloc_zeroed(watch_get_arena(watch), watch->config.pfns),
+            .first_pfn = watch->config.first_pfn,
+            .pfns = watch->config.pfns,
+        };
     }
 }
 
 void reports_free(struct watch *watch)
 {
-    arena_free(watch_get_arena(watch), watch->reports.marks, watch->config.pfns);
+    arena_free(watch_get_arena(watch), watch->reports.marks.bytes, watch->reports.marks.pfns);
 }
 
-static uint8_t *find_page_mark(struct watch *watch, uint64_t pfn)
+/** The pages from this PFN on, before the PFN `end`, that have the same marks. */
+static struct page_run find_marked_run(const struct watch *watch, uint64_t pfn, uint64_t end)
 {
-    const uint64_t at = pfn - watch->config.first_pfn;
-    const bool ours = pfn >= watch->config.first_pfn && at < watch->config.pfns;
-    return ours && watch->reports.marks != NULL ? &watch->reports.marks[at] : NULL;
+    return facts_find_run(&watch->reports.marks, pfn, end);
+}
+
+/** Removes marks from the pages of a run, and then adds marks. */
+static void change_marks(struct watch *watch, const struct page_run *run, unsigned remove,
+                         unsigned add)
+{
+    const uint8_t marks = (uint8_t)((run->fact & ~remove) | add);
+    if (run->known && marks != run->fact) {
+        facts_set_run(&watch->reports.marks, run, marks);
+    }
+}
+
+static void remove_marks_of_range(struct watch *watch, uint64_t first_pfn, uint64_t pfns,
+                                  unsigned marks)
+{
+    for (uint64_t pfn = first_pfn; pfn < first_pfn + pfns;) {
+        const struct page_run run = find_marked_run(watch, pfn, first_pfn + pfns);
+        change_marks(watch, &run, marks, 0);
+        pfn += run.count;
+    }
 }
 
 static void observe_driver_ok(struct watch *watch)
@@ -73,19 +96,17 @@ static void observe_driver_ok(struct watch *watch)
  * again. */
 static void clear_page_reports(struct watch *watch)
 {
-    for (uint64_t i = 0; watch->reports.marks != NULL && i < watch->config.pfns; i++) {
-        watch->reports.marks[i] &= (uint8_t)~MARK_REPORTED;
-    }
+    const struct page_facts *marks = &watch->reports.marks;
+    remove_marks_of_range(watch, marks->first_pfn, marks->pfns, MARK_REPORTED);
 }
 
 /** Forgets the free page report that was in flight: the guest may use its pages again. */
 static void clear_reports_in_flight(struct watch *watch)
 {
-    for (uint64_t i = 0; watch->reports.marks != NULL && watch->reports.in_flight_pfns > 0 &&
-                         i < watch->config.pfns;
-         i++) {
-        watch->reports.in_flight_pfns -= watch->reports.marks[i] & MARK_IN_FLIGHT;
-        watch->reports.marks[i] &= (uint8_t)~MARK_IN_FLIGHT;
+    const struct page_facts *marks = &watch->reports.marks;
+    if (watch->reports.in_flight_pfns > 0) {
+        remove_marks_of_range(watch, marks->first_pfn, marks->pfns, MARK_IN_FLIGHT);
+        watch->reports.in_flight_pfns = 0;
     }
 }
 
@@ -108,9 +129,8 @@ static void observe_queue_reset(struct watch *watch, uint16_t queue)
 
 static void observe_kernel_replaced(struct watch *watch)
 {
-    if (watch->reports.marks != NULL) {
-        memset(watch->reports.marks, 0, watch->config.pfns);
-    }
+    const struct page_facts *marks = &watch->reports.marks;
+    remove_marks_of_range(watch, marks->first_pfn, marks->pfns, ~0u);
     watch->reports.in_flight_pfns = 0;
 }
 
@@ -131,13 +151,14 @@ static void observe_config_write(struct watch *watch, uint32_t offset, const voi
 }
 
 /** Whether every page of a block was reported before and not accessed since. */
-static bool was_block_reported(struct watch *watch, uint64_t pfn, uint64_t pfns)
+static bool was_block_reported(const struct watch *watch, uint64_t first_pfn, uint64_t pfns)
 {
-    for (uint64_t i = 0; i < pfns; i++) {
-        const uint8_t *mark = find_page_mark(watch, pfn + i);
-        if (mark == NULL || (*mark & MARK_REPORTED) == 0) {
+    for (uint64_t pfn = first_pfn; pfn < first_pfn + pfns;) {
+        const struct page_run run = find_marked_run(watch, pfn, first_pfn + pfns);
+        if ((run.fact & MARK_REPORTED) == 0) {
             return false;
         }
+        pfn += run.count;
     }
     return true;
 }
@@ -154,13 +175,13 @@ static void check_submitted_block(struct watch *watch, const struct bnt_vq_seg *
     clause_require(
         watch, DRV, CLAUSE_BD_42, !was_block_reported(watch, pfn, pfns),
         "the driver reported PFN %" PRIu64 " twice although the page was not used in between", pfn);
-    for (uint64_t i = 0; i < pfns; i++) {
-        uint8_t *mark = find_page_mark(watch, pfn + i);
-        if (mark != NULL) {
-            filled = filled && (*mark & MARK_UNFILLED) == 0;
-            watch->reports.in_flight_pfns += (*mark & MARK_IN_FLIGHT) == 0;
-            *mark = (uint8_t)((*mark & ~MARK_REPORTED) | MARK_IN_FLIGHT);
-        }
+    for (uint64_t at = pfn; at < pfn + pfns;) {
+        const struct page_run run = find_marked_run(watch, at, pfn + pfns);
+        const bool fresh = run.known && (run.fact & MARK_IN_FLIGHT) == 0;
+        filled = filled && (run.fact & MARK_UNFILLED) == 0;
+        watch->reports.in_flight_pfns += fresh ? run.count : 0;
+        change_marks(watch, &run, MARK_REPORTED, MARK_IN_FLIGHT);
+        at += run.count;
     }
     if (has_negotiated_poison(watch)) {
         clause_require(watch, DRV, CLAUSE_BD_38, filled,
@@ -171,22 +192,16 @@ static void check_submitted_block(struct watch *watch, const struct bnt_vq_seg *
 
 /** Marks the pages of an inflate. The device can discard only pages that a request named, so only
  * these can lose their content. */
-static void mark_inflated_pages_sent(struct watch *watch, const struct seen_queue *queue,
-                                     const struct seen_buffer *buffer)
+static void mark_inflated_pages_sent(struct watch *watch, const struct seen_buffer *buffer)
 {
-    struct seen_request request;
-    if (!has_negotiated_poison(watch) || !request_read(watch, queue, buffer, &request) ||
-        !request.inflate) {
+    const struct seen_request *request = watch->pages.request;
+    if (!has_negotiated_poison(watch) || request == NULL || !request->inflate) {
         return;
     }
-    for (uint32_t i = 0; i < request.count; i++) {
-        const uint64_t pfn = request_read_pfn(watch, buffer, &request, i);
-        for (uint64_t n = 0; n < request.span; n++) {
-            uint8_t *mark = find_page_mark(watch, pfn + n);
-            if (mark != NULL) {
-                *mark |= MARK_SENT;
-            }
-        }
+    struct request_walk walk = request_begin_walk(watch, request);
+    walk.facts = &watch->reports.marks;
+    while (request_walk_next(watch, buffer, request, &walk)) {
+        change_marks(watch, &walk.run, 0, MARK_SENT);
     }
 }
 
@@ -194,7 +209,7 @@ static void observe_buffer_submitted(struct watch *watch, const struct seen_queu
                                      const struct seen_buffer *buffer)
 {
     if (queue->role == BNT_BALLOON_QUEUE_INFLATE) {
-        mark_inflated_pages_sent(watch, queue, buffer);
+        mark_inflated_pages_sent(watch, buffer);
     }
     if (queue->role != BNT_BALLOON_QUEUE_REPORT) {
         return;
@@ -217,13 +232,15 @@ static void observe_buffer_used(struct watch *watch, const struct seen_queue *qu
     }
     const struct bnt_vq_seg *segs = watch_get_buffer_segments(buffer) + buffer->readable_count;
     for (uint32_t i = 0; i < buffer->writable_count; i++) {
-        const uint64_t pfn = segs[i].gpa >> BNT_PFN_SHIFT;
-        for (uint64_t n = 0; n < segs[i].bytes >> BNT_PFN_SHIFT; n++) {
-            uint8_t *mark = find_page_mark(watch, pfn + n);
-            if (mark != NULL && (*mark & MARK_IN_FLIGHT) != 0) {
-                *mark = (uint8_t)((*mark & ~MARK_IN_FLIGHT) | MARK_REPORTED);
-                watch->reports.in_flight_pfns--;
+        const uint64_t first_pfn = segs[i].gpa >> BNT_PFN_SHIFT;
+        const uint64_t end = first_pfn + (segs[i].bytes >> BNT_PFN_SHIFT);
+        for (uint64_t pfn = first_pfn; pfn < end;) {
+            const struct page_run run = find_marked_run(watch, pfn, end);
+            if ((run.fact & MARK_IN_FLIGHT) != 0) {
+                change_marks(watch, &run, MARK_IN_FLIGHT, MARK_REPORTED);
+                watch->reports.in_flight_pfns -= run.count;
             }
+            pfn += run.count;
         }
     }
     if (has_negotiated_poison(watch)) {
@@ -235,54 +252,47 @@ static void observe_buffer_used(struct watch *watch, const struct seen_queue *qu
 
 static void observe_discard(struct watch *watch, uint64_t first_pfn, uint64_t pfns)
 {
-    for (uint64_t i = 0; i < pfns; i++) {
-        const uint8_t *mark = find_page_mark(watch, first_pfn + i);
-        if (mark == NULL || (*mark & MARK_IN_FLIGHT) == 0) {
-            continue;
+    for (uint64_t pfn = first_pfn; watch->reports.in_flight_pfns > 0 && pfn < first_pfn + pfns;) {
+        const struct page_run run = find_marked_run(watch, pfn, first_pfn + pfns);
+        const bool reported = (run.fact & MARK_IN_FLIGHT) != 0;
+        if (reported && has_negotiated_poison(watch)) {
+            clause_require_each(watch, DEV, CLAUSE_BV_14, run.count, watch->reports.poison_val == 0,
+                                "reported PFN %" PRIu64
+                                " was discarded, and reads as 0 instead of the poison value",
+                                run.pfn);
+        } else if (reported) {
+            clause_count_uses(watch, DEV, CLAUSE_BV_13, run.count);
         }
-        if (has_negotiated_poison(watch)) {
-            clause_require(watch, DEV, CLAUSE_BV_14, watch->reports.poison_val == 0,
-                           "reported PFN %" PRIu64
-                           " was discarded, and reads as 0 instead of the poison value",
-                           first_pfn + i);
-        } else {
-            clause_count_use(watch, DEV, CLAUSE_BV_13);
-        }
+        pfn += run.count;
     }
 }
 
 static void observe_pages_freed(struct watch *watch, const uint64_t *pages, uint32_t count)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        uint8_t *mark = find_page_mark(watch, pages[i]);
-        if (mark == NULL) {
-            continue;
-        }
-        *mark &= (uint8_t)~MARK_REPORTED;
+    for (uint32_t i = 0; watch->reports.marks.pfns > 0 && i < count; i++) {
+        const struct page_run page = find_marked_run(watch, pages[i], pages[i] + 1);
+        const bool sent = (page.fact & MARK_SENT) != 0;
+        const bool filled = (page.fact & MARK_FILLED) != 0 || !sent;
         if (!has_negotiated_poison(watch)) {
+            change_marks(watch, &page, MARK_REPORTED, 0);
             continue;
         }
-        const bool sent = (*mark & MARK_SENT) != 0;
-        const bool filled = (*mark & MARK_FILLED) != 0 || !sent;
         if (sent) {
             clause_require(watch, DRV, CLAUSE_BD_34, filled,
                            "the driver freed page %" PRIu64
                            " without filling it with the poison value",
                            pages[i]);
         }
-        *mark = (uint8_t)((*mark & ~(MARK_FILLED | MARK_REPORTED | MARK_SENT)) |
-                          (filled ? 0 : MARK_UNFILLED));
+        change_marks(watch, &page, MARK_FILLED | MARK_REPORTED | MARK_SENT,
+                     filled ? 0 : MARK_UNFILLED);
     }
 }
 
 /** A page that the driver allocated may be reported again after it is freed. */
 static void observe_pages_allocated(struct watch *watch, const uint64_t *pages, uint32_t count)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        uint8_t *mark = find_page_mark(watch, pages[i]);
-        if (mark != NULL) {
-            *mark &= (uint8_t)~MARK_REPORTED;
-        }
+    for (uint32_t i = 0; watch->reports.marks.pfns > 0 && i < count; i++) {
+        remove_marks_of_range(watch, pages[i], 1, MARK_REPORTED);
     }
 }
 
@@ -294,19 +304,17 @@ static void observe_hint_pages_returned(struct watch *watch, const uint64_t *pag
 
 static void observe_page_filled(struct watch *watch, uint64_t page)
 {
-    uint8_t *mark = find_page_mark(watch, page);
-    if (mark != NULL) {
-        *mark = (uint8_t)((*mark & ~MARK_UNFILLED) | MARK_FILLED);
-    }
+    const struct page_run run = find_marked_run(watch, page, page + 1);
+    change_marks(watch, &run, MARK_UNFILLED, MARK_FILLED);
 }
 
 static void observe_page_access(struct watch *watch, uint64_t page, bool write)
 {
-    uint8_t *first = find_page_mark(watch, page);
-    if (first == NULL || (*first & (MARK_IN_FLIGHT | MARK_REPORTED)) == 0) {
+    const struct page_run first = find_marked_run(watch, page, page + 1);
+    if ((first.fact & (MARK_IN_FLIGHT | MARK_REPORTED)) == 0) {
         return;
     }
-    clause_require(watch, DRV, CLAUSE_BD_39, (*first & MARK_IN_FLIGHT) == 0,
+    clause_require(watch, DRV, CLAUSE_BD_39, (first.fact & MARK_IN_FLIGHT) == 0,
                    "the guest uses page %" PRIu64 " while a free page report in flight names it",
                    page);
     if (!has_negotiated_poison(watch)) {
@@ -315,12 +323,7 @@ static void observe_page_access(struct watch *watch, uint64_t page, bool write)
                        " after it was reported and before it was written",
                        page);
     }
-    for (uint64_t i = 0; i < UINT64_C(1) << watch->config.page_order; i++) {
-        uint8_t *mark = find_page_mark(watch, page + i);
-        if (mark != NULL) {
-            *mark &= (uint8_t)~MARK_REPORTED;
-        }
-    }
+    remove_marks_of_range(watch, page, UINT64_C(1) << watch->config.page_order, MARK_REPORTED);
 }
 
 const struct watcher watch_reports_watcher = {

@@ -14,6 +14,7 @@ bool request_read(const struct watch *watch, const struct seen_queue *queue,
     const struct bnt_balloon_binding *binding = &watch->config.binding;
     *request = (struct seen_request){
         .inflate = queue->role == BNT_BALLOON_QUEUE_INFLATE,
+        .swapped = watch_are_rings_swapped(watch),
         .verdicts = (watch->features & binding->verdicts) != 0,
         .span = 1,
     };
@@ -62,4 +63,26 @@ uint8_t request_copy_verdict(const struct watch *watch, const struct seen_buffer
     (void)watch_read_buffer_bytes(watch, buffer, true, sizeof(struct bnt_balloon_response) + entry,
                                   &verdict, 1);
     return verdict;
+}
+
+uint32_t request_find_verdict_end(const struct watch *watch, const struct seen_buffer *buffer,
+                                  const struct seen_request *request, uint32_t len, uint32_t entry)
+{
+    const uint32_t head = (uint32_t)sizeof(struct bnt_balloon_response);
+    const uint32_t seen = len < request->room ? len : request->room;
+    const uint32_t answered = seen > head ? seen - head : 0;
+    if (!request->verdicts) {
+        return request->count;
+    }
+    if (request->answers != NULL && entry < answered) {
+        const uint32_t most = answered < request->count ? answered : request->count;
+        return entry + (uint32_t)count_equal_bytes(request->answers + entry, most - entry);
+    }
+    const uint8_t verdict = request_read_verdict(watch, buffer, request, len, entry);
+    uint32_t end = entry + 1;
+    while (end < request->count &&
+           request_read_verdict(watch, buffer, request, len, end) == verdict) {
+        end++;
+    }
+    return end;
 }

@@ -33,7 +33,7 @@ struct seen_buffer {
     uint32_t listed;    /**< index of the buffer in the queue's list */
     uint64_t sequence; /**< number of the buffer in its queue, in the order of submission, from 1 */
     uint64_t desc_sum; /**< hash of the descriptors at the time when the buffer was submitted */
-    uint64_t payload_sum; /**< hash of the readable bytes at the time when the buffer was
+    uint64_t payload_sum; /**< sum of the readable bytes at the time when the buffer was
                                submitted */
     uint64_t written;     /**< number of bytes that the device wrote into the buffer */
     uint64_t segs_read;   /**< bit n is set if the device has read the readable segment n; bit 63 is
@@ -148,9 +148,6 @@ bool packed_is_list_available(const struct watch *watch, const struct seen_queue
 /** Pointer to a range of guest memory, or NULL if the range is not in the memory of rings and
  * requests. */
 const uint8_t *watch_find_guest_memory(const struct watch *watch, uint64_t gpa, uint64_t bytes);
-uint16_t watch_read_ring_u16(const struct watch *watch, const uint8_t *at);
-uint32_t watch_read_ring_u32(const struct watch *watch, const uint8_t *at);
-uint64_t watch_read_ring_u64(const struct watch *watch, const uint8_t *at);
 /** Copies bytes from the readable or writable part of a buffer; returns how many bytes could be
  * copied. */
 uint32_t watch_read_buffer_bytes(const struct watch *watch, const struct seen_buffer *buffer,

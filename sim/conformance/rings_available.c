@@ -13,21 +13,39 @@
     (FAULT_RANGE | FAULT_LOOP | FAULT_ORDER | FAULT_BYTES | FAULT_TABLE | FAULT_LENGTH | \
      FAULT_UNAVAILABLE | FAULT_FLAGS)
 
-static uint64_t hash_payload(const struct watch *watch, const struct seen_buffer *buffer)
+#define SUM_LANES 4u
+
+/** Adds bytes to sums that depend on their order. Neighbouring words go to different sums, so that
+ * a compiler can add several words at a time. */
+static void add_bytes_to_sums(uint64_t sums[SUM_LANES], const uint8_t *bytes, uint32_t count)
+{
+    uint64_t words[SUM_LANES];
+    uint32_t at = 0;
+    for (; at + sizeof words <= count; at += (uint32_t)sizeof words) {
+        memcpy(words, bytes + at, sizeof words);
+        for (uint32_t lane = 0; lane < SUM_LANES; lane++) {
+            sums[lane] = ((sums[lane] << 5) + sums[lane]) ^ words[lane];
+        }
+    }
+    for (; at < count; at++) {
+        sums[at % SUM_LANES] = ((sums[at % SUM_LANES] << 5) + sums[at % SUM_LANES]) ^ bytes[at];
+    }
+}
+
+/** A sum of the readable bytes of a buffer, which tells whether the driver altered them. */
+static uint64_t sum_payload(const struct watch *watch, const struct seen_buffer *buffer)
 {
     const struct bnt_vq_seg *segs = watch_get_buffer_segments(buffer);
+    uint64_t sums[SUM_LANES] = {0};
     uint64_t sum = 0;
     for (uint32_t i = 0; i < buffer->readable_count; i++) {
-        const uint8_t *at = watch_find_guest_memory(watch, segs[i].gpa, segs[i].bytes);
-        uint32_t byte = 0;
-        for (; at != NULL && byte + 8 <= segs[i].bytes; byte += 8) {
-            uint64_t word;
-            memcpy(&word, at + byte, sizeof word);
-            sum = bnt_add_to_hash(sum, word);
+        const uint8_t *bytes = watch_find_guest_memory(watch, segs[i].gpa, segs[i].bytes);
+        if (bytes != NULL) {
+            add_bytes_to_sums(sums, bytes, segs[i].bytes);
         }
-        for (; at != NULL && byte < segs[i].bytes; byte++) {
-            sum = bnt_add_to_hash(sum, at[byte]);
-        }
+    }
+    for (uint32_t lane = 0; lane < SUM_LANES; lane++) {
+        sum = bnt_add_to_hash(sum, sums[lane]);
     }
     return sum;
 }
@@ -62,7 +80,7 @@ static struct seen_buffer *record_available_buffer(struct watch *watch, struct s
     } else {
         memcpy(buffer->few, chain->segs, segs * sizeof buffer->few[0]);
     }
-    buffer->payload_sum = hash_payload(watch, buffer);
+    buffer->payload_sum = sum_payload(watch, buffer);
     queue->list[queue->in_flight++] = position;
     queue->descs_in_flight += buffer->descs;
     return buffer;
@@ -227,7 +245,7 @@ void rings_check_buffer_unaltered(struct watch *watch, struct seen_queue *queue,
                                   struct seen_buffer *buffer, bool descs)
 {
     struct seen_chain *chain = &watch->rings.scratch;
-    bool kept = hash_payload(watch, buffer) == buffer->payload_sum;
+    bool kept = sum_payload(watch, buffer) == buffer->payload_sum;
     if (descs && !buffer->overwritten) {
         if (queue->packed) {
             packed_walk_list(watch, queue, buffer->position, buffer->position_wrap, chain);

@@ -1,7 +1,6 @@
 /*
- * Reads guest memory for the watchers: single bytes, numbers in the byte order of the rings, and
- * the segments of a buffer. Queues are rings.c's. The walks of both ring formats call this file.
- * Every watcher that reads a request calls it, too.
+ * Reads guest memory for the watchers: ranges, and the segments of a buffer. Queues are rings.c's.
+ * The walks of both ring formats call this file. Every watcher that reads a request calls it, too.
  */
 #include "sim/conformance/watch.h"
 
@@ -15,35 +14,6 @@ const uint8_t *watch_find_guest_memory(const struct watch *watch, uint64_t gpa, 
         return NULL;
     }
     return vm->dma + (gpa - vm->dma_gpa);
-}
-
-/** Whether the rings are big-endian: only a legacy driver in a big-endian guest has such rings
- * (VG-33). */
-static bool are_rings_byte_swapped(const struct watch *watch)
-{
-    return watch->config.big_endian && (watch->registers.features & BNT_F_VERSION_1) == 0;
-}
-
-uint16_t watch_read_ring_u16(const struct watch *watch, const uint8_t *at)
-{
-    const bool swap = are_rings_byte_swapped(watch);
-    const unsigned high = swap ? at[0] : at[1];
-    const unsigned low = swap ? at[1] : at[0];
-    return (uint16_t)(high << 8 | low);
-}
-
-uint32_t watch_read_ring_u32(const struct watch *watch, const uint8_t *at)
-{
-    const uint32_t first = watch_read_ring_u16(watch, at);
-    const uint32_t second = watch_read_ring_u16(watch, at + 2);
-    return are_rings_byte_swapped(watch) ? first << 16 | second : second << 16 | first;
-}
-
-uint64_t watch_read_ring_u64(const struct watch *watch, const uint8_t *at)
-{
-    const uint64_t first = watch_read_ring_u32(watch, at);
-    const uint64_t second = watch_read_ring_u32(watch, at + 4);
-    return are_rings_byte_swapped(watch) ? first << 32 | second : second << 32 | first;
 }
 
 void chain_set_empty(struct seen_chain *chain)

@@ -4,7 +4,7 @@
  * buffer that it finds. The list of watchers is in conformance.c; this file calls no watcher by
  * name.
  */
-#include "sim/conformance/watch.h"
+#include "sim/conformance/places.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -51,16 +51,12 @@ static struct clause_tally *find_clause_tally(struct watch *watch, clause_party 
     return &watch->tallies[party][watch->scripted[party]][id];
 }
 
-void clause_count_use(struct watch *watch, clause_party party, clause_id id)
-{
-    find_clause_tally(watch, party, id)->exercised++;
-}
-
-void clause_count_violation(struct watch *watch, clause_party party, clause_id id,
-                            const char *format, ...)
+void clause_count_violations(struct watch *watch, clause_party party, clause_id id, uint64_t count,
+                             const char *format, ...)
 {
     struct clause_tally *tally = find_clause_tally(watch, party, id);
-    if (tally->violated++ > 0) {
+    tally->violated += count;
+    if (tally->violated > count) {
         return; /* only the first violation is described */
     }
     tally->event = engine_count_events(watch->seen->engine) + 1;
@@ -84,13 +80,21 @@ void clause_count_literal_reading(struct watch *watch, clause_party party, claus
 void watchers_observe_buffer_submitted(struct watch *watch, const struct seen_queue *queue,
                                        const struct seen_buffer *buffer)
 {
+    struct seen_request request;
+    const bool seen = request_read(watch, queue, buffer, &request);
+    watch->pages.request = seen ? &request : NULL;
     CALL_WATCHERS(watch, submitted, watch, queue, buffer);
+    watch->pages.request = NULL;
 }
 
 void watchers_observe_buffer_used(struct watch *watch, const struct seen_queue *queue,
                                   const struct seen_buffer *buffer, uint32_t len)
 {
+    struct seen_request request;
+    const bool seen = request_read(watch, queue, buffer, &request);
+    watch->pages.request = seen ? &request : NULL;
     CALL_WATCHERS(watch, used, watch, queue, buffer, len);
+    watch->pages.request = NULL;
 }
 
 void watchers_observe_buffer_used_again(struct watch *watch, const struct seen_queue *queue,

@@ -1,10 +1,9 @@
 /*
- * Private to sim/conformance: what the watchers record about one VM, and the interface of a
- * watcher.
+ * Private to sim/conformance: what the watchers record about one VM, and the functions that they
+ * all call.
  *
- * A watcher is a file with a `const struct watcher` that is listed in the table of conformance.c.
- * For each observation, a function of this struct is called. The state of a watcher is a struct
- * inside `struct watch`. To count, a watcher calls `clause_count_use` (the clause applied),
+ * The state of a watcher is a struct inside `struct watch`; its interface is in watchers.h. To
+ * count, a watcher calls `clause_count_use` (the clause applied),
  * `clause_require` (the clause applied; it was violated or not) or `clause_count_violation`.
  */
 #ifndef SIM_CONFORMANCE_WATCH_H
@@ -13,6 +12,7 @@
 #include "sim/conformance/conformance.h"
 #include "sim/conformance/pages.h"
 #include "sim/conformance/rings.h"
+#include "sim/conformance/watchers.h"
 
 #include <ballonet/virtio.h>
 
@@ -124,8 +124,7 @@ struct watch_statistics {
 
 /** The state of free page reports and of the poison value (reports.c). */
 struct watch_reports {
-    uint8_t
-        *marks; /**< a byte for each PFN; NULL if the driver can neither report nor poison pages */
+    struct page_facts marks; /**< no PFNs if the driver can neither report nor poison pages */
     uint64_t in_flight_pfns;
     uint32_t poison_val;
     bool poison_written;
@@ -197,6 +196,35 @@ struct seen_device {
     uint8_t config[64]; /**< the configuration from its beginning, with zeros beyond its end */
 };
 
+/** Whether the rings are big-endian: only a legacy driver in a big-endian guest has such rings
+ * (VG-33). */
+static inline bool watch_are_rings_swapped(const struct watch *watch)
+{
+    return watch->config.big_endian && (watch->registers.features & BNT_F_VERSION_1) == 0;
+}
+
+/* Numbers in the byte order of the rings. */
+static inline uint16_t watch_read_ring_u16(const struct watch *watch, const uint8_t *at)
+{
+    bnt_le16 wire;
+    memcpy(&wire, at, sizeof wire);
+    return bnt_guest16_to_cpu(wire, watch_are_rings_swapped(watch));
+}
+
+static inline uint32_t watch_read_ring_u32(const struct watch *watch, const uint8_t *at)
+{
+    bnt_le32 wire;
+    memcpy(&wire, at, sizeof wire);
+    return bnt_guest32_to_cpu(wire, watch_are_rings_swapped(watch));
+}
+
+static inline uint64_t watch_read_ring_u64(const struct watch *watch, const uint8_t *at)
+{
+    bnt_le64 wire;
+    memcpy(&wire, at, sizeof wire);
+    return bnt_guest64_to_cpu(wire, watch_are_rings_swapped(watch));
+}
+
 /** Returns the role of a queue; NONE if the device has no such queue. */
 static inline uint16_t watch_find_queue_role(const struct watch *watch, uint16_t index)
 {
@@ -208,89 +236,6 @@ static inline uint16_t watch_find_queue_role(const struct watch *watch, uint16_t
     }
     return BNT_BALLOON_QUEUE_NONE;
 }
-
-/** The functions of a watcher, one for each kind of observation. A member can be NULL. */
-struct watcher {
-    void (*reset)(
-        struct watch *watch); /**< the device status became 0, or the device was replaced */
-    void (*guest_new)(struct watch *watch); /**< a new kernel runs; called before `reset` */
-    void (*live)(struct watch *watch);      /**< DRIVER_OK was set */
-    void (*status_read)(struct watch *watch, uint8_t status);
-    /** The driver is about to write the status. What the device does during the write is observed
-     * before `status_write` is called. */
-    void (*status_writing)(struct watch *watch, uint8_t status);
-    /** `now` is the value of the register after the write. Called before `reset` and `live`. */
-    void (*status_write)(struct watch *watch, uint8_t status, uint8_t now);
-    void (*queue_reset)(struct watch *watch, uint16_t queue);
-    void (*queue_reset_read)(struct watch *watch, uint16_t queue, uint16_t value);
-    void (*queue_enable)(struct watch *watch, uint16_t queue);
-    /** `next` is the ring position in the upper half of the notification data. */
-    void (*kick_data)(struct watch *watch, uint16_t queue, uint16_t next);
-    void (*config_shown)(struct watch *watch, const uint8_t *config, uint32_t bytes);
-    void (*config_read)(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes);
-    void (*config_write)(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes);
-    /** The driver made a buffer available; watch_read_buffer_bytes (rings.h) reads the content of a
-     * buffer. */
-    void (*submitted)(struct watch *watch, const struct seen_queue *queue,
-                      const struct seen_buffer *buffer);
-    /** The device used a buffer with the used length `len`. */
-    void (*used)(struct watch *watch, const struct seen_queue *queue,
-                 const struct seen_buffer *buffer, uint32_t len);
-    /** A script altered the last answer of the device: `used` is called again with the altered
-     * answer. */
-    void (*answer_withdrawn)(struct watch *watch, const struct seen_queue *queue,
-                             const struct seen_buffer *buffer);
-    void (*driver_gave_up)(struct watch *watch); /**< the driver stops using this device */
-    void (*kick)(struct watch *watch, uint16_t queue);
-    void (*interrupt)(struct watch *watch, uint16_t queue);
-    void (*config_interrupt)(struct watch *watch);
-    void (*kick_arrived)(struct watch *watch, uint16_t queue);
-    void (*interrupt_arrived)(struct watch *watch, uint16_t queue);
-    void (*config_arrived)(struct watch *watch);
-    void (*device_reads)(struct watch *watch, uint64_t gpa, uint32_t bytes);
-    void (*device_wrote)(struct watch *watch, uint64_t gpa, uint32_t bytes);
-    void (*discarded)(struct watch *watch, uint64_t first_pfn, uint64_t pfns);
-    void (*pages_taken)(struct watch *watch, const uint64_t *pages, uint32_t count);
-    void (*pages_refused)(struct watch *watch); /**< by the allocator */
-    void (*pages_given)(struct watch *watch, const uint64_t *pages, uint32_t count);
-    void (*page_filled)(struct watch *watch,
-                        uint64_t page); /**< the page was filled with the poison value */
-    void (*page_touched)(struct watch *watch, uint64_t page, bool write); /**< by the guest */
-    void (*event_end)(struct watch *watch, const struct seen_device *device);
-    void (*hint_shown)(struct watch *watch, uint32_t command);
-    void (*hint_over)(struct watch *watch);
-    void (*hinted)(struct watch *watch, uint64_t first_pfn, uint64_t pfns);
-    void (*hint_given)(struct watch *watch, const uint64_t *pages, uint32_t count);
-    void (*hint_touched)(struct watch *watch, uint64_t pfn, bool written);
-    void (*end)(struct watch *watch, bool quiet);
-};
-
-/** For every watcher that has this member function, calls it. */
-#define CALL_WATCHERS(watch, member, ...)                                                        \
-    for (const struct watcher *const *watcher =                                                  \
-             (watch)->seen->watchers[offsetof(struct watcher, member) / sizeof(void (*)(void))]; \
-         *watcher != NULL; watcher++)                                                            \
-    (*watcher)->member(__VA_ARGS__)
-
-/* All watchers, in the order in which conformance.c calls them. */
-extern const struct watcher watch_registers_watcher;
-extern const struct watcher watch_configuration_watcher;
-extern const struct watcher watch_notify_watcher;
-extern const struct watcher watch_access_watcher;
-extern const struct watcher
-    watch_legacy_watcher; /**< runs before pages.c updates where each page is */
-extern const struct watcher
-    watch_extension_watcher; /**< runs at the same point as the watcher above */
-extern const struct watcher watch_pages_watcher;
-extern const struct watcher watch_target_watcher;
-extern const struct watcher watch_answers_watcher; /**< runs after pages.c has updated where each
-                                                      page is */
-extern const struct watcher watch_moves_watcher; /**< runs at the same point as the watcher above */
-extern const struct watcher watch_hints_watcher;
-extern const struct watcher watch_suspend_watcher;
-extern const struct watcher watch_queue_reset_watcher;
-extern const struct watcher watch_statistics_watcher;
-extern const struct watcher watch_reports_watcher;
 
 /* hints.c */
 void hints_free_state(struct watch *watch);
@@ -314,22 +259,44 @@ void watchers_observe_buffer_used_again(struct watch *watch, const struct seen_q
 void watchers_observe_buffer_used(struct watch *watch, const struct seen_queue *queue,
                                   const struct seen_buffer *buffer, uint32_t len);
 
+/** Counts that the clause applied to this many actions of this party. */
+static inline void clause_count_uses(struct watch *watch, clause_party party, clause_id id,
+                                     uint64_t count)
+{
+    watch->tallies[party][watch->scripted[party]][id].exercised += count;
+}
+
 /** Counts that the clause applied to an action of this party. */
-void clause_count_use(struct watch *watch, clause_party party, clause_id id);
+static inline void clause_count_use(struct watch *watch, clause_party party, clause_id id)
+{
+    clause_count_uses(watch, party, id, 1);
+}
+
+/** Counts that the party violated the clause `count` times; the arguments of printf say what it did
+ * first. */
+__attribute__((format(printf, 5, 6))) void clause_count_violations(struct watch *watch,
+                                                                   clause_party party, clause_id id,
+                                                                   uint64_t count,
+                                                                   const char *format, ...);
+
 /** Counts that the party violated the clause; the arguments of printf say what it did. */
-__attribute__((format(printf, 4, 5))) void clause_count_violation(struct watch *watch,
-                                                                  clause_party party, clause_id id,
-                                                                  const char *format, ...);
+#define clause_count_violation(watch, party, id, ...) \
+    clause_count_violations((watch), (party), (id), 1, __VA_ARGS__)
+
 /** Counts for the literal reading of a clause, which is a row of CLAUSE_LITERAL_MAP. */
 void clause_count_literal_reading(struct watch *watch, clause_party party, clause_id id, bool kept);
 
 /** Counts that the clause applied. If `kept` is false, also counts a violation. */
-#define clause_require(watch, party, id, kept, ...)                      \
-    do {                                                                 \
-        clause_count_use((watch), (party), (id));                        \
-        if (!(kept)) {                                                   \
-            clause_count_violation((watch), (party), (id), __VA_ARGS__); \
-        }                                                                \
+#define clause_require(watch, party, id, kept, ...) \
+    clause_require_each((watch), (party), (id), 1, (kept), __VA_ARGS__)
+
+/** The same for `count` actions that do not differ. */
+#define clause_require_each(watch, party, id, count, kept, ...)                    \
+    do {                                                                           \
+        clause_count_uses((watch), (party), (id), (count));                        \
+        if (!(kept)) {                                                             \
+            clause_count_violations((watch), (party), (id), (count), __VA_ARGS__); \
+        }                                                                          \
     } while (0)
 
 /* reports.c */
