@@ -138,7 +138,7 @@ void hostile_start_fault(struct vm *vm, const struct scenario_action *action)
     OBSERVE(vm, OBSERVED_FAULT_STARTED, .value = get_party_blamed_for_corruption(which),
             .other = get_party_blamed_for_corruption(which), .flag = action->secret);
     vm->lasting_fault = vm->lasting_fault || (!action->secret && !does_reset_end_fault(which));
-    vm->touched = true;
+    world_mark_vm_touched(vm);
     switch (which) {
     case CORRUPT_USE_BALLOONED:
         free_balloon_page_in_guest(vm, PLACE_BALLOON);

@@ -299,7 +299,7 @@ void life_hot_add_memory(struct vm *vm, uint64_t bytes)
 
 void life_continue_step(struct vm *vm, uint64_t step, uint64_t kernel)
 {
-    vm->touched = true;
+    world_mark_vm_touched(vm);
     if (kernel != vm->life.kernel && step != LIFE_UNPLUG_TOLD) {
         return;
     }

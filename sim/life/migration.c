@@ -344,7 +344,7 @@ void migration_run_step(struct vm *vm)
 {
     struct migration *m = vm->migration;
     struct engine *engine = vm->world->engine;
-    vm->touched = true;
+    world_mark_vm_touched(vm);
     m->event = 0;
     if (m->stopped) {
         finish_migration(vm);

@@ -32,7 +32,7 @@ static int32_t make_vmware_call(void *opaque, uint32_t command, uint64_t arg1, u
     const int32_t status = vm->ends.device.call(vm, command, arg1, arg2, result);
     const uint64_t from_ns = vm->called_until_ns > now_ns ? vm->called_until_ns : now_ns;
     vm->called_until_ns = from_ns + vm->spec.call_ns;
-    vm->touched = true;
+    world_mark_vm_touched(vm);
     observe_vmware_call(vm, command, arg1, status, *result);
     return status;
 }

@@ -39,6 +39,7 @@ bool device_create(struct vm *vm, char *error, size_t error_bytes)
     vm->host_storage = arena_alloc(arena, vm->host_bytes);
     status = bnt_host_init(vm->host_storage, vm->host_bytes, &config, &vm->ends.host, vm, &vm->mem,
                            NULL, &vm->host);
+    (void)peers_use_device(vm);
     if (status == BNT_OK && vm->spec.device.ws_interval_ns > 0) {
         struct bnt_ws_config ws = {.interval_count = config.working_set.bins - 1};
         for (uint32_t i = 0; i < ws.interval_count; i++) {

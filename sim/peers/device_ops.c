@@ -82,28 +82,28 @@ static void free_leaf_memory(void *opaque, void *leaf, size_t bytes)
 static void observe_host_event(void *opaque, const struct bnt_host_event *event)
 {
     struct vm *vm = opaque;
-    vm->touched = true;
+    world_mark_vm_touched(vm);
     OBSERVE(vm, OBSERVED_HOST_EVENT, .host_event = event);
 }
 
 static void observe_host_request(void *opaque, const struct bnt_host_request *request)
 {
     struct vm *vm = opaque;
-    vm->touched = true;
+    world_mark_vm_touched(vm);
     OBSERVE(vm, OBSERVED_HOST_REQUEST, .host_request = request);
 }
 
 static void observe_free_page_report(void *opaque, uint64_t first_pfn, uint64_t pfns)
 {
     struct vm *vm = opaque;
-    vm->touched = true;
+    world_mark_vm_touched(vm);
     OBSERVE(vm, OBSERVED_REPORTED, .at = first_pfn, .value = pfns);
 }
 
 static void observe_accepted_hint(void *opaque, uint64_t first_pfn, uint64_t pfns)
 {
     struct vm *vm = opaque;
-    vm->touched = true;
+    world_mark_vm_touched(vm);
     OBSERVE(vm, OBSERVED_HINTED, .at = first_pfn, .value = pfns);
 }
 

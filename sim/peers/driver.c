@@ -103,6 +103,7 @@ bool driver_create(struct vm *vm, char *error, size_t error_bytes)
     vm->guest_state = arena_alloc(arena, vm->guest_bytes);
     status = bnt_guest_init(vm->guest_state, vm->guest_bytes, vm->dma, vm->dma_gpa, vm->dma_bytes,
                             &config, &ops, vm, &vm->guest);
+    (void)peers_use_driver(vm);
     return status == BNT_OK ||
            peers_report_start_failure(error, error_bytes, vm, "the driver", status);
 }

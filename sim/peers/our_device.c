@@ -18,7 +18,7 @@ static uint64_t read_features(const struct vm *vm)
 
 static bnt_status write_features(struct vm *vm, uint64_t features)
 {
-    return bnt_host_features_write(vm->host, features);
+    return bnt_host_features_write(peers_use_device(vm), features);
 }
 
 static uint8_t read_status(const struct vm *vm)
@@ -28,12 +28,12 @@ static uint8_t read_status(const struct vm *vm)
 
 static bnt_status write_status(struct vm *vm, uint8_t status)
 {
-    return bnt_host_status_write(vm->host, get_now_ns(vm), status);
+    return bnt_host_status_write(peers_use_device(vm), get_now_ns(vm), status);
 }
 
 static uint32_t read_generation(struct vm *vm)
 {
-    return bnt_host_config_generation_read(vm->host);
+    return bnt_host_config_generation_read(peers_use_device(vm));
 }
 
 static void read_config(const struct vm *vm, uint32_t offset, void *dst, uint32_t bytes)
@@ -43,7 +43,7 @@ static void read_config(const struct vm *vm, uint32_t offset, void *dst, uint32_
 
 static void write_config(struct vm *vm, uint32_t offset, const void *src, uint32_t bytes)
 {
-    bnt_host_config_write(vm->host, get_now_ns(vm), offset, src, bytes);
+    bnt_host_config_write(peers_use_device(vm), get_now_ns(vm), offset, src, bytes);
 }
 
 static uint16_t get_queue_size_max(const struct vm *vm, uint16_t queue)
@@ -54,12 +54,12 @@ static uint16_t get_queue_size_max(const struct vm *vm, uint16_t queue)
 static bnt_status enable_queue(struct vm *vm, uint16_t queue, uint16_t size, uint64_t desc_gpa,
                                uint64_t avail_gpa, uint64_t used_gpa)
 {
-    return bnt_host_queue_enable(vm->host, queue, size, desc_gpa, avail_gpa, used_gpa);
+    return bnt_host_queue_enable(peers_use_device(vm), queue, size, desc_gpa, avail_gpa, used_gpa);
 }
 
 static bnt_status reset_queue(struct vm *vm, uint16_t queue)
 {
-    return bnt_host_queue_reset(vm->host, get_now_ns(vm), queue);
+    return bnt_host_queue_reset(peers_use_device(vm), get_now_ns(vm), queue);
 }
 
 static bool is_queue_enabled(const struct vm *vm, uint16_t queue)
@@ -69,12 +69,12 @@ static bool is_queue_enabled(const struct vm *vm, uint16_t queue)
 
 static void kick_queue(struct vm *vm, uint16_t queue)
 {
-    bnt_host_handle_kick(vm->host, queue);
+    bnt_host_handle_kick(peers_use_device(vm), queue);
 }
 
 static void kick_queue_with_data(struct vm *vm, uint32_t data)
 {
-    bnt_host_handle_kick_with_data(vm->host, data);
+    bnt_host_handle_kick_with_data(peers_use_device(vm), data);
 }
 
 static int32_t serve_vmware_call(struct vm *vm, uint32_t command, uint64_t arg1, uint64_t arg2,
@@ -82,8 +82,8 @@ static int32_t serve_vmware_call(struct vm *vm, uint32_t command, uint64_t arg1,
 {
     int32_t status = BNT_VMWARE_FAILURE;
     *result = 0;
-    if (bnt_host_serve_vmware_call(vm->host, get_now_ns(vm), command, arg1, arg2, &status,
-                                   result) != BNT_OK) {
+    if (bnt_host_serve_vmware_call(peers_use_device(vm), get_now_ns(vm), command, arg1, arg2,
+                                   &status, result) != BNT_OK) {
         world_fail_run(vm->world, VERDICT_FAIL,
                        "%s: the device did not answer a call of VMware's wire", vm->spec.name);
     }
@@ -92,7 +92,8 @@ static int32_t serve_vmware_call(struct vm *vm, uint32_t command, uint64_t arg1,
 
 static bnt_status step_device(struct vm *vm, uint64_t *deadline_ns)
 {
-    const bnt_status status = bnt_host_step(vm->host, get_now_ns(vm), WORLD_BUDGET, deadline_ns);
+    const bnt_status status =
+        bnt_host_step(peers_use_device(vm), get_now_ns(vm), WORLD_BUDGET, deadline_ns);
     if (*deadline_ns ==
         get_now_ns(vm)) { /* more buffers are waiting, and each round takes the service time */
         *deadline_ns = get_now_ns(vm) + vm->spec.service_ns;
@@ -138,67 +139,67 @@ static void audit_ledger(const struct vm *vm, uint64_t allocator_pages, uint64_t
 
 static bnt_status set_target(struct vm *vm, uint64_t pfns, uint64_t within_ns, uint64_t *id)
 {
-    return bnt_host_target_set(vm->host, get_now_ns(vm), pfns, within_ns, id);
+    return bnt_host_target_set(peers_use_device(vm), get_now_ns(vm), pfns, within_ns, id);
 }
 
 static bnt_status set_guest_memory(struct vm *vm, uint64_t pfns, uint64_t within_ns, uint64_t *id)
 {
-    return bnt_host_guest_memory_set(vm->host, get_now_ns(vm), pfns, within_ns, id);
+    return bnt_host_guest_memory_set(peers_use_device(vm), get_now_ns(vm), pfns, within_ns, id);
 }
 
 static bnt_status set_device_memory_map(struct vm *vm)
 {
-    return bnt_host_memory_set(vm->host, &vm->mem);
+    return bnt_host_memory_set(peers_use_device(vm), &vm->mem);
 }
 
 static bnt_status reset_device(struct vm *vm)
 {
-    return bnt_host_reset_balloon(vm->host, get_now_ns(vm));
+    return bnt_host_reset_balloon(peers_use_device(vm), get_now_ns(vm));
 }
 
 static bnt_status add_refusal_rule(struct vm *vm, const struct bnt_host_rule *rule)
 {
-    return bnt_host_rule_add(vm->host, rule);
+    return bnt_host_rule_add(peers_use_device(vm), rule);
 }
 
 static void clear_refusal_rules(struct vm *vm)
 {
-    bnt_host_rules_clear(vm->host);
+    bnt_host_rules_clear(peers_use_device(vm));
 }
 
 static bnt_status add_vmware_call_rule(struct vm *vm, const struct bnt_host_call_rule *rule)
 {
-    return bnt_host_call_rule_add(vm->host, rule);
+    return bnt_host_call_rule_add(peers_use_device(vm), rule);
 }
 
 static bnt_status poll_stats(struct vm *vm)
 {
-    return bnt_host_stats_request(vm->host, get_now_ns(vm), NULL);
+    return bnt_host_stats_request(peers_use_device(vm), get_now_ns(vm), NULL);
 }
 
 static bnt_status request_working_set(struct vm *vm)
 {
-    return bnt_host_ws_request(vm->host, get_now_ns(vm), NULL);
+    return bnt_host_ws_request(peers_use_device(vm), get_now_ns(vm), NULL);
 }
 
 static bnt_status start_hinting(struct vm *vm)
 {
-    return bnt_host_hint_start(vm->host, get_now_ns(vm), NULL);
+    return bnt_host_hint_start(peers_use_device(vm), get_now_ns(vm), NULL);
 }
 
 static bnt_status stop_hinting(struct vm *vm)
 {
-    return bnt_host_hint_stop(vm->host, get_now_ns(vm));
+    return bnt_host_hint_stop(peers_use_device(vm), get_now_ns(vm));
 }
 
 static bnt_status end_hinting(struct vm *vm)
 {
-    return bnt_host_hint_finish(vm->host, get_now_ns(vm));
+    return bnt_host_hint_finish(peers_use_device(vm), get_now_ns(vm));
 }
 
 static bnt_status report_page_touch(struct vm *vm, uint64_t pfn)
 {
-    return bnt_host_handle_page_touch(vm->host, get_now_ns(vm), pfn);
+    return bnt_host_handle_page_touch(peers_use_device(vm), get_now_ns(vm), pfn);
 }
 
 const struct device_peer our_device = {

@@ -32,19 +32,19 @@ static bool is_done(const struct vm *vm)
 
 static void deliver_interrupt(struct vm *vm, uint16_t queue)
 {
-    bnt_guest_handle_interrupt(vm->guest, queue);
+    bnt_guest_handle_interrupt(peers_use_driver(vm), queue);
     vm_schedule_step(vm, PARTY_DRIVER, get_now_ns(vm));
 }
 
 static void deliver_config_change(struct vm *vm)
 {
-    bnt_guest_config_changed(vm->guest);
+    bnt_guest_config_changed(peers_use_driver(vm));
     vm_schedule_step(vm, PARTY_DRIVER, get_now_ns(vm));
 }
 
 static bnt_status step_driver(struct vm *vm, uint64_t *deadline_ns)
 {
-    return bnt_guest_step(vm->guest, get_now_ns(vm), WORLD_BUDGET, deadline_ns);
+    return bnt_guest_step(peers_use_driver(vm), get_now_ns(vm), WORLD_BUDGET, deadline_ns);
 }
 
 static void get_info(const struct vm *vm, struct bnt_guest_info *info)
@@ -61,76 +61,76 @@ static uint16_t get_queue_index(const struct vm *vm, bnt_balloon_queue role)
 
 static bnt_status attach_driver(struct vm *vm)
 {
-    return bnt_guest_attach(vm->guest, get_now_ns(vm));
+    return bnt_guest_attach(peers_use_driver(vm), get_now_ns(vm));
 }
 
 static bnt_status detach_driver(struct vm *vm)
 {
-    return bnt_guest_detach(vm->guest, get_now_ns(vm));
+    return bnt_guest_detach(peers_use_driver(vm), get_now_ns(vm));
 }
 
 static bnt_status detach_driver_orderly(struct vm *vm)
 {
-    return bnt_guest_detach_orderly(vm->guest, get_now_ns(vm));
+    return bnt_guest_detach_orderly(peers_use_driver(vm), get_now_ns(vm));
 }
 
 static bnt_status unplug_device(struct vm *vm)
 {
-    return bnt_guest_handle_unplug(vm->guest, get_now_ns(vm));
+    return bnt_guest_handle_unplug(peers_use_driver(vm), get_now_ns(vm));
 }
 
 static bnt_status suspend_driver(struct vm *vm)
 {
-    return bnt_guest_suspend(vm->guest, get_now_ns(vm));
+    return bnt_guest_suspend(peers_use_driver(vm), get_now_ns(vm));
 }
 
 static bnt_status resume_driver(struct vm *vm)
 {
-    return bnt_guest_resume(vm->guest, get_now_ns(vm));
+    return bnt_guest_resume(peers_use_driver(vm), get_now_ns(vm));
 }
 
 static bnt_status deflate_all_pages(struct vm *vm)
 {
-    return bnt_guest_deflate_all(vm->guest, get_now_ns(vm));
+    return bnt_guest_deflate_all(peers_use_driver(vm), get_now_ns(vm));
 }
 
 static bnt_status follow_target(struct vm *vm)
 {
-    return bnt_guest_target_follow(vm->guest, get_now_ns(vm));
+    return bnt_guest_target_follow(peers_use_driver(vm), get_now_ns(vm));
 }
 
 static bnt_status reset_queue(struct vm *vm, bnt_balloon_queue role)
 {
-    return bnt_guest_queue_reset(vm->guest, get_now_ns(vm),
+    return bnt_guest_queue_reset(peers_use_driver(vm), get_now_ns(vm),
                                  bnt_guest_queue_index_get(vm->guest, role));
 }
 
 static void notify_driver_of_freed_pages(struct vm *vm)
 {
     if (vm->guest != NULL) { /* there is no driver core while the allocator is being created */
-        bnt_guest_handle_freed_pages(vm->guest);
+        bnt_guest_handle_freed_pages(peers_use_driver(vm));
         vm_schedule_step(vm, PARTY_DRIVER, get_now_ns(vm));
     }
 }
 
 static bnt_status reclaim_hinted_pages(struct vm *vm, uint64_t pfns, uint64_t *freed_pfns)
 {
-    return bnt_guest_reclaim_hinted_pages(vm->guest, get_now_ns(vm), pfns, freed_pfns);
+    return bnt_guest_reclaim_hinted_pages(peers_use_driver(vm), get_now_ns(vm), pfns, freed_pfns);
 }
 
 static bnt_status deflate_for_oom(struct vm *vm, uint64_t pfns, struct bnt_guest_oom_result *result)
 {
-    return bnt_guest_handle_oom(vm->guest, get_now_ns(vm), pfns, result);
+    return bnt_guest_handle_oom(peers_use_driver(vm), get_now_ns(vm), pfns, result);
 }
 
 static bnt_status complete_sleeping_alloc(struct vm *vm, const uint64_t *pages, uint32_t count)
 {
-    return bnt_guest_handle_alloc_done(vm->guest, get_now_ns(vm), pages, count);
+    return bnt_guest_handle_alloc_done(peers_use_driver(vm), get_now_ns(vm), pages, count);
 }
 
 static bnt_status migrate_page(struct vm *vm, uint64_t from, uint64_t to, bool deflate_first)
 {
-    return bnt_guest_page_migrate(vm->guest, get_now_ns(vm), from, to, deflate_first);
+    return bnt_guest_page_migrate(peers_use_driver(vm), get_now_ns(vm), from, to, deflate_first);
 }
 
 const struct driver_peer our_driver = {

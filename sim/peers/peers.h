@@ -22,6 +22,20 @@ bool peers_report_start_failure(char *error, size_t error_bytes, const struct vm
 /** Resets the device without the driver's knowledge. */
 void registers_reset_device(struct vm *vm);
 
+/** These two functions return a core that is going to be called and can change its state, and
+ * record this for the expectations. */
+static inline struct bnt_guest *peers_use_driver(struct vm *vm)
+{
+    vm->called_cores |= VM_CORE_DRIVER;
+    return vm->guest;
+}
+
+static inline struct bnt_host *peers_use_device(struct vm *vm)
+{
+    vm->called_cores |= VM_CORE_DEVICE;
+    return vm->host;
+}
+
 /* The tables of functions of all kinds of peers. */
 extern const struct driver_peer our_driver;
 extern const struct driver_peer recording_player;

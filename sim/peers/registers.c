@@ -64,7 +64,7 @@ static uint8_t read_status(void *opaque)
 
 static void write_device_status(struct vm *vm, uint8_t status)
 {
-    vm->touched = true;
+    world_mark_vm_touched(vm);
     OBSERVE(vm, OBSERVED_STATUS_WRITING, .value = status);
     if (vm->ends.device.status_write(vm, status) != BNT_OK) {
         world_log_message(vm->world, LOG_ALL,
@@ -137,7 +137,7 @@ static void write_config(void *opaque, uint32_t offset, const void *src, uint32_
     if (is_device_unplugged(vm)) {
         return;
     }
-    vm->touched = true;
+    world_mark_vm_touched(vm);
     if (offset == BNT_BALLOON_CONFIG_ACTUAL && bytes == 4) {
         write_actual(vm, load_le32(src));
         return;
@@ -208,7 +208,7 @@ static void reset_queue(void *opaque, uint16_t queue)
     if (is_device_unplugged(vm)) {
         return;
     }
-    vm->touched = true;
+    world_mark_vm_touched(vm);
     OBSERVE(vm, OBSERVED_QUEUE_RESETTING, .queue = queue);
     if (vm->ends.device.queue_reset(vm, queue) != BNT_OK) {
         world_log_message(vm->world, LOG_ALL, "%s: the device refused to reset queue %u",

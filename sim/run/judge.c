@@ -19,15 +19,12 @@ static void audit_state_word(struct world *world)
 
 void check_world_after_event(struct world *world)
 {
-    for (uint32_t i = 0; i < world->vm_count; i++) {
-        struct vm *vm = &world->vms[i];
-        if (vm->touched) {
-            vm_report_event_end_to_conformance(vm);
-            check_vm_after_event(vm);
-            if (world->small) {
-                check_vm_in_full(vm);
-            }
-            vm->touched = false;
+    for (uint32_t i = 0; i < world->touched_count; i++) {
+        struct vm *vm = &world->vms[world->touched[i]];
+        vm_report_event_end_to_conformance(vm);
+        check_vm_after_event(vm);
+        if (world->small) {
+            check_vm_in_full(vm);
         }
     }
     if (world->small) {
@@ -76,7 +73,7 @@ void check_world_at_end(struct world *world)
             oracle_check_convergence(world->oracle, i, &host, get_device_end_state(vm),
                                      quiet_since_ns);
         }
-        vm->touched = true;
+        world_mark_vm_touched(vm);
     }
     audit_state_word(world);
     check_world_after_event(world);

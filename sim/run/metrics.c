@@ -13,14 +13,50 @@
 /* ---- The macros that the rows in metrics.h use ---- */
 
 #define PFNS(pfns)       ((uint64_t)(pfns) << BNT_PFN_SHIFT)
-#define GUEST(field)     (vm_get_guest_info(vm).field)
-#define HOST(field)      (vm_get_host_info(vm).field)
+#define GUEST(field)     (read_driver_info(reader)->field)
+#define HOST(field)      (read_device_info(reader)->field)
 #define EITHER(field)    (!vm_is_driver_recorded(vm) ? GUEST(field) : HOST(field))
 #define ACCOUNT(field)   (vm->account.field)
 #define MOVES(field)     (vm->moves.field)
 #define MEMORY(field)    (get_memory_counters(vm).field)
 #define WORKLOADS(field) (memory_sum_workloads(vm).field)
-#define STATS(field)     (get_balloon_statistics(vm).field)
+#define STATS(field)     AT_TIME(get_balloon_statistics(vm).field)
+#define AT_TIME(value)   (reader->reads |= READS_WORLD, (value))
+
+void metric_reset_reader(struct metric_reader *reader)
+{
+    reader->vm = NULL;
+    reader->reads = 0;
+}
+
+void metric_select_vm(struct metric_reader *reader, const struct vm *vm)
+{
+    if (reader->vm != vm) {
+        reader->vm = vm;
+        reader->has_driver = false;
+        reader->has_device = false;
+    }
+}
+
+static const struct bnt_guest_info *read_driver_info(struct metric_reader *reader)
+{
+    if (!reader->has_driver) {
+        reader->driver = vm_get_guest_info(reader->vm);
+        reader->has_driver = true;
+    }
+    reader->reads |= READS_DRIVER;
+    return &reader->driver;
+}
+
+static const struct bnt_host_info *read_device_info(struct metric_reader *reader)
+{
+    if (!reader->has_device) {
+        reader->device = vm_get_host_info(reader->vm);
+        reader->has_device = true;
+    }
+    reader->reads |= READS_DEVICE;
+    return &reader->device;
+}
 
 static struct gmem_counters get_memory_counters(const struct vm *vm)
 {
@@ -58,11 +94,10 @@ static uint64_t count_bits(uint32_t mask)
     return (uint64_t)__builtin_popcount(mask);
 }
 
-static bool does_vm_use_legacy_interface(const struct vm *vm)
+static bool does_vm_use_legacy_interface(const struct bnt_host_info *info)
 {
-    const struct bnt_host_info info = vm_get_host_info(vm);
-    return (info.status & BNT_DEVICE_STATUS_DRIVER_OK) != 0 &&
-           (info.features & BNT_F_VERSION_1) == 0;
+    return (info->status & BNT_DEVICE_STATUS_DRIVER_OK) != 0 &&
+           (info->features & BNT_F_VERSION_1) == 0;
 }
 
 static bool is_page_in_ledger(const struct vm *vm, uint64_t pfn)
@@ -96,25 +131,38 @@ static uint64_t count_machine_free_pfns(const struct world *world)
 
 /* ---- Values ---- */
 
-#define X(name, yaml, unit, meaning, source)                                    \
-    static uint64_t read_##name(const struct world *world, const struct vm *vm) \
-    {                                                                           \
-        (void)world;                                                            \
-        (void)vm;                                                               \
-        return (uint64_t)(source);                                              \
+#define X(name, yaml, unit, meaning, source)                  \
+    static uint64_t read_##name(struct metric_reader *reader) \
+    {                                                         \
+        const struct vm *vm = reader->vm;                     \
+        const struct world *world = vm->world;                \
+        (void)world;                                          \
+        return (uint64_t)(source);                            \
     }
 VM_METRIC_MAP(X)
 MACHINE_METRIC_MAP(X)
 #undef X
 
-uint64_t world_read_metric(const struct world *world, metric which, uint32_t vm)
+uint64_t metric_read(struct metric_reader *reader, metric which)
 {
-    static uint64_t (*const sources[METRIC_COUNT])(const struct world *, const struct vm *) = {
+    static uint64_t (*const sources[METRIC_COUNT])(struct metric_reader *) = {
 #define X(name, yaml, unit, meaning, source) [METRIC_##name] = read_##name,
         VM_METRIC_MAP(X) MACHINE_METRIC_MAP(X)
 #undef X
     };
-    return sources[which](world, &world->vms[vm]);
+    const unsigned before = reader->reads;
+    reader->reads = which < METRIC_VM_COUNT ? 0 : READS_WORLD;
+    const uint64_t value = sources[which](reader);
+    reader->reads = before | (reader->reads != 0 ? reader->reads : READS_VM);
+    return value;
+}
+
+uint64_t world_read_metric(const struct world *world, metric which, uint32_t vm)
+{
+    struct metric_reader reader;
+    metric_reset_reader(&reader);
+    metric_select_vm(&reader, &world->vms[vm]);
+    return metric_read(&reader, which);
 }
 
 /* ---- Writing ---- */

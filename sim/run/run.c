@@ -117,6 +117,14 @@ static void dispatch_event(struct world *world, struct vm *vm, const struct engi
     }
 }
 
+static void forget_touched_vms(struct world *world)
+{
+    for (uint32_t i = 0; i < world->touched_count; i++) {
+        world->vms[world->touched[i]].touched = false;
+    }
+    world->touched_count = 0;
+}
+
 static void handle_engine_event(void *opaque, const struct engine_event *event)
 {
     struct world *world = opaque;
@@ -129,9 +137,10 @@ static void handle_engine_event(void *opaque, const struct engine_event *event)
     if (world->oracle != NULL) {
         check_world_after_event(world);
         if (world->verdict == VERDICT_PASS) {
-            expect_check_after_event(world);
+            expect_check_after_event(vm);
         }
     }
+    forget_touched_vms(world);
 }
 
 /* ---- Life ---- */
@@ -141,14 +150,11 @@ static void create_arrays(struct world *world)
     struct arena *arena = world->arena;
     const struct scenario *scenario = world->scenario;
     world->vms = arena_alloc_zeroed(arena, world->vm_count * sizeof *world->vms);
-    world->trigger_counts =
-        arena_alloc_zeroed(arena, scenario->action_count * sizeof *world->trigger_counts);
+    world->touched = arena_alloc_zeroed(arena, world->vm_count * sizeof *world->touched);
+    world->triggers = arena_alloc_zeroed(arena, scenario->action_count * sizeof *world->triggers);
     world->action_runs =
         arena_alloc_zeroed(arena, scenario->action_count * sizeof *world->action_runs);
-    world->expect_met =
-        arena_alloc_zeroed(arena, scenario->expect_count * sizeof *world->expect_met);
-    world->expect_open =
-        arena_alloc_zeroed(arena, scenario->expect_count * sizeof *world->expect_open);
+    expect_create_lists(world);
 }
 
 static void create_engine(struct world *world)
@@ -251,11 +257,10 @@ void world_destroy(struct world *world)
     }
     conformance_destroy(world->conformance);
     engine_destroy(world->engine);
-    arena_free(arena, world->trigger_counts,
-               scenario->action_count * sizeof *world->trigger_counts);
+    arena_free(arena, world->touched, world->vm_count * sizeof *world->touched);
+    arena_free(arena, world->triggers, scenario->action_count * sizeof *world->triggers);
     arena_free(arena, world->action_runs, scenario->action_count * sizeof *world->action_runs);
-    arena_free(arena, world->expect_met, scenario->expect_count * sizeof *world->expect_met);
-    arena_free(arena, world->expect_open, scenario->expect_count * sizeof *world->expect_open);
+    expect_free_lists(world);
     arena_free(arena, world->vms, world->vm_count * sizeof *world->vms);
     arena_free(arena, world, sizeof *world);
 }

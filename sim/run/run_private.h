@@ -18,18 +18,49 @@ void vm_destroy(struct vm *vm);
 void script_schedule_actions(struct world *world);
 void script_run_action(struct world *world, uint32_t index);
 void script_begin_quiet_phase(struct world *world);
-/** Returns the bit for an event. Two events whose numbers differ by 64 share one bit. If the bit is
- * clear, no action waits for the event. */
-static inline uint64_t script_get_event_bit(uint32_t event)
-{
-    return UINT64_C(1) << (event % 64);
-}
+
+/* trigger.c */
+/** An action that waits for an event. */
+struct trigger {
+    uint32_t vm;
+    trigger_source source;
+    uint32_t event;
+    uint32_t action;
+    uint32_t happened; /**< how often the event happened */
+};
+/** Sorts the actions that wait for an event, so that an event finds its own. */
+void trigger_list_actions(struct world *world);
 
 /* expect.c */
+void expect_create_lists(struct world *world);
+void expect_free_lists(struct world *world);
 void expect_schedule_events(struct world *world);
-void expect_check_after_event(struct world *world);
+/** Checks the expectations that the event of this VM can have changed. */
+void expect_check_after_event(struct vm *vm);
 void expect_handle_event(struct world *world, uint32_t index);
 void expect_check_at_end(struct world *world);
+
+/* metrics.c */
+/** What a value was read from. If none of these changed, the value did not change. */
+#define READS_DRIVER VM_CORE_DRIVER
+#define READS_DEVICE VM_CORE_DEVICE
+#define READS_VM     4u /**< the VM, but not its cores */
+#define READS_WORLD  8u /**< time, or what every VM can change */
+
+/** Reads metrics of a VM. What the cores report is read at most one time. */
+struct metric_reader {
+    const struct vm *vm;
+    unsigned reads; /**< READS_*: what was read since the caller set it to 0 */
+    bool has_driver;
+    bool has_device;
+    struct bnt_guest_info driver;
+    struct bnt_host_info device;
+};
+/** A new reader, or one that must read again: metric_select_vm comes next. */
+void metric_reset_reader(struct metric_reader *reader);
+/** Lets the reader read another VM. */
+void metric_select_vm(struct metric_reader *reader, const struct vm *vm);
+uint64_t metric_read(struct metric_reader *reader, metric which);
 
 /* judge.c */
 void check_world_after_event(struct world *world);

@@ -377,7 +377,7 @@ void script_run_action(struct world *world, uint32_t index)
 {
     const struct scenario_action *action = &world->scenario->actions[index];
     struct vm *vm = &world->vms[action->vm];
-    vm->touched = true;
+    world_mark_vm_touched(vm);
     world->action_runs[index]++;
     if (!(world->quiet && action_get_trait(action->kind)->fault)) {
         world_log_message(world, LOG_EVENTS, "%s: script line %" PRIu32, vm->spec.name,
@@ -401,10 +401,9 @@ void script_schedule_actions(struct world *world)
         const struct scenario_action *action = &scenario->actions[i];
         if (action->trigger == TRIGGER_AT) {
             world_schedule_event(world, action->at_ns, WORLD_EVENT_ACTION, action->vm, i, 0);
-        } else if (action->trigger == TRIGGER_EVENT) {
-            world->awaited[action->source] |= script_get_event_bit(action->event);
         }
     }
+    trigger_list_actions(world);
     uint64_t at_ns = 0;
     for (uint32_t i = 0; i < scenario->phase_count; i++) {
         world_schedule_event(world, at_ns, WORLD_EVENT_PHASE, 0, i, 0);
@@ -422,6 +421,6 @@ void script_begin_quiet_phase(struct world *world)
         link_end_faults(vm);
         vm_stall_party(vm, PARTY_DRIVER, 0);
         vm_stall_party(vm, PARTY_DEVICE, 0);
-        vm->touched = true;
+        world_mark_vm_touched(vm);
     }
 }

@@ -5,21 +5,77 @@
 #include "sim/run/run_private.h"
 #include "sim/world/observers.h"
 
+#include <stdlib.h>
+
+/** Returns the bit for an event. Two events whose numbers differ by 64 share one bit. If the bit is
+ * clear, no action waits for the event. */
+static uint64_t get_event_bit(uint32_t event)
+{
+    return UINT64_C(1) << (event % 64);
+}
+
+/** The order of triggers: by VM, by event, and by the action's place in the script. */
+static int compare_triggers(const void *left, const void *right)
+{
+    const struct trigger *a = left;
+    const struct trigger *b = right;
+    const uint32_t pairs[][2] = {{a->vm, b->vm},
+                                 {(uint32_t)a->source, (uint32_t)b->source},
+                                 {a->event, b->event},
+                                 {a->action, b->action}};
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        if (pairs[i][0] != pairs[i][1]) {
+            return pairs[i][0] < pairs[i][1] ? -1 : 1;
+        }
+    }
+    return 0;
+}
+
+void trigger_list_actions(struct world *world)
+{
+    for (uint32_t i = 0; i < world->scenario->action_count; i++) {
+        const struct scenario_action *action = &world->scenario->actions[i];
+        if (action->trigger == TRIGGER_EVENT) {
+            world->awaited[action->source] |= get_event_bit(action->event);
+            world->triggers[world->trigger_count++] =
+                (struct trigger){action->vm, action->source, action->event, i, 0};
+        }
+    }
+    qsort(world->triggers, world->trigger_count, sizeof *world->triggers, compare_triggers);
+}
+
+/** Returns the index of the first trigger that is not before `wanted`. */
+static uint32_t find_first_trigger(const struct world *world, const struct trigger *wanted)
+{
+    uint32_t low = 0;
+    uint32_t high = world->trigger_count;
+    while (low < high) {
+        const uint32_t middle = low + (high - low) / 2;
+        if (compare_triggers(&world->triggers[middle], wanted) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
 static void fire_triggers(struct vm *vm, trigger_source source, uint32_t event)
 {
     struct world *world = vm->world;
-    if ((world->awaited[source] & script_get_event_bit(event)) == 0) {
+    if ((world->awaited[source] & get_event_bit(event)) == 0) {
         return;
     }
-    for (uint32_t i = 0; i < world->scenario->action_count; i++) {
-        const struct scenario_action *action = &world->scenario->actions[i];
-        if (action->trigger != TRIGGER_EVENT || action->vm != vm->index ||
-            action->source != source || action->event != event) {
-            continue;
+    const struct trigger wanted = {vm->index, source, event, 0, 0};
+    for (uint32_t i = find_first_trigger(world, &wanted); i < world->trigger_count; i++) {
+        struct trigger *trigger = &world->triggers[i];
+        if (trigger->vm != vm->index || trigger->source != source || trigger->event != event) {
+            break;
         }
-        if (++world->trigger_counts[i] == action->nth) {
+        const struct scenario_action *action = &world->scenario->actions[trigger->action];
+        if (++trigger->happened == action->nth) {
             world_schedule_event(world, engine_get_time_ns(world->engine) + action->at_ns,
-                                 WORLD_EVENT_ACTION, vm->index, i, 0);
+                                 WORLD_EVENT_ACTION, vm->index, trigger->action, 0);
         }
     }
 }

@@ -26,7 +26,8 @@ typedef enum metric_unit {
  * info of the driver, HOST from that of the device, and EITHER from one of the two (the device if a
  * recording replaces the driver). ACCOUNT reads what the world counts, MOVES the migrations, MEMORY
  * the guest's memory, WORKLOADS the sum of all workloads, and STATS the statistics that the device
- * has.
+ * has. AT_TIME marks a value that can change although no event of the VM happens. A source must not
+ * use GUEST or HOST together with anything else.
  */
 #define VM_METRIC_MAP(X)                                                                           \
     X(TARGET, "target", BYTES, "target that the host set, limited to what the guest can give",     \
@@ -52,7 +53,7 @@ typedef enum metric_unit {
     X(SETTLED, "settled", BOOL,                                                                    \
       "whether the balloon is at its target, or a known reason keeps it from there "               \
       "(docs/prove/generator.md)",                                                                 \
-      settled_is_satisfied(vm))                                                                    \
+      AT_TIME(settled_is_satisfied(vm)))                                                           \
     X(STATE, "state", GUEST_STATE, "state of the driver", GUEST(state))                            \
     X(EPOCH, "epoch", COUNT, "reset epoch of the device", HOST(epoch))                             \
     X(EPOCH_ACK, "epoch_ack", COUNT, "reset epoch that the driver acknowledged last",              \
@@ -158,7 +159,7 @@ typedef enum metric_unit {
       count_bits(STATS(known)))                                                                    \
     X(STATS_TOTAL, "stats_total", BYTES, "total memory of the guest by its last statistics",       \
       STATS(values[BNT_STAT_MEMTOT]))                                                              \
-    X(LEGACY, "legacy", BOOL, "whether driver and device use the legacy interface", does_vm_use_legacy_interface(vm)) \
+    X(LEGACY, "legacy", BOOL, "whether driver and device use the legacy interface", does_vm_use_legacy_interface(read_device_info(reader))) \
     X(STATS_UNKNOWN, "stats_unknown", COUNT,                                                       \
       "statistics in the last buffer whose tag the host does not know",                            \
       STATS(unknown_count))                                                                        \
@@ -166,11 +167,11 @@ typedef enum metric_unit {
       "free memory of the guest by its last statistics; 0 if unknown",                             \
       STATS(values[BNT_STAT_MEMFREE]))                                                             \
     X(WS_SEQUENCE, "ws_sequence", COUNT, "working-set reports that the device received",           \
-      get_working_set(vm).sequence)                                                                \
+      AT_TIME(get_working_set(vm).sequence))                                                       \
     X(WS_RECENT, "ws_recent", BYTES, "memory in the first bin of the last working-set report",     \
-      get_working_set_bin_bytes(vm, false))                                                                    \
+      AT_TIME(get_working_set_bin_bytes(vm, false)))                                                           \
     X(WS_OLD, "ws_old", BYTES, "memory in the last bin of the last working-set report",            \
-      get_working_set_bin_bytes(vm, true))                                                                     \
+      AT_TIME(get_working_set_bin_bytes(vm, true)))                                                            \
     X(STATS_STALE, "stats_stale", BOOL, "whether the host's statistics are stale", STATS(stale))   \
     X(REPORTED, "reported", BYTES, "free memory that was reported over the run",                   \
       PFNS(HOST(reporting.reported_pfns)))                                                         \

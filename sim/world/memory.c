@@ -296,7 +296,7 @@ void memory_run_reclaim(struct vm *vm)
     struct engine *engine = vm->world->engine;
     const struct gmem_reclaim done = gmem_run_background_reclaim(vm->gmem, RECLAIM_BATCH_PAGES);
     vm->reclaim_scheduled = false;
-    vm->touched = true;
+    world_mark_vm_touched(vm);
     OBSERVE(vm, OBSERVED_RECLAIMED, .value = done.pages);
     if (done.again) {
         vm->reclaim_scheduled = true;
@@ -319,7 +319,7 @@ void memory_request_oom_deflate(struct vm *vm, uint64_t pfns, struct bnt_guest_o
                           vm->spec.name, bnt_status_text(status));
         return;
     }
-    vm->touched = true;
+    world_mark_vm_touched(vm);
     OBSERVE(vm, OBSERVED_OOM_DEFLATED, .value = result->freed_pfns, .other = result->pending_pfns);
     if (result->pending_pfns > 0 && vm->oom_event == 0) {
         vm->oom_event = world_schedule_event(world, result->deadline_ns, WORLD_EVENT_OOM_DEADLINE,
@@ -351,7 +351,7 @@ void memory_end_oom(struct vm *vm)
 static bool kill_workload(struct vm *vm)
 {
     const uint32_t group = gmem_oom_kill_group(vm->gmem);
-    vm->touched = true;
+    world_mark_vm_touched(vm);
     if (group == GMEM_NO_GROUP) {
         return false;
     }
@@ -405,7 +405,7 @@ void memory_run_workload_tick(struct world *world, uint32_t index)
                                vm->life.asleep_until_ns); /* the machine is powered off */
         return;
     }
-    vm->touched = true;
+    world_mark_vm_touched(vm);
     workload_run_tick(slot->workload, engine_get_time_ns(world->engine), &tick);
     struct workload_info info;
     workload_get_info(slot->workload, &info);
@@ -454,7 +454,7 @@ void memory_end_pressure(struct vm *vm, uint32_t action)
     workload_stop(slot->workload);
     workload_destroy(slot->workload);
     *slot = (struct workload_slot){0};
-    vm->touched = true;
+    world_mark_vm_touched(vm);
 }
 
 /** Adds up the demand, the unmet demand and the stalled time of all workloads of a VM. */

@@ -50,7 +50,7 @@ void sleeping_run_allocation_step(struct vm *vm)
     const uint64_t now_ns = engine_get_time_ns(vm->world->engine);
     uint64_t next_ns = vm->stalled_until_ns[PARTY_DRIVER];
     vm->sleep_event = 0;
-    vm->touched = true;
+    world_mark_vm_touched(vm);
     if (next_ns <= now_ns) {
         const struct gmem_waited step =
             gmem_balloon_reclaim_for_pages(vm->gmem, vm->sleeping_pages);

@@ -63,7 +63,7 @@ void vm_step_driver(struct vm *vm)
     uint64_t deadline_ns = BNT_NEVER;
     vm->step_event[PARTY_DRIVER] = 0;
     vm->step_pages = 0;
-    vm->touched = true;
+    world_mark_vm_touched(vm);
     OBSERVE(vm, OBSERVED_STEPPING, .flag = false);
     const bnt_status status = vm->ends.driver.step(vm, &deadline_ns);
     if (status != BNT_OK && status != BNT_E_BROKEN) {
@@ -81,7 +81,7 @@ void vm_step_device(struct vm *vm)
     if (vm->life.unplugged) {
         return;
     }
-    vm->touched = true;
+    world_mark_vm_touched(vm);
     OBSERVE(vm, OBSERVED_STEPPING, .flag = true);
     const bnt_status status = vm->ends.device.step(vm, &deadline_ns);
     if (status != BNT_OK && status != BNT_E_BROKEN) {

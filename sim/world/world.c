@@ -93,6 +93,20 @@ void world_fail_run(struct world *world, run_verdict verdict, const char *format
     engine_stop_run(world->engine);
 }
 
+void world_mark_vm_touched(struct vm *vm)
+{
+    struct world *world = vm->world;
+    if (vm->touched) {
+        return;
+    }
+    uint32_t at = world->touched_count++;
+    for (; at > 0 && world->touched[at - 1] > vm->index; at--) {
+        world->touched[at] = world->touched[at - 1];
+    }
+    world->touched[at] = vm->index;
+    vm->touched = true;
+}
+
 const char *verdict_get_name(run_verdict which)
 {
     switch (which) {
