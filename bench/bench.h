@@ -1,28 +1,44 @@
 /*
  * The benchmark: what its parts share.
  *
- * Everything is compared with something measured in the same run, alternately, best of several
- * rounds: the figures of two machines, or of two moments of one, are never divided by each other.
- * The unit of comparison is the plain loop's page (plain.c). docs/prove/bench.md says how to read
- * it.
+ * A figure is compared with something measured in the same run, alternately, in several rounds: the
+ * figures of two machines, or of two moments of one, are never divided by each other. The units of
+ * comparison are the bare pipeline (bare.c) and the ring by hand (hand.h). docs/prove/bench.md says
+ * how to read it.
  */
 #ifndef BENCH_BENCH_H
 #define BENCH_BENCH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+#define ROUNDS_MAX 64
 
 /** What was said on the command line. */
 struct bench_options {
     bool quick;
+    bool smoke; /**< each row once and tiny: shows that the rows work, and measures nothing */
     bool json;
     bool help;
-    bool strict;           /**< a missed aim is a failure */
-    uint32_t rounds;       /**< the best of so many counts */
-    uint64_t inflate_gib;  /**< part (a) */
+    bool stages; /**< the stopwatch's rows only */
+    bool strict; /**< a missed aim is a failure */
+    uint32_t rounds;
+    uint64_t inflate_mib;  /**< part (a) */
     const char *scenarios; /**< folder of part (d) */
     const char *parts;     /**< letters of those wanted */
 };
+
+/** False: misuse, which was reported on stderr. */
+bool options_read(struct bench_options *options, int argc, char **argv);
+extern const char options_help[];
+
+/** `full`, or what --quick and --smoke take in its place. */
+uint32_t options_scale(const struct bench_options *options, uint32_t full, uint32_t quick,
+                       uint32_t smoke);
+
+/** Says why on stderr and exits with 1. */
+_Noreturn __attribute__((format(printf, 1, 2))) void bench_give_up(const char *format, ...);
 
 /* ---- Time ---- */
 
@@ -30,6 +46,20 @@ struct bench_options {
 double clock_cpu_ns(void);
 /** Wall time, ns. */
 double clock_wall_ns(void);
+
+/** Zeros; gives up if there is no memory. */
+void *bench_allocate(uint64_t count, size_t bytes);
+
+/* ---- Measurements of a figure, one a round ---- */
+
+struct samples {
+    uint32_t count;
+    double values[2 * ROUNDS_MAX];
+};
+
+void samples_take(struct samples *samples, double value);
+/** The smallest; 0 if there is none. */
+double samples_best(const struct samples *samples);
 
 /** The smallest of several measurements; 0 is none yet. */
 static inline void best_take(double *best, double ns)
@@ -39,21 +69,29 @@ static inline void best_take(double *best, double ns)
     }
 }
 
-/* ---- The plain loop ---- */
+/* ---- The work that is measured ---- */
 
-/** The order of PFNs. */
-enum plain_order {
-    PLAIN_SEQUENTIAL = 0,
-    PLAIN_RANDOM,
-    PLAIN_ORDERS
+/** Calls `work(opaque)`. What is measured runs inside this function and nowhere else, so that
+ * callgrind can count the instructions in it. */
+void bench_measured(void (*work)(void *opaque), void *opaque);
+
+/* ---- The bare pipeline ---- */
+
+/** The order in which a guest's allocator hands out pages. */
+enum page_order {
+    ORDER_SEQUENTIAL = 0,
+    ORDER_RANDOM,
+    ORDER_COUNT
 };
 
-struct plain;
+extern const char *const order_names[ORDER_COUNT];
 
-struct plain *plain_create(uint64_t pages);
-void plain_destroy(struct plain *plain);
-/** Sets every page's bit in both bitmaps once; ns for a page. */
-double plain_run(struct plain *plain, enum plain_order order);
+struct bare;
+
+struct bare *bare_create(uint64_t pages);
+void bare_destroy(struct bare *bare);
+/** Every page through the pipeline once; ns for a page. */
+double bare_run(struct bare *bare, enum page_order order);
 
 /* ---- A world, run and timed ---- */
 
@@ -66,9 +104,12 @@ struct subject {
 };
 
 struct subject_result {
-    double ns; /**< of the run; making and removing the world is not in it */
+    double ns;        /**< of the run; making and removing the world is not in it */
+    double create_ns; /**< of making the world from the loaded scenario */
     uint64_t events;
-    uint64_t pages; /**< 4 KiB pages inflated and deflated */
+    uint64_t time_ns;     /**< virtual */
+    uint64_t pages;       /**< 4 KiB pages inflated and deflated, of the first VM */
+    uint64_t arena_bytes; /**< at the end of the run, the scenario's own not counted */
 };
 
 /** Exits with a sentence if the scenario does not pass: its figures would mean nothing. */
@@ -76,15 +117,17 @@ struct subject_result subject_run(const struct subject *subject);
 
 /* ---- The table ---- */
 
-/** One line: a measured figure, what it is compared with, both in the same unit. */
+/** One line: a measured figure, what it is compared with, both in the same unit. Part, name and
+ * `against` together belong to one row only. */
 struct row {
-    char part; /**< a to d */
+    char part; /**< a letter */
     char name[64];
     const char *unit;
-    double measured;
+    struct samples measured;
     char against[64]; /**< "" : a figure without comparison */
-    double baseline;
-    double aim; /**< largest ratio that meets the aim; 0: none is set */
+    struct samples baseline;
+    double aim;   /**< largest ratio that meets the aim; 0: none is set */
+    double limit; /**< largest figure that meets the aim, in the unit; 0: none is set */
 };
 
 struct table;
@@ -101,13 +144,19 @@ uint32_t table_missed(const struct table *table);
 
 /* ---- The parts ---- */
 
+#if BENCH_STAGES
+void bench_stages(struct table *table, const struct bench_options *options);
+#endif
 void bench_inflate(struct table *table, const struct bench_options *options);
 void bench_ring(struct table *table, const struct bench_options *options);
 void bench_events(struct table *table, const struct bench_options *options);
 /** False if the folder has no scenarios; told on stderr. */
 bool bench_suite(struct table *table, const struct bench_options *options);
 
-/** Says why on stderr and exits with 1. */
-_Noreturn __attribute__((format(printf, 1, 2))) void bench_give_up(const char *format, ...);
+/** A scenario in which a guest inflates `mib`. */
+#define INFLATE_TEXT_BYTES 1024
+void inflate_write_scenario(char text[INFLATE_TEXT_BYTES], uint64_t mib, enum page_order order);
+/** ns for a page. */
+double inflate_once(uint64_t mib, enum page_order order, bool oracles, double *stage_ns);
 
 #endif

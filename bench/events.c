@@ -5,18 +5,18 @@
  * printed beside each: an event of 256 PFNs is not an event of none. Some differences are of a few
  * percent, so there are twice the rounds of the other parts.
  */
-#include "bench/bench.h"
+#include "bench/events.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#define TEXT_BYTES  16384
-#define PLAIN_PAGES (UINT64_C(1) << 20)
+#define TEXT_BYTES 16384
 
 #define AIM_HASH_SMALL 1.05
 #define AIM_HASH_256   1.10
-#define AIM_EVENT      400
+#define AIM_ORACLES    (1 / 0.6)   /**< 60 % of the rate without them */
+#define AIM_EVENT_NS   (1e9 / 6e6) /**< 6 million events a second */
 
 /** A balloon that swings between nothing and `mib`, and statistics that are asked for. */
 struct mix {
@@ -27,23 +27,14 @@ struct mix {
     uint32_t request_pages;
     uint32_t stats_us; /**< 0: never */
     double hash_aim;
-    double event_aim;
+    bool small; /**< the aims of small events hold */
 };
 
-static const struct mix mixes[] = {
-    {"statistics only", 0, 40, 250, 256, 100, AIM_HASH_SMALL, 0},
-    {"requests of 1 PFN", 64, 4, 1000, 1, 0, AIM_HASH_SMALL, 0},
-    {"requests of 256 PFNs", 1024, 16, 250, 256, 0, AIM_HASH_256, 0},
-    {"half requests of 256 PFNs, half statistics", 1024, 16, 250, 256, 200, 0, AIM_EVENT},
-};
-
-/** The ways a mix is run. */
-enum way {
-    WAY_BARE = 0, /**< no hash, no trace, no oracles */
-    WAY_HASH,
-    WAY_TRACE,   /**< with the hash */
-    WAY_ORACLES, /**< with the hash */
-    WAY_COUNT
+static const struct mix mixes[EVENT_MIXES] = {
+    {"statistics", 0, 40, 250, 256, 100, AIM_HASH_SMALL, true},
+    {"requests of 1 PFN", 64, 4, 1000, 1, 0, AIM_HASH_SMALL, true},
+    {"requests of 256 PFNs", 1024, 16, 250, 256, 0, AIM_HASH_256, false},
+    {"requests and statistics", 1024, 16, 250, 256, 200, 0, false},
 };
 
 static const struct subject ways[WAY_COUNT] = {
@@ -51,13 +42,6 @@ static const struct subject ways[WAY_COUNT] = {
     [WAY_HASH] = {.oracles_off = true},
     [WAY_TRACE] = {.oracles_off = true, .traced = true},
     [WAY_ORACLES] = {.oracles_off = false},
-};
-
-struct figures {
-    double event_ns[WAY_COUNT];
-    double plain_ns;
-    uint64_t events;
-    uint64_t pages;
 };
 
 static void scenario_write(char text[TEXT_BYTES], const struct mix *mix, uint32_t swings)
@@ -83,49 +67,71 @@ static void scenario_write(char text[TEXT_BYTES], const struct mix *mix, uint32_
     }
 }
 
-static void measure(const struct mix *mix, const struct bench_options *options,
-                    struct figures *figures)
+struct subject_result events_run(uint32_t mix, enum way way, uint32_t swings)
 {
     static char text[TEXT_BYTES];
-    struct plain *plain = plain_create(PLAIN_PAGES);
-    scenario_write(text, mix, options->quick ? (mix->swings + 3) / 4 : mix->swings);
+    struct subject subject = ways[way];
+    scenario_write(text, &mixes[mix], swings);
+    subject.text = text;
+    return subject_run(&subject);
+}
+
+const char *events_get_mix_name(uint32_t mix)
+{
+    return mixes[mix].name;
+}
+
+/** ns an event, a value a round. */
+struct figures {
+    struct samples event_ns[WAY_COUNT];
+    uint64_t events;
+    uint64_t pages;
+};
+
+static void measure(uint32_t mix, const struct bench_options *options, struct figures *figures)
+{
+    const uint32_t full = mixes[mix].swings;
+    const uint32_t swings = options_scale(options, full, (full + 3) / 4, 1);
     for (uint32_t round = 0; round < 2 * options->rounds; round++) {
-        best_take(&figures->plain_ns, plain_run(plain, PLAIN_SEQUENTIAL));
         for (int way = 0; way < WAY_COUNT; way++) {
-            struct subject subject = ways[way];
-            subject.text = text;
-            const struct subject_result result = subject_run(&subject);
-            best_take(&figures->event_ns[way], result.ns / (double)result.events);
+            const struct subject_result result = events_run(mix, (enum way)way, swings);
+            samples_take(&figures->event_ns[way], result.ns / (double)result.events);
             if (figures->events != 0 && figures->events != result.events) {
-                bench_give_up("%s: the number of events differs between runs", mix->name);
+                bench_give_up("%s: the number of events differs between runs", mixes[mix].name);
             }
             figures->events = result.events;
             figures->pages = result.pages;
         }
     }
-    plain_destroy(plain);
 }
 
-static void add(struct table *table, const char *name, double measured, const char *against,
-                double baseline, double aim)
+/** `compared`: with the same mix run the other way; else the figure stands alone. */
+static void add(struct table *table, uint32_t mix, const char *what, const struct samples *measured,
+                const char *against, const struct samples *compared, double aim)
 {
-    struct row row = {
-        .part = 'c', .unit = "ns/event", .measured = measured, .baseline = baseline, .aim = aim};
-    (void)snprintf(row.name, sizeof row.name, "  %s", name);
+    struct row row = {.part = 'c', .unit = "ns/event", .measured = *measured};
+    (void)snprintf(row.name, sizeof row.name, "%s, %s", mixes[mix].name, what);
     (void)snprintf(row.against, sizeof row.against, "%s", against);
+    if (compared != NULL) {
+        row.baseline = *compared;
+        row.aim = aim;
+    } else {
+        row.limit = aim;
+    }
     table_add(table, &row);
 }
 
-static void add_mix(struct table *table, const struct mix *mix, const struct figures *figures)
+static void add_mix(struct table *table, uint32_t mix, const struct figures *figures)
 {
-    const double *ns = figures->event_ns;
-    table_note(table, 'c', "%s: %" PRIu64 " events, %.1f pages an event", mix->name,
+    const struct samples *ns = figures->event_ns;
+    const bool small = mixes[mix].small;
+    table_note(table, 'c', "%s: %" PRIu64 " events, %.1f pages an event", mixes[mix].name,
                figures->events, (double)figures->pages / (double)figures->events);
-    add(table, "hash on", ns[WAY_HASH], "hash off", ns[WAY_BARE], mix->hash_aim);
-    add(table, "trace on", ns[WAY_TRACE], "trace off", ns[WAY_HASH], 0);
-    add(table, "oracles on", ns[WAY_ORACLES], "oracles off", ns[WAY_HASH], 0);
-    add(table, "oracles on", ns[WAY_ORACLES], "page of the plain loop", figures->plain_ns,
-        mix->event_aim);
+    add(table, mix, "hash on", &ns[WAY_HASH], "hash off", &ns[WAY_BARE], mixes[mix].hash_aim);
+    add(table, mix, "trace on", &ns[WAY_TRACE], "trace off", &ns[WAY_HASH], 0);
+    add(table, mix, "oracles on", &ns[WAY_ORACLES], "oracles off", &ns[WAY_HASH],
+        small ? AIM_ORACLES : 0);
+    add(table, mix, "oracles on", &ns[WAY_ORACLES], "", NULL, small ? AIM_EVENT_NS : 0);
 }
 
 void bench_events(struct table *table, const struct bench_options *options)
@@ -133,9 +139,9 @@ void bench_events(struct table *table, const struct bench_options *options)
     table_note(table, 'c',
                "events of whole worlds; hash: oracles and trace off; trace: hash on, oracles off, "
                "to /dev/null; oracles: hash on, trace off");
-    for (size_t i = 0; i < sizeof mixes / sizeof mixes[0]; i++) {
+    for (uint32_t mix = 0; mix < EVENT_MIXES; mix++) {
         struct figures figures = {0};
-        measure(&mixes[i], options, &figures);
-        add_mix(table, &mixes[i], &figures);
+        measure(mix, options, &figures);
+        add_mix(table, mix, &figures);
     }
 }

@@ -5,50 +5,15 @@
  * measured did not do its work; 2 wrong usage.
  */
 #include "bench/bench.h"
+#include "bench/program.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <unistd.h>
 
-#define ROUNDS_MAX   1000
-#define EXIT_MISUSE  2
-#define GIB_FULL     16
-#define ROUNDS_FULL  7
-#define ROUNDS_QUICK 3
-
-static const char help[] =
-    "usage: ballonet-bench [OPTION...]\n"
-    "\n"
-    "Measures inflation end to end, ring round trips, events and the scenarios, each against\n"
-    "something measured in the same run, and prints ratios, aims and whether they are met.\n"
-    "\n"
-    "  --quick           1 GiB in place of 16, fewer rounds: a few seconds\n"
-    "  --rounds N        the best of N counts, 1 to 1000 (7; with --quick 3)\n"
-    "  --part LETTERS    only these parts: a inflation, b ring, c events, d scenarios (abcd)\n"
-    "  --scenarios DIR   the scenarios of part d (scenarios)\n"
-    "  --format FORMAT   text or json (text)\n"
-    "  --strict          exit with 1 if an aim is missed\n"
-    "  --help            this text\n";
-
-static double clock_ns(clockid_t which)
-{
-    struct timespec now;
-    (void)clock_gettime(which, &now);
-    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
-
-double clock_cpu_ns(void)
-{
-    return clock_ns(CLOCK_THREAD_CPUTIME_ID);
-}
-
-double clock_wall_ns(void)
-{
-    return clock_ns(CLOCK_MONOTONIC);
-}
+#define EXIT_MISUSE 2
 
 void bench_give_up(const char *format, ...)
 {
@@ -61,140 +26,55 @@ void bench_give_up(const char *format, ...)
     exit(EXIT_FAILURE);
 }
 
-/* ---- Options ---- */
-
-static bool take_rounds(struct bench_options *options, const char *value)
+#if BENCH_STAGES
+static bool measure(struct table *table, const struct bench_options *options)
 {
-    char *end = NULL;
-    errno = 0;
-    const unsigned long rounds = strtoul(value, &end, 10);
-    options->rounds = (uint32_t)rounds;
-    return errno == 0 && value[0] >= '0' && value[0] <= '9' && *end == '\0' && rounds >= 1 &&
-           rounds <= ROUNDS_MAX;
-}
-
-static bool take_format(struct bench_options *options, const char *value)
-{
-    options->json = strcmp(value, "json") == 0;
-    return options->json || strcmp(value, "text") == 0;
-}
-
-static bool take_scenarios(struct bench_options *options, const char *value)
-{
-    options->scenarios = value;
-    return value[0] != '\0';
-}
-
-static bool take_parts(struct bench_options *options, const char *value)
-{
-    options->parts = value;
-    return value[0] != '\0' && value[strspn(value, "abcd")] == '\0';
-}
-
-static const struct {
-    const char *name;
-    bool (*take)(struct bench_options *options, const char *value);
-    const char *needs;
-} valued[] = {
-    {"--rounds", take_rounds, "a number from 1 to 1000"},
-    {"--format", take_format, "text or json"},
-    {"--scenarios", take_scenarios, "a folder"},
-    {"--part", take_parts, "one or more of the letters a, b, c, d"},
-};
-
-/** `--name VALUE` or `--name=VALUE`: the value, or NULL if the argument is another option. */
-static const char *value_of(const char *argument, const char *name, const char *next, int *used)
-{
-    const size_t length = strlen(name);
-    *used = 1;
-    if (strncmp(argument, name, length) != 0) {
-        return NULL;
-    }
-    if (argument[length] == '=') {
-        return argument + length + 1;
-    }
-    if (argument[length] != '\0') {
-        return NULL;
-    }
-    *used = 2;
-    return next != NULL ? next : "";
-}
-
-/** Arguments used; 0: misuse, told. */
-static int take_valued(struct bench_options *options, const char *argument, const char *next)
-{
-    for (size_t i = 0; i < sizeof valued / sizeof valued[0]; i++) {
-        int used = 0;
-        const char *value = value_of(argument, valued[i].name, next, &used);
-        if (value == NULL) {
-            continue;
-        }
-        if (!valued[i].take(options, value)) {
-            (void)fprintf(stderr, "ballonet-bench: %s needs %s, not \"%s\"\n", valued[i].name,
-                          valued[i].needs, value);
-            return 0;
-        }
-        return used;
-    }
-    (void)fprintf(stderr, "ballonet-bench: unknown argument %s: see --help\n", argument);
-    return 0;
-}
-
-static bool options_read(struct bench_options *options, int argc, char **argv)
-{
-    for (int at = 1; at < argc;) {
-        bool *flag = strcmp(argv[at], "--quick") == 0    ? &options->quick
-                     : strcmp(argv[at], "--strict") == 0 ? &options->strict
-                     : strcmp(argv[at], "--help") == 0   ? &options->help
-                                                         : NULL;
-        if (flag != NULL) {
-            *flag = true;
-            at++;
-            continue;
-        }
-        const int used = take_valued(options, argv[at], at + 1 < argc ? argv[at + 1] : NULL);
-        if (used == 0) {
-            return false;
-        }
-        at += used;
-    }
-    options->inflate_gib = options->quick ? 1 : GIB_FULL;
-    if (options->rounds == 0) {
-        options->rounds = options->quick ? ROUNDS_QUICK : ROUNDS_FULL;
-    }
+    bench_stages(table, options);
     return true;
 }
-
-/* ---- The run ---- */
-
-static bool wanted(const struct bench_options *options, char part)
+#else
+static bool is_wanted(const struct bench_options *options, char part)
 {
     return strchr(options->parts, part) != NULL;
 }
 
 static bool measure(struct table *table, const struct bench_options *options)
 {
-    if (wanted(options, 'a')) {
+    if (is_wanted(options, 'a')) {
         bench_inflate(table, options);
     }
-    if (wanted(options, 'b')) {
+    if (is_wanted(options, 'b')) {
         bench_ring(table, options);
     }
-    if (wanted(options, 'c')) {
+    if (is_wanted(options, 'c')) {
         bench_events(table, options);
     }
-    return !wanted(options, 'd') || bench_suite(table, options);
+    return !is_wanted(options, 'd') || bench_suite(table, options);
+}
+#endif
+
+/** The stopwatch is in a program of its own: around calls, it makes every figure slower. */
+_Noreturn static void become_stages(char **argv)
+{
+    char path[PROGRAM_PATH_BYTES];
+    program_find_sibling(path, "ballonet-bench-stages");
+    (void)execv(path, argv);
+    bench_give_up("--stages needs %s, which is not there: this linker has no --wrap", path);
 }
 
 int main(int argc, char **argv)
 {
-    struct bench_options options = {.scenarios = "scenarios", .parts = "abcd"};
+    struct bench_options options = {0};
+    program_set_path(argv[0]);
     if (!options_read(&options, argc, argv)) {
         return EXIT_MISUSE;
     }
     if (options.help) {
-        (void)fputs(help, stdout);
+        (void)fputs(options_help, stdout);
         return EXIT_SUCCESS;
+    }
+    if (options.stages && !BENCH_STAGES) {
+        become_stages(argv);
     }
     struct table *table = table_create();
     if (!measure(table, &options)) {

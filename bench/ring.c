@@ -1,9 +1,12 @@
 /*
- * Part (b): round trips over the split ring, both sides in one thread, without a balloon: the
- * driver adds, publishes and takes back; the device pops, reads, writes, pushes, decides about an
+ * Part (b): round trips over both rings, both sides in one thread, without a balloon: the driver
+ * adds, publishes and takes back; the device pops, reads, writes, pushes, decides about an
  * interrupt and asks for the next kick. One at a time, so that nothing is hidden behind a queue.
+ *
+ * Against the same steps by hand (hand.h).
  */
-#include "bench/bench.h"
+#include "bench/ring.h"
+#include "bench/hand.h"
 
 #include <ballonet/balloon.h>
 #include <ballonet/virtqueue.h>
@@ -11,33 +14,28 @@
 #include <stdio.h>
 #include <string.h>
 
-#define QUEUE_SIZE   128
-#define MEMORY_BYTES 65536
-#define BUFFER_GPA   32768
-#define ANSWER_GPA   49152
-#define BUFFER_MAX   4096
 #define TRIPS        1000000
 #define TRIPS_QUICK  100000
-#define PLAIN_PAGES  (UINT64_C(1) << 20)
+#define TRIPS_SMOKE  1000
 #define PFNS         256
 #define WIRE_PFN     4
 #define HEADER_BYTES 8
+#define AIM          3
 
-/** What one trip carries. */
-struct trip {
-    const char *name;
-    uint32_t readable;
-    uint32_t writable; /**< 0: one descriptor */
-};
-
-static const struct trip trips[] = {
-    {"ring round trip, 1 PFN, no answer", WIRE_PFN, 0},
-    {"ring round trip, 256 PFNs and verdicts", HEADER_BYTES + PFNS *WIRE_PFN, HEADER_BYTES + PFNS},
+const struct ring_row ring_rows[RING_ROWS] = {
+    {"split ring round trip, 1 PFN, no answer", false, {WIRE_PFN, 0}},
+    {"split ring round trip, 256 PFNs and verdicts",
+     false,
+     {HEADER_BYTES + PFNS * WIRE_PFN, HEADER_BYTES + PFNS}},
+    {"packed ring round trip, 1 PFN, no answer", true, {WIRE_PFN, 0}},
+    {"packed ring round trip, 256 PFNs and verdicts",
+     true,
+     {HEADER_BYTES + PFNS * WIRE_PFN, HEADER_BYTES + PFNS}},
 };
 
 struct rig {
-    uint8_t memory[MEMORY_BYTES];
-    struct bnt_vq_slot slots[QUEUE_SIZE];
+    uint8_t memory[TRIP_MEMORY_BYTES];
+    struct bnt_vq_slot slots[TRIP_QUEUE_SIZE];
     struct bnt_mem mem;
     struct bnt_vq_drv driver;
     struct bnt_vq_dev device;
@@ -72,30 +70,32 @@ static void must_be_empty(bnt_status status)
     }
 }
 
-static void rig_make(struct rig *rig)
+static void rig_make(struct rig *rig, bool packed)
 {
     struct bnt_vq_seg segs[1];
     struct bnt_vq_chain chain = {.segs = segs, .seg_max = 1};
-    const uint64_t features = BNT_F_VERSION_1 | BNT_F_RING_EVENT_IDX;
+    const uint64_t features =
+        BNT_F_VERSION_1 | BNT_F_RING_EVENT_IDX | (packed ? BNT_F_RING_PACKED : 0);
     const struct bnt_mem_ops ops = {.size = sizeof ops, .read = memory_read, .write = memory_write};
-    const struct bnt_mem_region region = {0, MEMORY_BYTES};
-    const struct bnt_vq_parts layout = bnt_vq_compute_layout(QUEUE_SIZE);
+    const struct bnt_mem_region region = {0, TRIP_MEMORY_BYTES};
+    const struct bnt_vq_parts layout =
+        bnt_vq_compute_layout_for_features(TRIP_QUEUE_SIZE, features);
     const struct bnt_vq_drv_config config = {.size = sizeof config,
-                                             .queue_size = QUEUE_SIZE,
+                                             .queue_size = TRIP_QUEUE_SIZE,
                                              .features = features,
                                              .ring = rig->memory,
                                              .ring_gpa = 0,
                                              .slots = rig->slots};
     must(bnt_mem_init(&rig->mem, &ops, rig, &region, 1));
     must(bnt_vq_drv_init(&rig->driver, &config));
-    must(bnt_vq_dev_init(&rig->device, &rig->mem, 0, QUEUE_SIZE, layout.desc, layout.avail,
+    must(bnt_vq_dev_init(&rig->device, &rig->mem, 0, TRIP_QUEUE_SIZE, layout.desc, layout.avail,
                          layout.used, features, NULL));
     must_be_empty(bnt_vq_dev_pop(&rig->device, &rig->mem, &chain, NULL));
 }
 
 static void device_serve(struct rig *rig, const struct trip *trip)
 {
-    static uint8_t bytes[BUFFER_MAX];
+    static uint8_t bytes[TRIP_BUFFER_MAX];
     struct bnt_vq_seg segs[4];
     struct bnt_vq_chain chain = {.segs = segs, .seg_max = 4};
     bool due = false;
@@ -114,7 +114,8 @@ static void device_serve(struct rig *rig, const struct trip *trip)
 
 static void trip_once(struct rig *rig, const struct trip *trip)
 {
-    const struct bnt_vq_seg segs[2] = {{BUFFER_GPA, trip->readable}, {ANSWER_GPA, trip->writable}};
+    const struct bnt_vq_seg segs[2] = {{TRIP_BUFFER_GPA, trip->readable},
+                                       {TRIP_ANSWER_GPA, trip->writable}};
     uint16_t head = 0;
     uint16_t back = 0;
     uint32_t length = 0;
@@ -130,34 +131,49 @@ static void trip_once(struct rig *rig, const struct trip *trip)
     }
 }
 
-/** ns of a trip. */
-static double trips_run(struct rig *rig, const struct trip *trip, uint32_t count)
+/** What runs measured. */
+struct trips {
+    struct rig *rig;
+    const struct ring_row *row;
+    uint32_t count;
+};
+
+static void run_ours(void *opaque)
 {
-    const double start = clock_cpu_ns();
-    for (uint32_t i = 0; i < count; i++) {
-        trip_once(rig, trip);
+    const struct trips *trips = opaque;
+    for (uint32_t i = 0; i < trips->count; i++) {
+        trip_once(trips->rig, &trips->row->trip);
     }
+}
+
+static void run_by_hand(void *opaque)
+{
+    const struct trips *trips = opaque;
+    (trips->row->packed ? hand_run_packed : hand_run_split)(trips->rig->memory, &trips->row->trip,
+                                                            trips->count);
+}
+
+double ring_run(const struct ring_row *row, uint32_t count, bool by_hand)
+{
+    static struct rig rig;
+    struct trips trips = {.rig = &rig, .row = row, .count = count};
+    rig_make(&rig, row->packed);
+    const double start = clock_cpu_ns();
+    bench_measured(by_hand ? run_by_hand : run_ours, &trips);
     return (clock_cpu_ns() - start) / count;
 }
 
 void bench_ring(struct table *table, const struct bench_options *options)
 {
-    static struct rig rig;
-    const uint32_t count = options->quick ? TRIPS_QUICK : TRIPS;
-    rig_make(&rig);
-    table_note(table, 'b',
-               "split ring with EVENT_IDX, both sides, one buffer at a time; aims: none");
-    for (size_t i = 0; i < sizeof trips / sizeof trips[0]; i++) {
-        struct plain *plain = plain_create(PLAIN_PAGES);
-        struct row row = {.part = 'b', .unit = "ns/trip"};
+    const uint32_t count = options_scale(options, TRIPS, TRIPS_QUICK, TRIPS_SMOKE);
+    table_note(table, 'b', "rings with EVENT_IDX, both sides in one thread, one buffer at a time");
+    for (size_t i = 0; i < RING_ROWS; i++) {
+        struct row row = {.part = 'b', .unit = "ns/trip", .against = "by hand", .aim = AIM};
         for (uint32_t round = 0; round < options->rounds; round++) {
-            best_take(&row.baseline, plain_run(plain, PLAIN_SEQUENTIAL));
-            best_take(&row.measured, trips_run(&rig, &trips[i], count));
+            samples_take(&row.baseline, ring_run(&ring_rows[i], count, true));
+            samples_take(&row.measured, ring_run(&ring_rows[i], count, false));
         }
-        (void)snprintf(row.name, sizeof row.name, "%s", trips[i].name);
-        (void)snprintf(row.against, sizeof row.against, "page of the plain loop");
+        (void)snprintf(row.name, sizeof row.name, "%s", ring_rows[i].name);
         table_add(table, &row);
-        table_note(table, 'b', "%s: %.2f million a second", trips[i].name, 1e3 / row.measured);
-        plain_destroy(plain);
     }
 }

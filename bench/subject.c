@@ -53,9 +53,21 @@ static void trace_end(struct trace_writer *writer, const struct world_result *re
     }
 }
 
+struct measured_run {
+    struct world *world;
+    struct world_result *result;
+};
+
+static void run_measured(void *opaque)
+{
+    const struct measured_run *run = opaque;
+    world_run(run->world, run->result);
+}
+
 /** The run itself, perhaps under the stopwatch. */
 static void run(struct world *world, const struct subject *subject, struct world_result *result)
 {
+    struct measured_run measured = {.world = world, .result = result};
 #if BENCH_STAGES
     if (subject->stage_ns != NULL) {
         stages_begin();
@@ -66,7 +78,7 @@ static void run(struct world *world, const struct subject *subject, struct world
 #else
     (void)subject;
 #endif
-    world_run(world, result);
+    bench_measured(run_measured, &measured);
 }
 
 struct subject_result subject_run(const struct subject *subject)
@@ -75,6 +87,7 @@ struct subject_result subject_run(const struct subject *subject)
     struct world_result result;
     struct arena *arena = arena_open(FRESH_FILL);
     struct scenario *scenario = load(arena, subject->text);
+    const uint64_t scenario_bytes = arena_count_unfreed_bytes(arena);
     struct trace_writer *writer = subject->traced ? trace_begin(arena, scenario) : NULL;
     struct world_config config = {.arena = arena,
                                   .scenario = scenario,
@@ -84,7 +97,9 @@ struct subject_result subject_run(const struct subject *subject)
     if (writer != NULL) {
         config.observer = trace_writer_get_observer(writer);
     }
+    const double start_create = clock_cpu_ns();
     struct world *world = world_create(&config, error, sizeof error);
+    const double create_ns = clock_cpu_ns() - start_create;
     if (world == NULL) {
         bench_give_up("%s", error);
     }
@@ -99,8 +114,14 @@ struct subject_result subject_run(const struct subject *subject)
     }
     const uint64_t bytes =
         world_read_metric(world, METRIC_INFLATED, 0) + world_read_metric(world, METRIC_DEFLATED, 0);
+    const uint64_t arena_bytes = arena_count_unfreed_bytes(arena) - scenario_bytes;
     world_destroy(world);
     scenario_free(arena, scenario);
     (void)arena_close(arena);
-    return (struct subject_result){.ns = ns, .events = result.events, .pages = bytes >> PFN_SHIFT};
+    return (struct subject_result){.ns = ns,
+                                   .create_ns = create_ns,
+                                   .events = result.events,
+                                   .time_ns = result.time_ns,
+                                   .pages = bytes >> PFN_SHIFT,
+                                   .arena_bytes = arena_bytes};
 }

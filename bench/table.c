@@ -62,46 +62,65 @@ void table_note(struct table *table, char part, const char *format, ...)
 
 static bool compared(const struct row *row)
 {
-    return row->against[0] != '\0' && row->baseline > 0;
+    return row->against[0] != '\0' && samples_best(&row->baseline) > 0;
 }
 
 static double ratio(const struct row *row)
 {
-    return row->measured / row->baseline;
+    return samples_best(&row->measured) / samples_best(&row->baseline);
+}
+
+static bool has_aim(const struct row *row)
+{
+    return row->aim > 0 || row->limit > 0;
+}
+
+static bool is_missed(const struct row *row)
+{
+    return (row->aim > 0 && !(ratio(row) <= row->aim)) ||
+           (row->limit > 0 && !(samples_best(&row->measured) <= row->limit));
 }
 
 static const char *verdict(const struct row *row)
 {
-    if (row->aim <= 0) {
-        return "";
-    }
-    return ratio(row) <= row->aim ? "met" : "missed";
+    return !has_aim(row) ? "" : is_missed(row) ? "missed" : "met";
 }
 
 uint32_t table_missed(const struct table *table)
 {
     uint32_t missed = 0;
     for (uint32_t i = 0; i < table->count; i++) {
-        const struct row *row = &table->lines[i].row;
-        missed += row->aim > 0 && ratio(row) > row->aim;
+        missed += is_missed(&table->lines[i].row);
     }
     return missed;
 }
 
 /* ---- Text ---- */
 
+/** The aim of a row: a ratio, or a figure in its unit. */
+static void format_aim(char text[32], const struct row *row)
+{
+    text[0] = '\0';
+    if (row->aim > 0) {
+        (void)snprintf(text, 32, "<= %.3gx", row->aim);
+    } else if (row->limit > 0) {
+        (void)snprintf(text, 32, "<= %.4g", row->limit);
+    }
+}
+
 static void print_row(const struct row *row)
 {
-    char aim[32] = "";
+    char aim[32];
     char text[32] = "";
+    char baseline[32] = "";
+    format_aim(aim, row);
     if (compared(row)) {
         (void)snprintf(text, sizeof text, ratio(row) < 100 ? "%.3fx" : "%.0fx", ratio(row));
+        (void)snprintf(baseline, sizeof baseline, "%.2f", samples_best(&row->baseline));
     }
-    if (row->aim > 0) {
-        (void)snprintf(aim, sizeof aim, "<= %gx", row->aim);
-    }
-    (void)printf("%-42s %9.2f %-8s  %-24s %8.2f %10s  %-9s %s\n", row->name, row->measured,
-                 row->unit, row->against, row->baseline, text, aim, verdict(row));
+    (void)printf("%-46s %9.2f %-8s  %-25s %8s %8s  %-8s %s\n", row->name,
+                 samples_best(&row->measured), row->unit, row->against, baseline, text, aim,
+                 verdict(row));
 }
 
 static void print_text(const struct table *table)
@@ -111,7 +130,7 @@ static void print_text(const struct table *table)
         const struct line *line = &table->lines[i];
         if (line->row.part != part) {
             part = line->row.part;
-            (void)printf("\n(%c) %-38s %9s %-8s  %-24s %8s %10s  %-9s %s\n", part, "", "measured",
+            (void)printf("\n(%c) %-42s %9s %-8s  %-25s %8s %8s  %-8s %s\n", part, "", "measured",
                          "", "compared with", "", "ratio", "aim", "verdict");
         }
         if (line->note[0] != '\0') {
@@ -128,9 +147,6 @@ static void print_text(const struct table *table)
 static void print_string(const char *text)
 {
     (void)putchar('"');
-    while (*text == ' ') {
-        text++; /* the indentation of a part's rows */
-    }
     for (; *text != '\0'; text++) {
         if (*text == '"' || *text == '\\') {
             (void)putchar('\\');
@@ -140,20 +156,34 @@ static void print_string(const char *text)
     (void)putchar('"');
 }
 
+static void print_samples(const char *key, const struct samples *samples)
+{
+    (void)printf(", \"%s\": [", key);
+    for (uint32_t i = 0; i < samples->count; i++) {
+        (void)printf(i == 0 ? "%.6g" : ", %.6g", samples->values[i]);
+    }
+    (void)putchar(']');
+}
+
 static void print_json_row(const struct row *row, const char *about)
 {
     (void)printf("    {\"part\": \"%c\", \"name\": ", row->part);
     print_string(row->name);
     (void)fputs(", \"about\": ", stdout);
     print_string(about);
-    (void)printf(", \"unit\": \"%s\", \"measured\": %.6g", row->unit, row->measured);
+    (void)printf(", \"unit\": \"%s\", \"measured\": %.6g", row->unit, samples_best(&row->measured));
+    print_samples("measured_rounds", &row->measured);
+    (void)fputs(", \"against\": ", stdout);
+    print_string(row->against);
     if (compared(row)) {
-        (void)fputs(", \"against\": ", stdout);
-        print_string(row->against);
-        (void)printf(", \"baseline\": %.6g, \"ratio\": %.6g", row->baseline, ratio(row));
+        (void)printf(", \"baseline\": %.6g, \"ratio\": %.6g", samples_best(&row->baseline),
+                     ratio(row));
+        print_samples("baseline_rounds", &row->baseline);
     }
-    if (row->aim > 0) {
-        (void)printf(", \"aim\": %g, \"verdict\": \"%s\"", row->aim, verdict(row));
+    if (has_aim(row)) {
+        char aim[32];
+        format_aim(aim, row);
+        (void)printf(", \"aim\": \"%s\", \"verdict\": \"%s\"", aim, verdict(row));
     }
     (void)putchar('}');
 }
@@ -162,8 +192,8 @@ static void print_json(const struct table *table, const struct bench_options *op
 {
     const char *about = "";
     const char *separator = "";
-    (void)printf("{\n  \"inflate_gib\": %u, \"rounds\": %u, \"missed\": %u,\n  \"rows\": [\n",
-                 (unsigned)options->inflate_gib, options->rounds, table_missed(table));
+    (void)printf("{\n  \"inflate_mib\": %u, \"rounds\": %u, \"missed\": %u,\n  \"rows\": [\n",
+                 (unsigned)options->inflate_mib, options->rounds, table_missed(table));
     for (uint32_t i = 0; i < table->count; i++) {
         const struct line *line = &table->lines[i];
         if (line->note[0] != '\0') {

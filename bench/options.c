@@ -1,0 +1,157 @@
+/*
+ * The command line of ballonet-bench.
+ */
+#include "bench/bench.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PARTS        "abcd"
+#define MIB_FULL     (16 * 1024)
+#define MIB_QUICK    1024
+#define MIB_SMOKE    16
+#define ROUNDS_FULL  7
+#define ROUNDS_QUICK 3
+
+const char options_help[] =
+    "usage: ballonet-bench [OPTION...]\n"
+    "\n"
+    "Measures inflation end to end, ring round trips, events and the scenarios, each against\n"
+    "something measured in the same run, and prints ratios, aims and whether they are met.\n"
+    "\n"
+    "  --quick           1 GiB in place of 16, fewer rounds: some seconds\n"
+    "  --smoke           every row once and tiny: shows that the rows work, measures nothing\n"
+    "  --rounds N        measure N times, 1 to 64 (7; with --quick 3)\n"
+    "  --part LETTERS    only these parts: a inflation, b ring, c events, d scenarios (abcd)\n"
+    "  --stages          only where the time of inflating goes, by a stopwatch\n"
+    "  --scenarios DIR   the scenarios of part d (scenarios)\n"
+    "  --format FORMAT   text or json (text)\n"
+    "  --strict          exit with 1 if an aim is missed\n"
+    "  --help            this text\n";
+
+uint32_t options_scale(const struct bench_options *options, uint32_t full, uint32_t quick,
+                       uint32_t smoke)
+{
+    return options->smoke ? smoke : options->quick ? quick : full;
+}
+
+static bool take_rounds(struct bench_options *options, const char *value)
+{
+    char *end = NULL;
+    errno = 0;
+    const unsigned long rounds = strtoul(value, &end, 10);
+    options->rounds = (uint32_t)rounds;
+    return errno == 0 && value[0] >= '0' && value[0] <= '9' && *end == '\0' && rounds >= 1 &&
+           rounds <= ROUNDS_MAX;
+}
+
+static bool take_format(struct bench_options *options, const char *value)
+{
+    options->json = strcmp(value, "json") == 0;
+    return options->json || strcmp(value, "text") == 0;
+}
+
+static bool take_scenarios(struct bench_options *options, const char *value)
+{
+    options->scenarios = value;
+    return value[0] != '\0';
+}
+
+static bool take_parts(struct bench_options *options, const char *value)
+{
+    options->parts = value;
+    return value[0] != '\0' && value[strspn(value, PARTS)] == '\0';
+}
+
+static const struct {
+    const char *name;
+    bool (*take)(struct bench_options *options, const char *value);
+    const char *needs;
+} valued[] = {
+    {"--rounds", take_rounds, "a number from 1 to 64"},
+    {"--format", take_format, "text or json"},
+    {"--scenarios", take_scenarios, "a folder"},
+    {"--part", take_parts, "one or more of the letters " PARTS},
+};
+
+/** `--name VALUE` or `--name=VALUE`: the value, or NULL if the argument is another option. */
+static const char *value_of(const char *argument, const char *name, const char *next, int *used)
+{
+    const size_t length = strlen(name);
+    *used = 1;
+    if (strncmp(argument, name, length) != 0) {
+        return NULL;
+    }
+    if (argument[length] == '=') {
+        return argument + length + 1;
+    }
+    if (argument[length] != '\0') {
+        return NULL;
+    }
+    *used = 2;
+    return next != NULL ? next : "";
+}
+
+/** Arguments used; 0: misuse, told. */
+static int take_valued(struct bench_options *options, const char *argument, const char *next)
+{
+    for (size_t i = 0; i < sizeof valued / sizeof valued[0]; i++) {
+        int used = 0;
+        const char *value = value_of(argument, valued[i].name, next, &used);
+        if (value == NULL) {
+            continue;
+        }
+        if (!valued[i].take(options, value)) {
+            (void)fprintf(stderr, "ballonet-bench: %s needs %s, not \"%s\"\n", valued[i].name,
+                          valued[i].needs, value);
+            return 0;
+        }
+        return used;
+    }
+    (void)fprintf(stderr, "ballonet-bench: unknown argument %s: see --help\n", argument);
+    return 0;
+}
+
+static bool *flag_of(struct bench_options *options, const char *argument)
+{
+    const struct {
+        const char *name;
+        bool *flag;
+    } flags[] = {
+        {"--quick", &options->quick},   {"--smoke", &options->smoke},
+        {"--stages", &options->stages}, {"--strict", &options->strict},
+        {"--help", &options->help},
+    };
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        if (strcmp(argument, flags[i].name) == 0) {
+            return flags[i].flag;
+        }
+    }
+    return NULL;
+}
+
+bool options_read(struct bench_options *options, int argc, char **argv)
+{
+    options->scenarios = "scenarios";
+    options->parts = PARTS;
+    for (int at = 1; at < argc;) {
+        bool *flag = flag_of(options, argv[at]);
+        if (flag != NULL) {
+            *flag = true;
+            at++;
+            continue;
+        }
+        const int used = take_valued(options, argv[at], at + 1 < argc ? argv[at + 1] : NULL);
+        if (used == 0) {
+            return false;
+        }
+        at += used;
+    }
+    options->inflate_mib = options_scale(options, MIB_FULL, MIB_QUICK, MIB_SMOKE);
+    if (options->rounds == 0) {
+        options->rounds = options_scale(options, ROUNDS_FULL, ROUNDS_QUICK, 1);
+    }
+    return true;
+}
