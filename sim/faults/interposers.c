@@ -82,19 +82,10 @@ static uint32_t get_stats(void *opaque, struct bnt_stat *stats, uint32_t count)
 
 /* ---- The driver's settings ---- */
 
-/** Whether the script contains this fault for the VM, whatever its time is; CORRUPTION_COUNT stands
- * for any fault. */
+/** Whether the script contains this fault for the VM, whatever its time is. */
 static bool is_fault_scripted(const struct vm *vm, corruption which)
 {
-    const struct scenario *scenario = vm->world->scenario;
-    for (uint32_t i = 0; i < scenario->action_count; i++) {
-        const struct scenario_action *action = &scenario->actions[i];
-        if (action->kind == ACTION_CORRUPT && action->vm == vm->index &&
-            (which == CORRUPTION_COUNT || action->corruption == which)) {
-            return true;
-        }
-    }
-    return false;
+    return (vm->spec.scripted_faults[which / 64] >> which % 64 & 1) != 0;
 }
 
 static void make_config(const struct vm *vm, struct bnt_guest_config *made)
@@ -298,7 +289,7 @@ void faults_add_interposers(struct vm *vm)
 {
     struct vm_ends *ends = &vm->ends;
     ends->carry = link_deliver_notification;
-    if (!is_fault_scripted(vm, CORRUPTION_COUNT)) {
+    if ((vm->spec.scripted_faults[0] | vm->spec.scripted_faults[1]) == 0) {
         return; /* a VM without faults does not pay for them */
     }
     ends->guest.pages.alloc = alloc_pages;

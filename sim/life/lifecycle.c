@@ -279,9 +279,8 @@ static bnt_status extend_guest_memory(struct vm *vm, uint64_t bytes)
 
 void life_reserve_memory(struct vm *vm)
 {
-    const uint64_t most = scenario_get_memory_max(vm->world->scenario, vm->index);
-    vm->life.offline_bytes = most - vm->spec.memory_bytes;
-    vm->spec.memory_bytes = most;
+    vm->life.offline_bytes = vm->spec.memory_max_bytes - vm->spec.memory_bytes;
+    vm->spec.memory_bytes = vm->spec.memory_max_bytes;
 }
 
 void life_hot_add_memory(struct vm *vm, uint64_t bytes)

@@ -56,6 +56,19 @@ static bool is_expectation_true(const struct world *world, uint32_t index, uint6
     return is_expression_true(&reader, world, &world->scenario->expects[index].expression, found);
 }
 
+/** Returns the VM that an expression is about if its text names only a group; NULL if the text says
+ * everything. */
+static const struct scenario_vm *find_vm_of_group(const struct scenario *scenario,
+                                                  const struct expression *expression)
+{
+    const struct scenario_vm *left = &scenario->vms[expression->left_vm];
+    const struct scenario_vm *right = &scenario->vms[expression->right_vm];
+    if (expression->left_member == VM_ALL_MEMBERS && left->count > 0) {
+        return left;
+    }
+    return expression->right_member == VM_ALL_MEMBERS && right->count > 0 ? right : NULL;
+}
+
 static void report_broken_expectation(struct world *world, uint32_t index, const char *what,
                                       uint64_t found)
 {
@@ -63,9 +76,11 @@ static void report_broken_expectation(struct world *world, uint32_t index, const
     char value[64];
     world_format_metric(value, sizeof value, expect->expression.left, found);
     const run_verdict verdict = expect->kind == EXPECT_EVENTUALLY ? VERDICT_LIVENESS : VERDICT_FAIL;
-    world_fail_run(world, verdict, "%s:%" PRIu32 ":%" PRIu32 ": expected %s: %s; it is %s",
+    const struct scenario_vm *vm = find_vm_of_group(world->scenario, &expect->expression);
+    world_fail_run(world, verdict, "%s:%" PRIu32 ":%" PRIu32 ": expected %s: %s; it is %s%s%s",
                    world->scenario->path, expect->place.line, expect->place.column, what,
-                   expect->expression.text, value);
+                   expect->expression.text, value, vm != NULL ? " in " : "",
+                   vm != NULL ? vm->name : "");
 }
 
 /* ---- Looks ---- */

@@ -40,7 +40,7 @@ static void make_trial_vm_settings(const struct question *question, struct world
     faults_add_interposers(vm);
     for (uint32_t i = 0; i < scenario->swarm_count; i++) {
         const struct scenario_swarm *swarm = &scenario->swarms[i];
-        if (swarm->vm == index || swarm->vm == UINT32_MAX) {
+        if (scenario_does_swarm_concern(swarm, index)) {
             swarm_apply_setting(&vm->spec, swarm, highest ? swarm->high : swarm->low);
         }
     }
@@ -52,8 +52,7 @@ static bool check_page_count(const struct question *question)
     for (uint32_t i = 0; i < question->scenario->vm_count; i++) {
         const struct scenario_vm *vm = &question->scenario->vms[i];
         const uint32_t shift = BNT_PFN_SHIFT + vm->page_order;
-        pages +=
-            (scenario_get_memory_max(question->scenario, i) >> shift) + (vm->swap_bytes >> shift);
+        pages += (vm->memory_max_bytes >> shift) + (vm->swap_bytes >> shift);
         if (pages > WORLD_PAGES_MAX) {
             *question->place = vm->place;
             (void)snprintf(question->error, question->error_bytes,

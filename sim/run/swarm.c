@@ -69,7 +69,7 @@ void swarm_draw_settings(struct world *world)
     for (uint32_t i = 0; i < world->scenario->swarm_count; i++) {
         const struct scenario_swarm *swarm = &world->scenario->swarms[i];
         for (uint32_t vm = 0; vm < world->vm_count; vm++) {
-            if (swarm->vm == vm || swarm->vm == UINT32_MAX) {
+            if (scenario_does_swarm_concern(swarm, vm)) {
                 const uint64_t value = draw_swarm_setting(world, swarm);
                 swarm_apply_setting(&world->vms[vm].spec, swarm, value);
                 world_log_message(world, LOG_EVENTS, "swarm: %s %s = %" PRIu64 "%s",

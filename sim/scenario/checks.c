@@ -109,6 +109,7 @@ static void check_vms(struct loader *loader)
         }
     }
     check_names_are_unique(loader, list, scenario->vms[0].name, sizeof scenario->vms[0], "VM");
+    check_vm_counts(loader, list);
 }
 
 static void check_workloads(struct loader *loader)

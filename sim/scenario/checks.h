@@ -25,6 +25,15 @@ void check_value_at_most(const struct check *c, const char *key, const struct un
 /** Checks that the time of `key` is before the end of the run. */
 void check_time_in_run(const struct check *c, const char *key, uint64_t at_ns);
 
+/** Checks the key `count` of all items of `vms`. */
+void check_vm_counts(struct loader *loader, const struct yaml_node *list);
+/** Whether an action concerns every VM that `other` concerns. */
+static inline bool does_action_cover(const struct scenario_action *action,
+                                     const struct scenario_action *other)
+{
+    return action->vm == other->vm &&
+           (action->member == VM_ALL_MEMBERS || action->member == other->member);
+}
 void check_vm(const struct check *c, const struct scenario_vm *vm);
 /** `vm` is NULL if the definition of the VM has errors. */
 void check_action(const struct check *c, const struct scenario *scenario,

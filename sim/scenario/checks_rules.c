@@ -44,17 +44,17 @@ static uint64_t count_repetitions_within(const struct scenario_action *action, u
 static bool is_rule_of_same_kind(const struct scenario_action *action,
                                  const struct scenario_action *last)
 {
-    return action->kind == last->kind && action->vm == last->vm;
+    return action->kind == last->kind && does_action_cover(action, last);
 }
 
 /** The time of the first `clear-refusals` after `after_ns`, or UINT64_MAX if there is none. */
-static uint64_t find_next_rule_clearing(const struct scenario *scenario, uint32_t vm,
-                                        uint64_t after_ns)
+static uint64_t find_next_rule_clearing(const struct scenario *scenario,
+                                        const struct scenario_action *last, uint64_t after_ns)
 {
     uint64_t next_ns = UINT64_MAX;
     for (uint32_t i = 0; i < scenario->action_count; i++) {
         const struct scenario_action *action = &scenario->actions[i];
-        if (action->kind != ACTION_REFUSE_CLEAR || action->vm != vm ||
+        if (action->kind != ACTION_REFUSE_CLEAR || !does_action_cover(action, last) ||
             action->trigger != TRIGGER_AT || get_time_of_last_repetition(action) <= after_ns) {
             continue;
         }
@@ -104,7 +104,7 @@ static uint64_t count_rules_max(const struct scenario *scenario, const struct sc
         return count_event_rules_before(scenario, last);
     }
     for (uint32_t i = 0; i < CLEARS_MAX && from_ns <= get_time_of_last_repetition(last); i++) {
-        const uint64_t clear_ns = find_next_rule_clearing(scenario, last->vm, from_ns);
+        const uint64_t clear_ns = find_next_rule_clearing(scenario, last, from_ns);
         const uint64_t to_ns = clear_ns < get_time_of_last_repetition(last)
                                    ? clear_ns
                                    : get_time_of_last_repetition(last);

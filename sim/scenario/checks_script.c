@@ -71,16 +71,6 @@ static void check_corruption(const struct check *c, const struct scenario_action
     }
 }
 
-uint64_t scenario_get_memory_max(const struct scenario *scenario, uint32_t vm)
-{
-    uint64_t bytes = scenario->vms[vm].memory_bytes;
-    for (uint32_t i = 0; i < scenario->action_count; i++) {
-        const struct scenario_action *action = &scenario->actions[i];
-        bytes += action->kind == ACTION_HOT_ADD && action->vm == vm ? action->size_bytes : 0;
-    }
-    return bytes;
-}
-
 /** The memory that the VM certainly has when a target is set. Memory that is added only after an
  * event is not counted. */
 static uint64_t get_certain_memory_at_target(const struct scenario *scenario,
@@ -89,7 +79,7 @@ static uint64_t get_certain_memory_at_target(const struct scenario *scenario,
     uint64_t bytes = scenario->vms[target->vm].memory_bytes;
     for (uint32_t i = 0; i < scenario->action_count; i++) {
         const struct scenario_action *action = &scenario->actions[i];
-        if (action->kind == ACTION_HOT_ADD && action->vm == target->vm &&
+        if (action->kind == ACTION_HOT_ADD && does_action_cover(action, target) &&
             action->trigger == TRIGGER_AT && target->trigger == TRIGGER_AT &&
             action->at_ns < target->at_ns) {
             bytes += action->size_bytes;

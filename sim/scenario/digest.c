@@ -36,6 +36,7 @@ static uint64_t hash_swarms(uint64_t hash, const struct scenario *scenario)
     for (uint32_t i = 0; i < scenario->swarm_count; i++) {
         const struct scenario_swarm *swarm = &scenario->swarms[i];
         hash = bnt_add_to_hash(hash, swarm->vm);
+        hash = swarm->vm_count > 1 ? bnt_add_to_hash(hash, swarm->vm_count) : hash;
         hash = bnt_add_to_hash(hash, swarm->knob);
         hash = bnt_add_to_hash(hash, swarm->signal);
         hash = bnt_add_to_hash(hash, swarm->low);

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define METRIC_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-."
+#define METRIC_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.[]"
 
 static const struct {
     const char *sign;
@@ -78,14 +78,14 @@ static bool find_metric_by_name(const char *name, bool machine, metric *out)
 
 /* `vm0.balloon`, `balloon`, `machine.free`. */
 static bool read_metric_name(const struct expression_reader *reader, size_t offset,
-                             const char *text, metric *out, uint32_t *vm)
+                             const char *text, metric *out, struct vm_reference *of)
 {
     char quote[PROBLEM_QUOTE_BYTES];
     const struct scenario *scenario = reader->loader->scenario;
     struct problems *problems = &reader->loader->problems;
     const char *dot = strchr(text, '.');
     const char *name = dot != NULL ? dot + 1 : text;
-    *vm = 0;
+    *of = (struct vm_reference){0, 0};
     if (find_metric_by_name(text, true, out)) {
         return true;
     }
@@ -112,17 +112,10 @@ static bool read_metric_name(const struct expression_reader *reader, size_t offs
                              scenario->vms[0].name, text);
         return false;
     }
-    if (dot != NULL) {
-        *vm = vm_find_by_name(scenario, text, (size_t)(dot - text));
-        if (*vm == UINT32_MAX) {
-            char vm_name[SCENARIO_NAME_MAX + 1];
-            snprintf(vm_name, sizeof vm_name, "%.*s", (int)(dot - text), text);
-            vm_report_unknown_name(reader->loader, find_mark_of_expression_part(reader, offset),
-                                   reader->label, vm_name);
-            return false;
-        }
-    }
-    return true;
+    of->member = VM_ALL_MEMBERS;
+    return dot == NULL ||
+           vm_find_reference(reader->loader, find_mark_of_expression_part(reader, offset),
+                             reader->label, text, (size_t)(dot - text), of);
 }
 
 static bool read_value(const struct expression_reader *reader, size_t offset, const char *text,
@@ -172,14 +165,37 @@ static bool is_right_side_metric(metric left, const char *text)
                                                       strspn(text, METRIC_LETTERS) == strlen(text));
 }
 
+/* Two groups are compared VM by VM, so they must be the same group. */
+static bool are_groups_equal(const struct expression_reader *reader, size_t offset,
+                             const struct expression *expression)
+{
+    const struct scenario_vm *vms = reader->loader->scenario->vms;
+    const struct scenario_vm *left = &vms[expression->left_vm];
+    const struct scenario_vm *right = &vms[expression->right_vm];
+    if (left == right || expression->left_member != VM_ALL_MEMBERS ||
+        expression->right_member != VM_ALL_MEMBERS || left->count <= 1 || right->count <= 1) {
+        return true;
+    }
+    problems_add_message(&reader->loader->problems, find_mark_of_expression_part(reader, offset),
+                         "%s: '%s' and '%s' are different groups; write one VM, such as '%s[0]'",
+                         reader->label, left->name, right->name, right->name);
+    return false;
+}
+
 static bool read_right_side(const struct expression_reader *reader, size_t offset, const char *text,
                             struct expression *out)
 {
     if (!is_right_side_metric(out->left, text)) {
         return read_value(reader, offset, text, out->left, &out->value);
     }
+    struct vm_reference of;
     out->right_is_metric = true;
-    if (!read_metric_name(reader, offset, text, &out->right, &out->right_vm)) {
+    if (!read_metric_name(reader, offset, text, &out->right, &of)) {
+        return false;
+    }
+    out->right_vm = of.vm;
+    out->right_member = of.member;
+    if (!are_groups_equal(reader, offset, out)) {
         return false;
     }
     const metric_unit left = metric_get_unit(out->left);
@@ -233,9 +249,12 @@ bool expression_parse(struct loader *loader, const struct yaml_node *node, const
     }
     memcpy(part, node->text + left_at, left_bytes);
     part[left_bytes] = '\0';
-    if (!read_metric_name(&reader, left_at, part, &out->left, &out->left_vm)) {
+    struct vm_reference of;
+    if (!read_metric_name(&reader, left_at, part, &out->left, &of)) {
         return false;
     }
+    out->left_vm = of.vm;
+    out->left_member = of.member;
     if (!is_unit_ordered(metric_get_unit(out->left)) && out->compare != COMPARE_EQ &&
         out->compare != COMPARE_NE) {
         problems_add_message(&loader->problems, find_mark_of_expression_part(&reader, sign_at),

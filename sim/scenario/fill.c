@@ -210,16 +210,16 @@ static void fill_pfns_field(const struct fill *f)
 
 static void fill_vm_field(const struct fill *f)
 {
-    char name[SCENARIO_NAME_MAX];
-    if (f->loader->scenario->vm_count == 0 ||
-        !value_parse_name(&f->loader->problems, f->node, f->row->name, name, sizeof name)) {
+    struct vm_reference of;
+    if (f->loader->scenario->vm_count == 0) {
         return;
     }
-    const uint32_t vm = vm_find_by_name(f->loader->scenario, name, strlen(name));
-    if (vm == UINT32_MAX) {
-        vm_report_unknown_name(f->loader, f->node->mark, f->row->name, name);
-    } else {
-        store_value_of_width(find_destination_field(f), f->row->width, vm);
+    if (f->node->kind != YAML_TEXT || f->node->lines || f->node->bytes == 0) {
+        value_report_mistake(&f->loader->problems, f->node, f->row->name, "the name of a VM");
+    } else if (vm_find_reference(f->loader, f->node->mark, f->row->name, f->node->text,
+                                 f->node->bytes, &of)) {
+        store_value_of_width(find_destination_field(f), sizeof of.vm, of.vm);
+        store_value_of_width(f->base + f->row->more, sizeof of.member, of.member);
     }
 }
 

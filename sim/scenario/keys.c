@@ -312,6 +312,8 @@ static const struct choice wire_choices[] = {
 
 static const struct key_row vm_rows[] = {
     {"name", KEY_NAME, VM(name), .fallback = "(vm0, vm1, ...)", .draw = {.reason = "vm0, vm1, ...: made with the VM"}, .doc = "name of the VM in the script and in metrics"},
+    {"count", KEY_COUNT, VM(count), 1, SCENARIO_VMS_MAX, .flags = KEY_ASIDE, .fallback = "(one VM, and no group)",
+     .draw = {.reason = "generated scenarios have single VMs"}, .doc = "number of VMs that are all described by this item, a group: `web[0]`, `web[1]` and so on"},
     {"memory", KEY_SIZE, VM(memory_bytes), KIB(64), TIB(16), .flags = KEY_REQUIRED,
      .draw = {.low = MIB(16), .high = MIB(64), .step = MIB(2)}, .doc = "guest memory, a multiple of `page_size`"},
     {"first_pfn", KEY_COUNT, VM(first_pfn), 0, BNT_VMWARE_ENTRY_PFN_MAX, .fallback = "0",

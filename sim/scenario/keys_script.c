@@ -77,7 +77,8 @@ static const struct choice workload_kinds[] = {
 #define PERIODIC (BIT(WORKLOAD_BURST) | BIT(WORKLOAD_SAWTOOTH))
 static const struct key_row workload_rows[] = {
     {"name", KEY_NAME, W(name), .fallback = "(workload0, workload1, ...)", .draw = {.reason = "workload0, workload1, ...: the default"}, .doc = "name in messages and reports"},
-    {"vm", KEY_VM, W(vm), .fallback = "(the only VM)", .doc = "the VM in which the workload runs"},
+    {"vm", KEY_VM, W(vm), .more = offsetof(struct scenario_workload, member), .fallback = "(the only VM)",
+     .doc = "the VM in which the workload runs; a group: one workload for each of its VMs"},
     {"kind", KEY_CHOICE, W(kind), .choices = workload_kinds, .flags = KEY_REQUIRED, .doc = "how its demand changes over time"},
     {"use", KEY_CHOICE, W(use), .choices = use_choices, .fallback = "anon", .kinds = SYNTHETIC,
      .doc = "kind of memory that the workload uses"},
@@ -272,7 +273,8 @@ static const struct key_row action_rows[] = {
     {"when", KEY_EVENT, A(event), .one_of = GROUP_WHEN, .doc = "event that triggers the action: `guest.refused`, `host.outcome`, `world.oom-kill`"},
     {"nth", KEY_COUNT, A(nth), 1, 1000000000, .needs = "when", .fallback = "1", .draw = {.share = 600, .high = 64}, .doc = "triggers when the event happens for the nth time"},
     {"after", KEY_TIME, A(at_ns), 0, TIME_MAX, .needs = "when", .draw = {.share = 400, .high = 20000000}, .doc = "delay from the event to the action", .fallback = "(at once)"},
-    {"vm", KEY_VM, A(vm), .fallback = "(the only VM)", .doc = "the VM of the action"},
+    {"vm", KEY_VM, A(vm), .more = offsetof(struct scenario_action, member), .fallback = "(the only VM)",
+     .doc = "the VM of the action; a group: each of its VMs"},
     {"do", KEY_CHOICE, A(kind), .choices = action_kinds, .flags = KEY_REQUIRED, .doc = "kind of the action"},
     {"balloon", KEY_SIZE, A(size_bytes), 0, TIB(16), ONLY(TARGET), .one_of = GROUP_TARGET, .draw = {.bound = DRAW_MEMORY}, .doc = "target as the size of the balloon"},
     {"guest", KEY_SIZE, A(size_bytes), 0, TIB(16), ONLY(TARGET), .one_of = GROUP_TARGET, .draw = {.bound = DRAW_MEMORY}, .doc = "target as the memory that the guest keeps"},

@@ -125,6 +125,7 @@ static void load_scenario_tree(struct loader *loader, struct problem_source *sou
     fill_struct_from_map(loader, loader->root, &scenario_keys, loader->scenario);
     resolve_run_defaults(loader);
     checks_check_scenario(loader);
+    groups_expand_scenario(loader);
 }
 
 struct scenario *scenario_load(struct arena *arena, const char *path, const char *text,
@@ -170,6 +171,7 @@ void scenario_free(struct arena *arena, struct scenario *scenario)
         return;
     }
     arena_free(arena, scenario->vms, scenario->vm_count * sizeof scenario->vms[0]);
+    arena_free(arena, scenario->groups, scenario->group_count * sizeof scenario->groups[0]);
     arena_free(arena, scenario->workloads,
                scenario->workload_count * sizeof scenario->workloads[0]);
     arena_free(arena, scenario->actions, scenario->action_count * sizeof scenario->actions[0]);

@@ -2,8 +2,9 @@
  * The state of one scenario_load, which the files of the loader share.
  *
  * Loading has these steps: yaml_tree.c makes a tree, override.c changes the tree, fill.c fills a
- * struct scenario by the tables of keys.h, resolve.c adds computed defaults, and checks.c compares
- * keys with each other. Every step adds its errors to `problems` and continues.
+ * struct scenario by the tables of keys.h, resolve.c adds computed defaults, checks.c compares keys
+ * with each other, and groups.c replaces groups by their VMs. Every step adds its errors to
+ * `problems` and continues.
  */
 #ifndef SIM_SCENARIO_LOADER_H
 #define SIM_SCENARIO_LOADER_H
@@ -56,7 +57,13 @@ void swarm_parse(struct loader *loader, const struct yaml_node *node,
 bool expression_parse(struct loader *loader, const struct yaml_node *node, const char *label,
                       struct expression *out);
 
-/** Finds the index of a VM by its name; UINT32_MAX if there is no such VM. */
+/** Finds the VM or the group of a reference such as `vm0`, `web` or `web[17]` (groups.c). If there
+ * is none, adds a message. */
+bool vm_find_reference(struct loader *loader, struct yaml_mark mark, const char *label,
+                       const char *text, size_t bytes, struct vm_reference *out);
+/** Replaces groups by their VMs, after everything was checked. */
+void groups_expand_scenario(struct loader *loader);
+/** Finds the index of an item of `vms` by its name; UINT32_MAX if there is no such VM. */
 uint32_t vm_find_by_name(const struct scenario *scenario, const char *name, size_t bytes);
 /** Adds the message "no such VM" with a suggestion. */
 void vm_report_unknown_name(struct loader *loader, struct yaml_mark mark, const char *label,

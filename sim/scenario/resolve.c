@@ -80,12 +80,16 @@ void resolve_vm_defaults(struct loader *loader, const struct yaml_node *node, vo
     }
 }
 
-/* Finds the VM for an item that does not name one. */
+/* Finds the VM or the group for an item that does not name one. */
 static void resolve_vm_of_item(struct loader *loader, const struct yaml_node *node,
-                               const char *title)
+                               const char *title, uint32_t *member)
 {
     const struct scenario *scenario = loader->scenario;
-    if (yaml_find_item(node, "vm") == NULL && scenario->vm_count > 1) {
+    if (yaml_find_item(node, "vm") != NULL) {
+        return;
+    }
+    *member = VM_ALL_MEMBERS;
+    if (scenario->vm_count > 1) {
         problems_add_message(&loader->problems, node->mark,
                              "%s has no key 'vm': with %lu VMs it must name one, such as %s", title,
                              (unsigned long)scenario->vm_count, scenario->vms[0].name);
@@ -99,7 +103,7 @@ void resolve_workload_defaults(struct loader *loader, const struct yaml_node *no
     if (workload->name[0] == '\0') {
         snprintf(workload->name, sizeof workload->name, "workload%lu", (unsigned long)index);
     }
-    resolve_vm_of_item(loader, node, "a workload");
+    resolve_vm_of_item(loader, node, "a workload", &workload->member);
 }
 
 static const action_party corruption_party[CORRUPTION_COUNT] = {
@@ -130,7 +134,7 @@ void resolve_action_defaults(struct loader *loader, const struct yaml_node *node
 {
     struct scenario_action *action = item;
     (void)index;
-    resolve_vm_of_item(loader, node, "an action");
+    resolve_vm_of_item(loader, node, "an action", &action->member);
     action->trigger = yaml_find_item(node, "when") != NULL ? TRIGGER_EVENT : TRIGGER_AT;
     if (node->failed) {
         return;

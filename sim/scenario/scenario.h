@@ -19,7 +19,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SCENARIO_VMS_MAX          64
+#define SCENARIO_VMS_MAX 10000
+/** items of workloads, script or expect after each concerns one VM */
+#define SCENARIO_EXPANDED_MAX     100000
 #define SCENARIO_ITEMS_MAX        1024 /**< items of workloads, script, swarm, phases and expect */
 #define SCENARIO_FILE_BYTES_MAX   (1024 * 1024)
 #define SCENARIO_DEPTH_MAX        32
@@ -41,7 +43,8 @@ typedef enum workload_kind {
 struct scenario_workload {
     char name[SCENARIO_NAME_MAX];
     struct place place;
-    uint32_t vm; /**< index */
+    uint32_t vm;     /**< index */
+    uint32_t member; /**< what the file names: VM_ALL_MEMBERS or a VM of a group */
     workload_kind kind;
     workload_use use; /**< what the memory is used for; RECORDED ignores it and has all kinds of
                            use */
@@ -79,7 +82,9 @@ struct scenario_swarm {
     char name[SCENARIO_NAME_MAX]; /**< as in YAML: `link.kick.drop` */
     char stream[ENGINE_NAME_MAX]; /**< its choice stream: `swarm.` and the first name that the knob
                                        had */
-    uint32_t vm; /**< index of a VM; UINT32_MAX means that each VM gets its own value */
+    uint32_t vm; /**< index of the first VM that gets its own value; UINT32_MAX: each VM does */
+    uint32_t vm_count; /**< number of VMs from this one */
+    uint32_t member;   /**< what the file names: VM_ALL_MEMBERS or a VM of a group */
     swarm_knob knob;
     link_signal signal;
     uint64_t low; /**< a count, a time in ns, or the numerator of a ratio */
@@ -111,14 +116,17 @@ typedef enum compare {
     COMPARE_GE
 } compare;
 
-/** METRIC OP VALUE, or METRIC OP METRIC: `vm0.balloon == 64MiB`, `ledger == balloon`. */
+/** METRIC OP VALUE, or METRIC OP METRIC: `vm0.balloon == 64MiB`, `ledger == balloon`. If the file
+ * names a group, there is an expression for each VM of the group. */
 struct expression {
     metric left;
     uint32_t left_vm;
+    uint32_t left_member; /**< what the file names: VM_ALL_MEMBERS or a VM of a group */
     compare compare;
     bool right_is_metric;
     metric right;
     uint32_t right_vm;
+    uint32_t right_member;
     uint64_t value; /**< the value in the unit of the left metric */
     char text[128]; /**< as written */
 };
@@ -140,6 +148,13 @@ struct scenario_regression {
     uint32_t verdict;    /**< the exit status of a run with the bug */
 };
 
+/** The VMs that one item of `vms` describes. Their indices follow one another. */
+struct scenario_group {
+    char name[SCENARIO_NAME_MAX];
+    uint32_t first_vm;
+    uint32_t count;
+};
+
 struct scenario {
     char path[256]; /**< as given */
     char name[256]; /**< path without .yaml */
@@ -154,6 +169,8 @@ struct scenario {
     uint64_t machine_swap_bytes;
     struct scenario_vm *vms;
     uint32_t vm_count;
+    struct scenario_group *groups;
+    uint32_t group_count;
     struct scenario_workload *workloads;
     uint32_t workload_count;
     struct scenario_action *actions;
@@ -198,8 +215,11 @@ void scenario_free_errors(struct scenario_errors *errors);
 void scenario_set_error(struct scenario_errors *errors, const struct scenario *scenario,
                         struct place place, const char *text);
 
-/** Returns the memory of a VM, including all memory that the script will add. */
-uint64_t scenario_get_memory_max(const struct scenario *scenario, uint32_t vm);
+/** Whether a VM gets a value of a swarm. */
+static inline bool scenario_does_swarm_concern(const struct scenario_swarm *swarm, uint32_t vm)
+{
+    return swarm->vm == UINT32_MAX || (vm >= swarm->vm && vm - swarm->vm < swarm->vm_count);
+}
 
 /** Returns the digest of a scenario. Comments, the order of keys and the layout do not change
  * it. */

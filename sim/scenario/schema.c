@@ -17,6 +17,10 @@
 #define TIME_PATTERN  "^(0|[1-9][0-9]*)(ns|us|ms|s|min)$"
 #define RATIO_PATTERN "^[0-9]+/[0-9]+$"
 #define NAME_PATTERN  "[A-Za-z][A-Za-z0-9_-]{0,62}"
+/* The pattern of a VM's number in its group; a pattern that is written as JSON has two backslashes.
+ */
+#define MEMBER_PATTERN "(\\[[0-9]{1,4}\\])?"
+#define MEMBER_JSON    "(\\\\[[0-9]{1,4}\\\\])?"
 
 /* The state of a writer of JSON. The writer adds commas and line ends where they are needed. */
 struct json {
@@ -144,7 +148,7 @@ static void write_expression_schema(struct json *j)
     json_write_pair(j, "type", "string");
     json_write_number(j, "maxLength", sizeof(((struct expression *)NULL)->text) - 1);
     json_write_key(j, "pattern");
-    fputs("\"^ *((" NAME_PATTERN "\\\\.)?(", j->file);
+    fputs("\"^ *((" NAME_PATTERN MEMBER_JSON "\\\\.)?(", j->file);
     write_metric_pattern(j->file, (metric)0, METRIC_VM_COUNT, 0);
     fputs(")|machine\\\\.(", j->file);
     write_metric_pattern(j->file, METRIC_VM_COUNT, METRIC_COUNT, strlen("machine."));
@@ -192,7 +196,7 @@ static void write_swarm_schema(struct json *j)
     json_open_bracket(j, '{');
     for (const struct knob_row *knob = knob_rows; knob->name != NULL; knob++) {
         json_begin_item(j);
-        fputs("\"^(" NAME_PATTERN "\\\\.)?", j->file);
+        fputs("\"^(" NAME_PATTERN MEMBER_JSON "\\\\.)?", j->file);
         for (const char *c = knob->name; *c != '\0'; c++) {
             fprintf(j->file, *c == '.' ? "\\\\%c" : "%c", *c);
         }
@@ -268,8 +272,10 @@ static void write_type_schema(struct json *j, const struct key_row *row)
         write_text_schema(j, NULL, row->width);
         break;
     case KEY_NAME:
-    case KEY_VM:
         write_text_schema(j, "^" NAME_PATTERN "$", 0);
+        break;
+    case KEY_VM:
+        write_text_schema(j, "^" NAME_PATTERN MEMBER_PATTERN "$", 0);
         break;
     case KEY_CHOICE:
     case KEY_SIDES:

@@ -198,7 +198,8 @@ typedef enum world_trigger {
 struct scenario_action {
     struct place place;
     action_kind kind;
-    uint32_t vm; /**< index */
+    uint32_t vm;     /**< index */
+    uint32_t member; /**< what the file names: VM_ALL_MEMBERS or a VM of a group */
     /* when */
     trigger_kind trigger;
     uint64_t at_ns; /**< TRIGGER_AT: the time of the action; TRIGGER_EVENT: the delay after the

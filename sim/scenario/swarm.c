@@ -1,8 +1,8 @@
 /*
  * Parses `swarm`, a mapping of knobs to ranges such as `link.kick.drop: [0, 3/100]`.
  *
- * A knob can begin with the name of a VM (`vm1.link.service`). If the knob does not name a VM, a
- * separate value is drawn for each VM.
+ * A knob can begin with the name of a VM or a group (`vm1.link.service`). A separate value is drawn
+ * for each VM of the group, or for each VM if the knob names none.
  */
 #include "sim/scenario/loader.h"
 #include "sim/scenario/renamed.h"
@@ -105,13 +105,12 @@ static void read_swarm_setting(struct loader *loader, const struct yaml_item *it
     swarm->denominator = 1;
     if (knob == NULL && dot != NULL && find_swarm_setting(dot + 1) != NULL) {
         knob = find_swarm_setting(dot + 1);
-        swarm->vm = vm_find_by_name(loader->scenario, name, (size_t)(dot - name));
-        if (swarm->vm == UINT32_MAX) {
-            char vm_name[SCENARIO_NAME_MAX + 1];
-            snprintf(vm_name, sizeof vm_name, "%.*s", (int)(dot - name), name);
-            vm_report_unknown_name(loader, item->key->mark, "swarm", vm_name);
+        struct vm_reference of;
+        if (!vm_find_reference(loader, item->key->mark, "swarm", name, (size_t)(dot - name), &of)) {
             return;
         }
+        swarm->vm = of.vm;
+        swarm->member = of.member;
     }
     if (knob == NULL || item->key->bytes >= sizeof swarm->name) {
         char quote[PROBLEM_QUOTE_BYTES];

@@ -94,10 +94,20 @@ struct scenario_device {
     struct bnt_host_config config;
 };
 
+/** The VM that an item names: an item of `vms`, and one VM of this item. */
+struct vm_reference {
+    uint32_t vm;
+    uint32_t member; /**< VM_ALL_MEMBERS: every VM of the item */
+};
+#define VM_ALL_MEMBERS UINT32_MAX
+
 struct scenario_vm {
     char name[SCENARIO_NAME_MAX];
+    uint32_t count; /**< VMs of the group to which this VM belongs; 0: it belongs to no group */
     struct place place;
     uint64_t memory_bytes;
+    uint64_t memory_max_bytes;   /**< with all memory that the script adds */
+    uint64_t scripted_faults[2]; /**< a bit for each `corruption` that the script contains */
     uint64_t first_pfn;    /**< first PFN of the VM's memory; a recording can require a certain
                                 value */
     uint32_t page_order;   /**< guest page: 4 KiB << page_order */

@@ -302,6 +302,65 @@ START_TEST(test_cut_and_damaged_files_end_in_errors_or_load)
 }
 END_TEST
 
+#define GROUP                                                                     \
+    "schema: 1\ntitle: Test\nvms:\n"                                              \
+    "  - {name: db, memory: 8MiB}\n"                                              \
+    "  - {name: web, count: 3, memory: 64MiB}\n"                                  \
+    "  - {name: one, count: 1, memory: 8MiB}\n"                                   \
+    "workloads:\n  - {name: load, vm: web, kind: constant, size: 1MiB}\n"         \
+    "script:\n"                                                                   \
+    "  - {at: 1s, vm: web, do: target, balloon: 1MiB}\n"                          \
+    "  - {at: 2s, vm: \"web[1]\", do: hot-add, size: 2MiB}\n"                     \
+    "  - {at: 3s, vm: one, do: target, balloon: 1MiB}\n"                          \
+    "swarm:\n  web.link.service: [1us, 2us]\n  web[2].link.kick.drop: [0, 1/2]\n" \
+    "expect:\n"                                                                   \
+    "  - finally: web.balloon == db.balloon\n"                                    \
+    "  - finally: machine.free >= web.free\n"                                     \
+    "  - finally: web[2].balloon == web[0].balloon\n"
+
+START_TEST(test_a_group_stands_for_each_of_its_vms)
+{
+    struct scenario *s = load_text(GROUP);
+    ck_assert_uint_eq(s->group_count, 3);
+    ck_assert_str_eq(s->groups[1].name, "web");
+    ck_assert_uint_eq(s->groups[1].first_vm, 1);
+    ck_assert_uint_eq(s->groups[1].count, 3);
+    ck_assert_uint_eq(s->vm_count, 5);
+    ck_assert_str_eq(s->vms[0].name, "db");
+    ck_assert_str_eq(s->vms[3].name, "web[2]");
+    ck_assert_str_eq(s->vms[4].name, "one[0]");
+    ck_assert_uint_eq(s->vms[3].memory_bytes, 64u << 20);
+    ck_assert_uint_eq(s->vms[2].memory_max_bytes, 66u << 20);
+    ck_assert_uint_eq(s->vms[3].memory_max_bytes, 64u << 20);
+    ck_assert_uint_eq(s->workload_count, 3);
+    ck_assert_str_eq(s->workloads[2].name, "load[2]");
+    ck_assert_uint_eq(s->workloads[2].vm, 3);
+    ck_assert_uint_eq(s->action_count, 5);
+    for (uint32_t i = 0; i < 3; i++) {
+        ck_assert_uint_eq(s->actions[i].vm, 1 + i);
+        ck_assert_uint_eq(s->actions[i].at_ns, UINT64_C(1000000000));
+    }
+    ck_assert_uint_eq(s->actions[3].vm, 2);
+    ck_assert_uint_eq(s->actions[4].vm, 4);
+    for (uint32_t vm = 0; vm < s->vm_count; vm++) {
+        ck_assert(scenario_does_swarm_concern(&s->swarms[0], vm) == (vm >= 1 && vm <= 3));
+        ck_assert(scenario_does_swarm_concern(&s->swarms[1], vm) == (vm == 3));
+    }
+    ck_assert_uint_eq(s->expect_count, 7);
+    ck_assert_uint_eq(s->expects[2].expression.left_vm, 3);
+    ck_assert_uint_eq(s->expects[2].expression.right_vm, 0);
+    ck_assert_uint_eq(s->expects[5].expression.right_vm, 3);
+    ck_assert_uint_eq(s->expects[6].expression.left_vm, 3);
+    ck_assert_uint_eq(s->expects[6].expression.right_vm, 1);
+    const uint64_t digest = scenario_compute_digest(s);
+    scenario_free(arena, s);
+    s = load_set(GROUP, "vms.1.count=4");
+    ck_assert_uint_eq(s->vm_count, 6);
+    ck_assert(scenario_compute_digest(s) != digest);
+    scenario_free(arena, s);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("scenario");
@@ -312,6 +371,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, test_actions_and_expectations_are_resolved);
     tcase_add_test(tcase, test_digest_ignores_layout_and_sees_values);
     tcase_add_test(tcase, test_overrides_replace_and_add);
+    tcase_add_test(tcase, test_a_group_stands_for_each_of_its_vms);
     tcase_add_loop_test(tcase, test_bad_override_is_told_with_its_column, 0,
                         (int)(sizeof bad_overrides / sizeof bad_overrides[0]));
     tcase_add_test(tcase, test_at_most_fifty_errors_come_in_order_of_place);

@@ -233,6 +233,103 @@ START_TEST(test_hostile_acts_stay_inside_the_dma_memory)
 }
 END_TEST
 
+/* ---- Groups ---- */
+
+#define PLAY(vm) "  - {at: 1s, vm: " vm ", do: target, balloon: 2MiB}\n"
+#define FLEET_END                                \
+    "swarm:\n  link.kick.latency: [0us, 50us]\n" \
+    "phases:\n  - {name: run, for: 10s}\n"
+
+static const char fleet[] =
+    "schema: 1\ntitle: fleet\nvms:\n  - {name: web, count: 2, memory: 8MiB}\n"
+    "  - {name: db, memory: 8MiB}\nscript:\n" PLAY("web") PLAY("db") FLEET_END;
+static const char listed[] =
+    "schema: 1\ntitle: listed\nvms:\n  - {name: a, memory: 8MiB}\n  - {name: b, memory: 8MiB}\n"
+    "  - {name: db, memory: 8MiB}\nscript:\n" PLAY("a") PLAY("b") PLAY("db") FLEET_END;
+
+/** Runs a scenario; `account`, of ACCOUNT_BYTES, receives what the run prints. */
+#define ACCOUNT_BYTES 2048
+static struct world_result play(const char *text, char *account)
+{
+    struct arena *arena = arena_open(0xA5);
+    struct scenario *scenario = load(arena, text);
+    char error[512];
+    const struct world_config config = {.arena = arena, .scenario = scenario, .seed = 7};
+    struct world *world = world_create(&config, error, sizeof error);
+    ck_assert_ptr_nonnull(world);
+    struct world_result result;
+    world_run(world, &result);
+    FILE *out = fmemopen(account, ACCOUNT_BYTES, "w");
+    world_print_account(world, out);
+    ck_assert_int_eq(fclose(out), 0);
+    world_destroy(world);
+    scenario_free(arena, scenario);
+    ck_assert_uint_eq(arena_close(arena), 0);
+    return result;
+}
+
+START_TEST(test_a_group_runs_like_its_vms_listed_one_by_one)
+{
+    char account[ACCOUNT_BYTES];
+    const struct world_result group = play(fleet, account);
+    ck_assert_int_eq(group.verdict, VERDICT_PASS);
+    ck_assert_str_eq(account, "  web (2 VMs): asked for 4MiB, the balloons hold 4MiB, 2 reached; "
+                              "inflated 4MiB, deflated 0\n"
+                              "  db: asked for 2MiB, the balloon holds 2MiB, reached at 1s; "
+                              "inflated 2MiB, deflated 0\n");
+    const struct world_result single = play(listed, account);
+    ck_assert_uint_eq(group.events, single.events);
+    ck_assert_uint_eq(group.hash_word, single.hash_word);
+}
+END_TEST
+
+START_TEST(test_the_account_of_a_group_adds_up_its_vms)
+{
+    static const char refusals[] =
+        "schema: 1\ntitle: t\nvms:\n  - {name: web, count: 3, memory: 8MiB}\nscript:\n"
+        "  - {at: 1s, vm: \"web[2]\", do: refuse, verdict: pinned, direction: inflate, count: 3}\n"
+        "  - {at: 2s, vm: \"web[1]\", do: refuse, verdict: pinned, direction: inflate, count: 2}\n"
+        "  - {at: 3s, do: target, balloon: 1MiB}\n"
+        "  - {at: 5s, vm: \"web[1]\", do: reset}\n"
+        "phases:\n  - {name: run, for: 10s}\n";
+    char account[ACCOUNT_BYTES];
+    ck_assert_int_eq(play(refusals, account).verdict, VERDICT_PASS);
+    ck_assert_ptr_nonnull(strstr(account, "  web (3 VMs): 5 pages were refused: 5 pinned;"));
+    ck_assert_ptr_nonnull(strstr(account, "  web (3 VMs): 5 of the refused pages were returned"));
+    ck_assert_ptr_nonnull(strstr(account, "  web (3 VMs): 1 resets emptied 1MiB"));
+}
+END_TEST
+
+START_TEST(test_a_broken_expectation_of_a_group_names_the_vm)
+{
+    static const struct {
+        const char *expect;
+        const char *message;
+    } rows[] = {
+        {"finally: web.balloon == 1MiB",
+         "expected finally: web.balloon == 1MiB; it is 2MiB in web[1]"},
+        {"never: web[1].balloon > 1MiB", "never: web[1].balloon > 1MiB; it is 2MiB"},
+        {"always: db.balloon >= web.balloon", "db.balloon >= web.balloon; it is 1MiB in web[1]"},
+        {"{eventually: web.balloon == 1MiB, from: 5s}",
+         "eventually: web.balloon == 1MiB; it is 2MiB in web[1]"},
+    };
+    char text[1024];
+    char account[ACCOUNT_BYTES];
+    (void)snprintf(text, sizeof text,
+                   "schema: 1\ntitle: t\nvms:\n  - {name: web, count: 3, memory: 8MiB}\n"
+                   "  - {name: db, memory: 8MiB}\nscript:\n"
+                   "  - {at: 1s, vm: db, do: target, balloon: 1MiB}\n"
+                   "  - {at: 2s, vm: \"web[0]\", do: target, balloon: 1MiB}\n"
+                   "  - {at: 2s, vm: \"web[1]\", do: target, balloon: 2MiB}\n"
+                   "  - {at: 2s, vm: \"web[2]\", do: target, balloon: 1MiB}\n"
+                   "phases:\n  - {name: run, for: 10s}\nexpect:\n  - %s\n",
+                   rows[_i].expect);
+    const struct world_result result = play(text, account);
+    ck_assert_msg(strstr(result.text, rows[_i].message) != NULL, "%s", result.text);
+    ck_assert_int_eq(result.verdict, _i == 3 ? VERDICT_LIVENESS : VERDICT_FAIL);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("world");
@@ -241,6 +338,11 @@ Suite *test_suite(void)
     suite_add_tcase(suite, tcase);
     tcase = tcase_create("hostile");
     tcase_add_loop_test(tcase, test_hostile_acts_stay_inside_the_dma_memory, 0, CORRUPTION_COUNT);
+    suite_add_tcase(suite, tcase);
+    tcase = tcase_create("groups");
+    tcase_add_test(tcase, test_a_group_runs_like_its_vms_listed_one_by_one);
+    tcase_add_test(tcase, test_the_account_of_a_group_adds_up_its_vms);
+    tcase_add_loop_test(tcase, test_a_broken_expectation_of_a_group_names_the_vm, 0, 4);
     suite_add_tcase(suite, tcase);
     return suite;
 }
