@@ -1,23 +1,76 @@
 /*
- * The buddy allocator. The state byte of the first page of a free block marks the block. So it is
- * enough to read one byte to know whether the buddy of a block is free. Free lists are doubly
- * linked lists of the first pages of blocks. If a run of pages is taken out of a block, the smaller
- * blocks that remain are the same as if the pages were taken one by one.
+ * The buddy allocator. The state byte of the first page of a free block marks the block, or its
+ * element of `large`. So it is enough to read one of them to know whether the buddy of a block is
+ * free. Free lists are doubly linked lists of the first pages of blocks. If a run of pages is taken
+ * out of a block, the smaller blocks that remain are the same as if the pages were taken one by
+ * one.
  */
 #include "sim/memory/buddy.h"
+#include "sim/memory/page_links.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-void buddy_init(struct buddy *buddy, uint8_t *state, uint32_t *next, uint32_t *prev, uint32_t pages)
+void buddy_init(struct buddy *buddy, struct arena *arena, struct page_map *state,
+                struct page_map *links, uint32_t pages)
 {
-    *buddy = (struct buddy){.pages = pages};
-    buddy->state = state;
-    buddy->next = next;
-    buddy->prev = prev;
+    *buddy = (struct buddy){.arena = arena, .state = state, .links = links, .pages = pages};
+    buddy->leaves = (pages - 1) / PAGE_LEAF_PAGES + 1;
+    buddy->large = arena_alloc_zeroed(arena, buddy->leaves * sizeof *buddy->large);
     for (uint32_t order = 0; order < BUDDY_ORDERS; order++) {
         buddy->head[order] = BUDDY_NONE;
     }
+}
+
+void buddy_destroy(struct buddy *buddy)
+{
+    arena_free(buddy->arena, buddy->large, buddy->leaves * sizeof *buddy->large);
+    buddy->large = NULL;
+}
+
+/* ---- One block, small or large ---- */
+
+static bool is_large(uint32_t order)
+{
+    return order >= PAGE_LEAF_ORDER;
+}
+
+static bool is_block_free(const struct buddy *buddy, uint32_t order, uint32_t page)
+{
+    return is_large(order) ? buddy->large[page / PAGE_LEAF_PAGES].mark == order + 1
+                           : page_map_get_byte(buddy->state, page) == BUDDY_HEAD(order);
+}
+
+static void mark_block(struct buddy *buddy, uint32_t order, uint32_t page, bool is_free)
+{
+    if (is_large(order)) {
+        buddy->large[page / PAGE_LEAF_PAGES].mark = is_free ? (uint8_t)(order + 1) : 0;
+    } else {
+        page_map_set_byte(buddy->state, page, is_free ? BUDDY_HEAD(order) : 0);
+    }
+}
+
+static struct page_links get_block_links(const struct buddy *buddy, uint32_t order, uint32_t page)
+{
+    const struct buddy_large *large = &buddy->large[page / PAGE_LEAF_PAGES];
+    return is_large(order) ? (struct page_links){.next = large->next, .prev = large->prev}
+                           : page_links_get(buddy->links, page);
+}
+
+static void set_block_links(struct buddy *buddy, uint32_t order, uint32_t page, uint32_t next,
+                            uint32_t prev)
+{
+    if (is_large(order)) {
+        buddy->large[page / PAGE_LEAF_PAGES].next = next;
+        buddy->large[page / PAGE_LEAF_PAGES].prev = prev;
+    } else {
+        page_links_set(buddy->links, page, next, prev);
+    }
+}
+
+uint32_t buddy_get_next_block(const struct buddy *buddy, uint32_t order, uint32_t page)
+{
+    return get_block_links(buddy, order, page).next;
 }
 
 /* ---- Free lists ---- */
@@ -25,34 +78,35 @@ void buddy_init(struct buddy *buddy, uint8_t *state, uint32_t *next, uint32_t *p
 static void push_free_block(struct buddy *buddy, uint32_t order, uint32_t page)
 {
     const uint32_t head = buddy->head[order];
-    buddy->next[page] = head;
-    buddy->prev[page] = BUDDY_NONE;
+    set_block_links(buddy, order, page, head, BUDDY_NONE);
     if (head != BUDDY_NONE) {
-        buddy->prev[head] = page;
+        set_block_links(buddy, order, head, buddy_get_next_block(buddy, order, head), page);
     }
     buddy->head[order] = page;
     buddy->blocks[order]++;
     buddy->nonempty |= UINT32_C(1) << order;
-    buddy->state[page] = BUDDY_HEAD(order);
+    mark_block(buddy, order, page, true);
 }
 
 static void remove_free_block(struct buddy *buddy, uint32_t order, uint32_t page)
 {
-    const uint32_t next = buddy->next[page];
-    const uint32_t prev = buddy->prev[page];
-    if (next != BUDDY_NONE) {
-        buddy->prev[next] = prev;
+    const struct page_links links = get_block_links(buddy, order, page);
+    if (links.next != BUDDY_NONE) {
+        set_block_links(buddy, order, links.next, buddy_get_next_block(buddy, order, links.next),
+                        links.prev);
     }
-    if (prev != BUDDY_NONE) {
-        buddy->next[prev] = next;
+    if (links.prev != BUDDY_NONE) {
+        set_block_links(buddy, order, links.prev, links.next,
+                        get_block_links(buddy, order, links.prev).prev);
     } else {
-        buddy->head[order] = next;
+        buddy->head[order] = links.next;
     }
+    set_block_links(buddy, order, page, BUDDY_NONE, BUDDY_NONE);
     buddy->blocks[order]--;
     if (buddy->head[order] == BUDDY_NONE) {
         buddy->nonempty &= ~(UINT32_C(1) << order);
     }
-    buddy->state[page] = 0;
+    mark_block(buddy, order, page, false);
 }
 
 /** The largest order of a block that begins at `offset` and has at most `pages` pages. */
@@ -125,7 +179,7 @@ uint32_t buddy_free_block(struct buddy *buddy, uint32_t page, uint32_t order)
 {
     while (order + 1 < BUDDY_ORDERS) {
         const uint32_t other = page ^ (UINT32_C(1) << order);
-        if (other >= buddy->pages || buddy->state[other] != BUDDY_HEAD(order)) {
+        if (other >= buddy->pages || !is_block_free(buddy, order, other)) {
             break;
         }
         remove_free_block(buddy, order, other);
@@ -140,7 +194,7 @@ bool buddy_alloc_block_at(struct buddy *buddy, uint32_t page, uint32_t order)
 {
     for (uint32_t at = order; at < BUDDY_ORDERS; at++) {
         const uint32_t head = page & ~((UINT32_C(1) << at) - 1);
-        if (buddy->state[head] != BUDDY_HEAD(at)) {
+        if (!is_block_free(buddy, at, head)) {
             continue;
         }
         remove_free_block(buddy, at, head);
@@ -163,8 +217,8 @@ static bool write_audit_error(char *text, size_t bytes, const char *what, uint32
     return false;
 }
 
-static bool audit_block(const struct buddy *buddy, uint32_t order, uint32_t page, uint64_t *seen,
-                        char *text, size_t bytes)
+static bool audit_block(const struct buddy *buddy, uint32_t order, uint32_t page,
+                        struct page_map *seen, char *text, size_t bytes)
 {
     const uint32_t size = UINT32_C(1) << order;
     if (page >= buddy->pages || size > buddy->pages - page) {
@@ -174,32 +228,35 @@ static bool audit_block(const struct buddy *buddy, uint32_t order, uint32_t page
         return write_audit_error(text, bytes, "a free block is not aligned", order, page);
     }
     const uint32_t other = page ^ size;
-    if (order + 1 < BUDDY_ORDERS && other < buddy->pages &&
-        buddy->state[other] == BUDDY_HEAD(order)) {
+    if (order + 1 < BUDDY_ORDERS && other < buddy->pages && is_block_free(buddy, order, other)) {
         return write_audit_error(text, bytes, "two free buddies were not merged", order, page);
     }
-    for (uint32_t i = page; i < page + size; i++) {
-        if (buddy->state[i] != (i == page ? BUDDY_HEAD(order) : 0)) {
-            return write_audit_error(text, bytes, "a page of a free block is in use", order, i);
-        }
-        if ((seen[i / 64] >> (i % 64) & 1) != 0) {
-            return write_audit_error(text, bytes, "a page is in two free blocks", order, i);
-        }
-        seen[i / 64] |= UINT64_C(1) << (i % 64);
+    const uint32_t rest = is_large(order) ? page : page + 1;
+    const uint64_t used = page_map_find_other(buddy->state, rest, (uint64_t)page + size, 0);
+    if (!is_block_free(buddy, order, page) || used < (uint64_t)page + size) {
+        return write_audit_error(text, bytes, "a page of a free block is in use", order,
+                                 (uint32_t)used);
     }
+    const uint64_t twice = page_map_find(seen, page, (uint64_t)page + size, 1);
+    if (twice < (uint64_t)page + size) {
+        return write_audit_error(text, bytes, "a page is in two free blocks", order,
+                                 (uint32_t)twice);
+    }
+    page_map_set_run(seen, page, size, 1);
     return true;
 }
 
-bool buddy_audit(const struct buddy *buddy, uint64_t *seen, char *text, size_t text_bytes)
+bool buddy_audit(const struct buddy *buddy, struct page_map *seen, char *text, size_t text_bytes)
 {
     for (uint32_t order = 0; order < BUDDY_ORDERS; order++) {
         uint32_t before = BUDDY_NONE;
         uint32_t count = 0;
-        for (uint32_t page = buddy->head[order]; page != BUDDY_NONE; page = buddy->next[page]) {
+        for (uint32_t page = buddy->head[order]; page != BUDDY_NONE;
+             page = buddy_get_next_block(buddy, order, page)) {
             if (!audit_block(buddy, order, page, seen, text, text_bytes)) {
                 return false;
             }
-            if (buddy->prev[page] != before) {
+            if (get_block_links(buddy, order, page).prev != before) {
                 return write_audit_error(text, text_bytes,
                                          "the links of a free list are inconsistent", order, page);
             }

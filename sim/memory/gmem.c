@@ -10,7 +10,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 /** Linux's bounds of min_free_kbytes. */
 #define WATERMARK_KIB_MIN 128
@@ -114,26 +113,19 @@ bool gmem_are_sizes_valid(const struct gmem_config *config, char *error, size_t 
     return compute_page_counts(&sizes, config, error, error_bytes);
 }
 
-static void create_arrays(struct gmem *gmem)
+static void create_maps(struct gmem *gmem)
 {
     struct arena *arena = gmem->config.arena;
-    const size_t pages = gmem->pages;
-    gmem->state = arena_alloc_zeroed(arena, pages);
-    gmem->next = arena_alloc(arena, pages * sizeof(uint32_t));
-    gmem->prev = arena_alloc(arena, pages * sizeof(uint32_t));
-    gmem->record = arena_alloc(arena, pages * sizeof(uint32_t));
-    gmem->tag = arena_alloc_zeroed(arena, pages * sizeof(uint64_t));
-    gmem->seen_bytes = (pages + 63) / 64 * sizeof(uint64_t);
-    gmem->seen = arena_alloc(arena, gmem->seen_bytes);
+    const uint32_t pages = gmem->pages;
+    page_map_init(&gmem->state, arena, PAGE_WIDTH_BYTE, pages, PAGE_USE_FREE);
+    page_map_init(&gmem->links, arena, PAGE_WIDTH_U64, pages, 0);
+    page_map_init(&gmem->record, arena, PAGE_WIDTH_U32, pages, 0);
+    page_map_init(&gmem->tag, arena, PAGE_WIDTH_U64, pages, 0);
     if (gmem->config.reports) {
-        gmem->reported = arena_alloc_zeroed(arena, gmem->seen_bytes);
-    }
-    if (gmem->swap_slots > 0) {
-        gmem->swap_tag = arena_alloc(arena, gmem->swap_slots * sizeof(uint64_t));
-        gmem->swap_next = arena_alloc(arena, gmem->swap_slots * sizeof(uint32_t));
+        page_map_init(&gmem->reported, arena, PAGE_WIDTH_BIT, pages, 0);
     }
     if (gmem->config.ages) {
-        gmem->stamps = arena_alloc_zeroed(arena, pages * sizeof(uint32_t));
+        page_map_init(&gmem->stamps, arena, PAGE_WIDTH_U32, pages, 0);
     }
     gmem->swap_free = BUDDY_NONE;
 }
@@ -144,8 +136,9 @@ static void create_kernel_pages(struct gmem *gmem)
 {
     const uint64_t page_bytes = BNT_PFN_BYTES << gmem->config.page_order;
     const uint32_t image = (uint32_t)round_up_to_pages(gmem->config.kernel_bytes, page_bytes);
+    page_map_set_run(&gmem->state, 0, image, PAGE_USE_KERNEL);
+    page_map_set_run(&gmem->state, image, gmem->kernel_pages - image, PAGE_USE_PINNED);
     for (uint32_t page = 0; page < gmem->kernel_pages; page++) {
-        gmem->state[page] = page < image ? PAGE_USE_KERNEL : PAGE_USE_PINNED;
         gmem_write_page(gmem, page);
     }
     for (uint32_t page = gmem->kernel_pages;
@@ -155,8 +148,8 @@ static void create_kernel_pages(struct gmem *gmem)
     gmem->in_use[PAGE_USE_KERNEL] = image;
     gmem->in_use[PAGE_USE_PINNED] = gmem->kernel_pages - image;
     gmem->in_use[PAGE_USE_OFFLINE] = gmem->offline_pages;
-    memset(gmem->state + (gmem->pages - gmem->offline_pages), PAGE_USE_OFFLINE,
-           gmem->offline_pages);
+    page_map_set_run(&gmem->state, gmem->pages - gmem->offline_pages, gmem->offline_pages,
+                     PAGE_USE_OFFLINE);
 }
 
 struct gmem *gmem_create(const struct gmem_config *config, char *error, size_t error_bytes)
@@ -168,10 +161,9 @@ struct gmem *gmem_create(const struct gmem_config *config, char *error, size_t e
     struct gmem *gmem = arena_alloc(config->arena, sizeof *gmem);
     *gmem = sizes;
     gmem->config = *config;
-    create_arrays(gmem);
-    gmem_pool_init(&gmem->pool, config->arena, config->engine, config->pages, gmem->state,
-                   gmem->next, gmem->prev, gmem->pages, gmem->kernel_pages,
-                   gmem->pages - gmem->offline_pages);
+    create_maps(gmem);
+    gmem_pool_init(&gmem->pool, config->arena, config->engine, config->pages, &gmem->state,
+                   &gmem->links, gmem->kernel_pages, gmem->pages - gmem->offline_pages);
     create_kernel_pages(gmem);
     return gmem;
 }
@@ -179,18 +171,19 @@ struct gmem *gmem_create(const struct gmem_config *config, char *error, size_t e
 void gmem_destroy(struct gmem *gmem)
 {
     struct arena *arena = gmem->config.arena;
-    const size_t pages = gmem->pages;
     gmem_pool_destroy(&gmem->pool);
-    arena_free(arena, gmem->state, pages);
-    arena_free(arena, gmem->next, pages * sizeof(uint32_t));
-    arena_free(arena, gmem->prev, pages * sizeof(uint32_t));
-    arena_free(arena, gmem->record, pages * sizeof(uint32_t));
-    arena_free(arena, gmem->tag, pages * sizeof(uint64_t));
-    arena_free(arena, gmem->seen, gmem->seen_bytes);
-    arena_free(arena, gmem->reported, gmem->seen_bytes);
-    arena_free(arena, gmem->stamps, pages * sizeof(uint32_t));
-    arena_free(arena, gmem->swap_tag, gmem->swap_slots * sizeof(uint64_t));
-    arena_free(arena, gmem->swap_next, gmem->swap_slots * sizeof(uint32_t));
+    page_map_destroy(&gmem->state);
+    page_map_destroy(&gmem->links);
+    page_map_destroy(&gmem->record);
+    page_map_destroy(&gmem->tag);
+    if (gmem->config.reports) {
+        page_map_destroy(&gmem->reported);
+    }
+    if (gmem->config.ages) {
+        page_map_destroy(&gmem->stamps);
+    }
+    arena_free(arena, gmem->swap_tag, gmem->swap_room * sizeof(uint64_t));
+    arena_free(arena, gmem->swap_next, gmem->swap_room * sizeof(uint32_t));
     arena_free(arena, gmem->groups, gmem->group_room * sizeof(struct gmem_group));
     arena_free(arena, gmem, sizeof *gmem);
 }
@@ -240,8 +233,8 @@ void gmem_free_pages(struct gmem *gmem, const uint32_t *pages, uint32_t count, p
     for (uint32_t i = 0; gmem->config.free_filled && from != PAGE_USE_BALLOON && i < count; i++) {
         gmem_fill_page(gmem, pages[i]);
     }
-    for (uint32_t i = 0; gmem->reported != NULL && i < count; i++) {
-        gmem->reported[pages[i] / 64] &= ~(UINT64_C(1) << (pages[i] % 64));
+    for (uint32_t i = 0; gmem->config.reports && i < count; i++) {
+        page_map_set_bit(&gmem->reported, pages[i], false);
     }
     gmem_pool_free_pages(&gmem->pool, pages, count);
     gmem_notify_moved_pages(gmem, pages, count, from, PAGE_USE_FREE);
@@ -262,33 +255,39 @@ void gmem_online_memory(struct gmem *gmem, uint64_t bytes)
     }
 }
 
+/** Writes a tag to a page. The callback `access` verifies the content before. */
+static void write_tag(struct gmem *gmem, uint32_t page, uint64_t tag)
+{
+    if (gmem->config.access != NULL) {
+        gmem->config.access(gmem->config.opaque, gmem_get_pfn_of_page_index(gmem, page),
+                            page_tags_get(&gmem->tag, page), true, tag);
+    }
+    page_tags_set(&gmem->tag, page, tag);
+}
+
 void gmem_write_page(struct gmem *gmem, uint32_t page)
 {
     const uint64_t tag = gmem->config.tag_base + ++gmem->tags;
     gmem_record_page_access_time(gmem, page);
-    if (gmem->config.access != NULL) {
-        gmem->config.access(gmem->config.opaque, gmem_get_pfn_of_page_index(gmem, page),
-                            gmem->tag[page], true, tag);
-    }
-    gmem->tag[page] = tag;
+    write_tag(gmem, page, tag);
 }
 
 void gmem_fill_page(struct gmem *gmem, uint32_t page)
 {
-    const uint64_t tag = gmem->config.free_tag;
-    if (gmem->config.access != NULL) {
-        gmem->config.access(gmem->config.opaque, gmem_get_pfn_of_page_index(gmem, page),
-                            gmem->tag[page], true, tag);
-    }
-    gmem->tag[page] = tag;
+    write_tag(gmem, page, gmem->config.free_tag);
 }
 
-void gmem_read_page(const struct gmem *gmem, uint32_t page)
+void gmem_restore_page(struct gmem *gmem, uint32_t page, uint64_t tag)
+{
+    write_tag(gmem, page, tag);
+}
+
+void gmem_read_page(struct gmem *gmem, uint32_t page)
 {
     gmem_record_page_access_time(gmem, page);
     if (gmem->config.access != NULL) {
         gmem->config.access(gmem->config.opaque, gmem_get_pfn_of_page_index(gmem, page),
-                            gmem->tag[page], false, 0);
+                            page_tags_get(&gmem->tag, page), false, 0);
     }
 }
 
@@ -348,7 +347,7 @@ page_use gmem_get_page_use(const struct gmem *gmem, uint64_t pfn)
 uint64_t gmem_get_page_content_tag(const struct gmem *gmem, uint64_t pfn)
 {
     const uint32_t page = gmem_find_page(gmem, pfn);
-    return page == BUDDY_NONE ? 0 : gmem->tag[page];
+    return page == BUDDY_NONE ? 0 : page_tags_get(&gmem->tag, page);
 }
 
 uint64_t gmem_find_page_in_use(const struct gmem *gmem, page_use use)

@@ -177,7 +177,7 @@ void gmem_balloon_fill_pages(struct gmem *gmem, const uint64_t *pages, uint32_t 
 void gmem_push_page_links(struct gmem *gmem, uint64_t head, const uint64_t *pages, uint32_t count);
 uint64_t gmem_pop_page_links(const struct gmem *gmem, uint64_t head, uint64_t *pages,
                              uint32_t count);
-bool gmem_remove_page_link(const struct gmem *gmem, uint64_t *head, uint64_t pfn);
+bool gmem_remove_page_link(struct gmem *gmem, uint64_t *head, uint64_t pfn);
 
 /* ---- Free page hinting (gmem_hint.c) ---- */
 
@@ -190,7 +190,7 @@ void gmem_free_hinted_pages(struct gmem *gmem, const uint64_t *pages, uint32_t c
 /** Returns the PFN of the lowest hinted page, or GMEM_NONE. */
 uint64_t gmem_find_hinted_page(const struct gmem *gmem);
 /** The guest reads a page, no matter what the page is used for. */
-void gmem_read_page_at_pfn(const struct gmem *gmem, uint64_t pfn);
+void gmem_read_page_at_pfn(struct gmem *gmem, uint64_t pfn);
 
 /* ---- Working sets (gmem_age.c) ---- */
 
@@ -288,7 +288,7 @@ uint64_t gmem_find_page_in_use(const struct gmem *gmem, page_use use);
  * callback `access` verifies each page. */
 void gmem_read_kernel_pages(struct gmem *gmem, uint32_t count);
 
-/** Counts all pages again from the arrays, and walks every list. Returns false with a description
+/** Counts all pages again from the maps, and walks every list. Returns false with a description
  * of the error in `text`. */
 bool gmem_audit(const struct gmem *gmem, char *text, size_t text_bytes);
 

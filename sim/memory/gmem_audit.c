@@ -1,24 +1,21 @@
 /*
- * The audit of guest memory: it counts every page again from the arrays, walks every list and every
+ * The audit of guest memory: it counts every page again from the maps, walks every list and every
  * queue of swap slots, and describes the first error that it finds. It changes nothing.
  */
 #include "sim/memory/gmem_private.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
-
-static bool is_page_seen(const struct gmem *gmem, uint32_t page)
-{
-    return (gmem->seen[page / 64] >> (page % 64) & 1) != 0;
-}
 
 /** Checks that each use has as many pages as its counter says. */
 static bool audit_use_counters(const struct gmem *gmem, char *text, size_t bytes)
 {
     uint32_t found[GMEM_USE_MASK + 1] = {0};
-    for (uint32_t page = 0; page < gmem->pages; page++) {
-        found[gmem->state[page] & GMEM_USE_MASK]++;
+    for (uint64_t page = 0; page < gmem->pages;) {
+        uint64_t state = 0;
+        const uint64_t run = page_map_get_run(&gmem->state, page, &state);
+        found[state & GMEM_USE_MASK] += (uint32_t)run;
+        page += run;
     }
     for (uint32_t use = 0; use < PAGE_USE_COUNT; use++) {
         const uint64_t counted = gmem_count_pages_in_use(gmem, (page_use)use);
@@ -32,37 +29,42 @@ static bool audit_use_counters(const struct gmem *gmem, char *text, size_t bytes
     return true;
 }
 
-/** Checks that exactly the free pages are in the pool. */
-static bool audit_free_page_pool(const struct gmem *gmem, char *text, size_t bytes)
+/** Checks that exactly the free pages are in the pool, and marks them in `seen`. */
+static bool audit_free_page_pool(const struct gmem *gmem, struct page_map *seen, char *text,
+                                 size_t bytes)
 {
-    memset(gmem->seen, 0, gmem->seen_bytes);
-    if (!gmem_pool_audit(&gmem->pool, gmem->seen, text, bytes)) {
+    if (!gmem_pool_audit(&gmem->pool, seen, text, bytes)) {
         return false;
     }
-    for (uint32_t page = 0; page < gmem->pages; page++) {
-        const page_use use = gmem_get_use_of_page_index(gmem, page);
-        if (is_page_seen(gmem, page) != (use == PAGE_USE_FREE)) {
-            (void)snprintf(text, bytes, "page %" PRIu32 " is %s but is %s the pool", page,
-                           page_use_get_name(use), is_page_seen(gmem, page) ? "in" : "not in");
+    for (uint64_t page = 0; page < gmem->pages;) {
+        uint64_t state = 0;
+        uint64_t is_seen = 0;
+        const uint64_t run = page_map_get_run(&gmem->state, page, &state);
+        const uint64_t seen_run = page_map_get_run(seen, page, &is_seen);
+        const page_use use = (page_use)(state & GMEM_USE_MASK);
+        if ((is_seen != 0) != (use == PAGE_USE_FREE)) {
+            (void)snprintf(text, bytes, "page %" PRIu64 " is %s but is %s the pool", page,
+                           page_use_get_name(use), is_seen != 0 ? "in" : "not in");
             return false;
         }
+        page += run < seen_run ? run : seen_run;
     }
     return true;
 }
 
-static bool audit_page_list(const struct gmem *gmem, uint32_t group, page_use use, char *text,
-                            size_t bytes)
+static bool audit_page_list(const struct gmem *gmem, uint32_t group, page_use use,
+                            struct page_map *seen, char *text, size_t bytes)
 {
     const struct gmem_list *list = &gmem->groups[group].list[use];
     uint32_t before = BUDDY_NONE;
     uint32_t count = 0;
-    for (uint32_t page = list->head; page != BUDDY_NONE; page = gmem->next[page]) {
+    for (uint32_t page = list->head; page != BUDDY_NONE;) {
         const char *what = NULL;
-        if (page >= gmem->pages || gmem->state[page] != (uint8_t)use) {
+        if (page >= gmem->pages || !gmem_is_page_used_for(gmem, page, use)) {
             what = "has another use";
-        } else if (is_page_seen(gmem, page)) {
+        } else if (page_map_get_bit(seen, page)) {
             what = "is also on another list";
-        } else if (gmem->prev[page] != before) {
+        } else if (page_links_get(&gmem->links, page).prev != before) {
             what = "has inconsistent links";
         }
         if (what != NULL) {
@@ -70,8 +72,9 @@ static bool audit_page_list(const struct gmem *gmem, uint32_t group, page_use us
                            page_use_get_name(use), page, what);
             return false;
         }
-        gmem->seen[page / 64] |= UINT64_C(1) << (page % 64);
+        page_map_set_bit(seen, page, true);
         before = page;
+        page = page_links_get(&gmem->links, page).next;
         count++;
     }
     if (count != list->count || list->tail != before) {
@@ -86,12 +89,13 @@ static bool audit_page_list(const struct gmem *gmem, uint32_t group, page_use us
 
 /** Checks that every page that a group uses is on exactly one list of a group. It runs after
  * audit_free_page_pool. */
-static bool audit_all_page_lists(const struct gmem *gmem, char *text, size_t bytes)
+static bool audit_all_page_lists(const struct gmem *gmem, struct page_map *seen, char *text,
+                                 size_t bytes)
 {
     for (uint32_t use = PAGE_USE_ANON; use <= PAGE_USE_SLAB; use++) {
         uint64_t total = 0;
         for (uint32_t group = 0; group < gmem->group_count; group++) {
-            if (!audit_page_list(gmem, group, (page_use)use, text, bytes)) {
+            if (!audit_page_list(gmem, group, (page_use)use, seen, text, bytes)) {
                 return false;
             }
             total += gmem->groups[group].list[use].count;
@@ -145,7 +149,12 @@ static bool audit_swap_slots(const struct gmem *gmem, char *text, size_t bytes)
 
 bool gmem_audit(const struct gmem *gmem, char *text, size_t text_bytes)
 {
-    return audit_use_counters(gmem, text, text_bytes) &&
-           audit_free_page_pool(gmem, text, text_bytes) &&
-           audit_all_page_lists(gmem, text, text_bytes) && audit_swap_slots(gmem, text, text_bytes);
+    struct page_map seen; /* a bit: the page was found in the pool or on a list */
+    page_map_init(&seen, gmem->config.arena, PAGE_WIDTH_BIT, gmem->pages, 0);
+    const bool right = audit_use_counters(gmem, text, text_bytes) &&
+                       audit_free_page_pool(gmem, &seen, text, text_bytes) &&
+                       audit_all_page_lists(gmem, &seen, text, text_bytes) &&
+                       audit_swap_slots(gmem, text, text_bytes);
+    page_map_destroy(&seen);
+    return right;
 }

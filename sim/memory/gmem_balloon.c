@@ -78,7 +78,7 @@ void gmem_balloon_fill_pages(struct gmem *gmem, const uint64_t *pages, uint32_t 
 {
     for (uint32_t i = 0; i < count; i++) {
         const uint32_t page = gmem_find_page(gmem, pages[i]);
-        if (page != BUDDY_NONE && gmem->state[page] == PAGE_USE_BALLOON) {
+        if (page != BUDDY_NONE && gmem_is_page_used_for(gmem, page, PAGE_USE_BALLOON)) {
             gmem_fill_page(gmem, page);
         }
     }
@@ -90,12 +90,12 @@ void gmem_balloon_free_pages(struct gmem *gmem, const uint64_t *pages, uint32_t 
     uint32_t n = 0;
     for (uint32_t i = 0; i < count; i++) {
         const uint32_t page = gmem_find_page(gmem, pages[i]);
-        if (page == BUDDY_NONE || gmem->state[page] != PAGE_USE_BALLOON) {
+        if (page == BUDDY_NONE || !gmem_is_page_used_for(gmem, page, PAGE_USE_BALLOON)) {
             gmem->bad_frees++;
             continue;
         }
-        gmem->state[page] = PAGE_USE_FREE; /* if the same page is freed twice, the second free is
-                                              counted as bad */
+        /* if the same page is freed twice, the second free is counted as bad */
+        page_map_set_byte(&gmem->state, page, PAGE_USE_FREE);
         batch[n++] = page;
         if (n == GMEM_BATCH_MAX) {
             gmem_free_pages(gmem, batch, n, PAGE_USE_BALLOON);
@@ -108,14 +108,6 @@ void gmem_balloon_free_pages(struct gmem *gmem, const uint64_t *pages, uint32_t 
 }
 
 /* ---- 2 MiB blocks ---- */
-
-/** Marks a freed block as not reported yet (gmem_report.c). */
-static void clear_reported_mark_of_block(struct gmem *gmem, uint32_t first)
-{
-    for (uint32_t i = 0; gmem->reported != NULL && i < GMEM_POOL_BLOCK; i++) {
-        gmem->reported[(first + i) / 64] &= ~(UINT64_C(1) << ((first + i) % 64));
-    }
-}
 
 /** Notifies the observer about all pages of a block. */
 static void notify_block_moved(const struct gmem *gmem, uint32_t first, page_use from, page_use to)
@@ -151,15 +143,10 @@ uint32_t gmem_balloon_alloc_huge_pages(struct gmem *gmem, uint64_t *firsts, uint
 /** Whether all pages of a block are ballooned. */
 static bool is_block_ballooned(const struct gmem *gmem, uint32_t first)
 {
-    uint32_t ballooned = 0;
-    if (first == BUDDY_NONE || first % GMEM_POOL_BLOCK != 0 ||
-        gmem->pages - first < GMEM_POOL_BLOCK) {
-        return false;
-    }
-    for (uint32_t i = 0; i < GMEM_POOL_BLOCK; i++) {
-        ballooned += gmem->state[first + i] == PAGE_USE_BALLOON;
-    }
-    return ballooned == GMEM_POOL_BLOCK;
+    return first != BUDDY_NONE && first % GMEM_POOL_BLOCK == 0 &&
+           gmem->pages - first >= GMEM_POOL_BLOCK &&
+           page_map_count(&gmem->state, first, GMEM_POOL_BLOCK, PAGE_USE_BALLOON) ==
+               GMEM_POOL_BLOCK;
 }
 
 void gmem_balloon_free_huge_pages(struct gmem *gmem, const uint64_t *firsts, uint32_t count)
@@ -171,7 +158,9 @@ void gmem_balloon_free_huge_pages(struct gmem *gmem, const uint64_t *firsts, uin
             continue;
         }
         gmem->in_use[PAGE_USE_BALLOON] -= GMEM_POOL_BLOCK;
-        clear_reported_mark_of_block(gmem, first);
+        if (gmem->config.reports) {
+            page_map_set_run(&gmem->reported, first, GMEM_POOL_BLOCK, 0);
+        }
         gmem_pool_free_huge_page(&gmem->pool, first);
         notify_block_moved(gmem, first, PAGE_USE_BALLOON, PAGE_USE_FREE);
     }
@@ -179,14 +168,23 @@ void gmem_balloon_free_huge_pages(struct gmem *gmem, const uint64_t *firsts, uin
 
 /* ---- The record's links ---- */
 
+static uint32_t get_record_link(const struct gmem *gmem, uint32_t page)
+{
+    return page_link_decode(page, page_map_get_u32(&gmem->record, page));
+}
+
+static void set_record_link(struct gmem *gmem, uint32_t page, uint32_t to)
+{
+    page_map_set_u32(&gmem->record, page, page_link_encode(page, to));
+}
+
 void gmem_push_page_links(struct gmem *gmem, uint64_t head, const uint64_t *pages, uint32_t count)
 {
-    uint32_t *record = gmem->record;
     uint32_t link = gmem_find_page(gmem, head);
     for (uint32_t i = 0; i < count; i++) {
         const uint32_t page = gmem_find_page(gmem, pages[i]);
         if (page != BUDDY_NONE) {
-            record[page] = link;
+            set_record_link(gmem, page, link);
             link = page;
         }
     }
@@ -197,29 +195,28 @@ uint64_t gmem_pop_page_links(const struct gmem *gmem, uint64_t head, uint64_t *p
 {
     for (uint32_t i = 0; i < count; i++) {
         const uint32_t page = gmem_find_page(gmem, head);
+        const uint32_t below = page == BUDDY_NONE ? BUDDY_NONE : get_record_link(gmem, page);
         pages[i] = head;
-        head = page == BUDDY_NONE || gmem->record[page] == BUDDY_NONE
-                   ? GMEM_NONE
-                   : gmem_get_pfn_of_page_index(gmem, gmem->record[page]);
+        head = below == BUDDY_NONE ? GMEM_NONE : gmem_get_pfn_of_page_index(gmem, below);
     }
     return head;
 }
 
-bool gmem_remove_page_link(const struct gmem *gmem, uint64_t *head, uint64_t pfn)
+bool gmem_remove_page_link(struct gmem *gmem, uint64_t *head, uint64_t pfn)
 {
     const uint32_t wanted = gmem_find_page(gmem, pfn);
     uint32_t above = BUDDY_NONE;
     uint32_t page = *head == GMEM_NONE ? BUDDY_NONE : gmem_find_page(gmem, *head);
     while (page != BUDDY_NONE && page != wanted) {
         above = page;
-        page = gmem->record[page];
+        page = get_record_link(gmem, page);
     }
     if (page == BUDDY_NONE) {
         return false;
     }
-    const uint32_t below = gmem->record[page];
+    const uint32_t below = get_record_link(gmem, page);
     if (above != BUDDY_NONE) {
-        gmem->record[above] = below;
+        set_record_link(gmem, above, below);
     } else {
         *head = below == BUDDY_NONE ? GMEM_NONE : gmem_get_pfn_of_page_index(gmem, below);
     }

@@ -175,7 +175,7 @@ static void move_cache_pages(struct gmem *gmem, struct gmem_group *group, page_u
     uint32_t pages[GMEM_BATCH_MAX];
     for (uint32_t i = 0; i < count; i++) {
         pages[i] = gmem_list_pop_tail(gmem, &group->list[from]);
-        gmem->state[pages[i]] = (uint8_t)to;
+        page_map_set_byte(&gmem->state, pages[i], (uint8_t)to);
         if (to == PAGE_USE_CACHE_DIRTY) {
             gmem_write_page(gmem, pages[i]);
         } else {
@@ -258,11 +258,7 @@ static bool swap_in_page(struct gmem *gmem, uint32_t group, bool *reclaimed, uin
         return false;
     }
     gmem_alloc_pages(gmem, &page, 1, PAGE_USE_ANON);
-    if (gmem->config.access != NULL) {
-        gmem->config.access(gmem->config.opaque, gmem_get_pfn_of_page_index(gmem, page),
-                            gmem->tag[page], true, tag);
-    }
-    gmem->tag[page] = tag;
+    gmem_restore_page(gmem, page, tag);
     gmem_list_push(gmem, &owner->list[PAGE_USE_ANON], page);
     gmem->swapped_in++;
     *cost_ns += gmem_compute_cost(gmem, 1, GMEM_COST_SWAP_IN_NS);

@@ -36,10 +36,10 @@ bool gmem_alloc_hint_block(struct gmem *gmem, uint32_t order, uint64_t *first_pf
         return false;
     }
     gmem->in_use[PAGE_USE_HINTED] += size;
+    page_tags_set_equal(&gmem->tag, first, size, GMEM_TAG_UNKNOWN);
     for (uint32_t done = 0; done < size;) {
         uint32_t n = 0;
         for (; n < GMEM_BATCH_MAX && done < size; done++) {
-            gmem->tag[first + done] = GMEM_TAG_UNKNOWN;
             pages[n++] = first + done;
         }
         gmem_notify_moved_pages(gmem, pages, n, PAGE_USE_FREE, PAGE_USE_HINTED);
@@ -54,11 +54,12 @@ void gmem_free_hinted_pages(struct gmem *gmem, const uint64_t *pages, uint32_t c
     uint32_t n = 0;
     for (uint32_t i = 0; i < count; i++) {
         const uint32_t page = gmem_find_page(gmem, pages[i]);
-        if (page == BUDDY_NONE || gmem->state[page] != PAGE_USE_HINTED) {
+        if (page == BUDDY_NONE || !gmem_is_page_used_for(gmem, page, PAGE_USE_HINTED)) {
             gmem->bad_frees++;
             continue;
         }
-        gmem->state[page] = PAGE_USE_FREE; /* a second free of the same page counts as bad */
+        /* a second free of the same page counts as bad */
+        page_map_set_byte(&gmem->state, page, PAGE_USE_FREE);
         batch[n++] = page;
         if (n == GMEM_BATCH_MAX) {
             gmem_free_pages(gmem, batch, n, PAGE_USE_HINTED);
@@ -82,15 +83,11 @@ uint32_t gmem_reclaim_hints(struct gmem *gmem, uint32_t want)
 
 uint64_t gmem_find_hinted_page(const struct gmem *gmem)
 {
-    for (uint32_t page = 0; page < gmem->pages && gmem->in_use[PAGE_USE_HINTED] > 0; page++) {
-        if (gmem->state[page] == PAGE_USE_HINTED) {
-            return gmem_get_pfn_of_page_index(gmem, page);
-        }
-    }
-    return GMEM_NONE;
+    const uint64_t page = page_map_find(&gmem->state, 0, gmem->pages, PAGE_USE_HINTED);
+    return page < gmem->pages ? gmem_get_pfn_of_page_index(gmem, (uint32_t)page) : GMEM_NONE;
 }
 
-void gmem_read_page_at_pfn(const struct gmem *gmem, uint64_t pfn)
+void gmem_read_page_at_pfn(struct gmem *gmem, uint64_t pfn)
 {
     gmem_read_page(gmem, gmem_find_page(gmem, pfn));
 }

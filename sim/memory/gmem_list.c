@@ -4,12 +4,13 @@
  */
 #include "sim/memory/gmem_private.h"
 
+#define SWAP_SLOTS_FIRST 64 /**< for so many slots, room is made at once */
+
 void gmem_list_push(struct gmem *gmem, struct gmem_list *list, uint32_t page)
 {
-    gmem->next[page] = list->head;
-    gmem->prev[page] = BUDDY_NONE;
+    page_links_set(&gmem->links, page, list->head, BUDDY_NONE);
     if (list->head != BUDDY_NONE) {
-        gmem->prev[list->head] = page;
+        page_links_set_prev(&gmem->links, list->head, page);
     } else {
         list->tail = page;
     }
@@ -20,9 +21,10 @@ void gmem_list_push(struct gmem *gmem, struct gmem_list *list, uint32_t page)
 uint32_t gmem_list_pop_head(struct gmem *gmem, struct gmem_list *list)
 {
     const uint32_t page = list->head;
-    list->head = gmem->next[page];
+    list->head = page_links_get(&gmem->links, page).next;
+    page_links_set(&gmem->links, page, BUDDY_NONE, BUDDY_NONE);
     if (list->head != BUDDY_NONE) {
-        gmem->prev[list->head] = BUDDY_NONE;
+        page_links_set_prev(&gmem->links, list->head, BUDDY_NONE);
     } else {
         list->tail = BUDDY_NONE;
     }
@@ -33,14 +35,28 @@ uint32_t gmem_list_pop_head(struct gmem *gmem, struct gmem_list *list)
 uint32_t gmem_list_pop_tail(struct gmem *gmem, struct gmem_list *list)
 {
     const uint32_t page = list->tail;
-    list->tail = gmem->prev[page];
+    list->tail = page_links_get(&gmem->links, page).prev;
+    page_links_set(&gmem->links, page, BUDDY_NONE, BUDDY_NONE);
     if (list->tail != BUDDY_NONE) {
-        gmem->next[list->tail] = BUDDY_NONE;
+        page_links_set_next(&gmem->links, list->tail, BUDDY_NONE);
     } else {
         list->head = BUDDY_NONE;
     }
     list->count--;
     return page;
+}
+
+/** Makes room for one more swap slot. The arrays grow with use: an idle guest has swap too. */
+static void grow_swap(struct gmem *gmem)
+{
+    const uint32_t double_room =
+        gmem->swap_room < SWAP_SLOTS_FIRST ? SWAP_SLOTS_FIRST : gmem->swap_room * 2;
+    const uint32_t room = double_room < gmem->swap_slots ? double_room : gmem->swap_slots;
+    gmem->swap_tag = arena_realloc(gmem->config.arena, gmem->swap_tag,
+                                   gmem->swap_room * sizeof(uint64_t), room * sizeof(uint64_t));
+    gmem->swap_next = arena_realloc(gmem->config.arena, gmem->swap_next,
+                                    gmem->swap_room * sizeof(uint32_t), room * sizeof(uint32_t));
+    gmem->swap_room = room;
 }
 
 void gmem_swap_push_tag(struct gmem *gmem, struct gmem_group *group, uint64_t tag)
@@ -50,6 +66,9 @@ void gmem_swap_push_tag(struct gmem *gmem, struct gmem_group *group, uint64_t ta
         gmem->swap_free = gmem->swap_next[slot];
     } else {
         slot = gmem->swap_fresh++;
+        if (slot == gmem->swap_room) {
+            grow_swap(gmem);
+        }
     }
     gmem->swap_tag[slot] = tag;
     gmem->swap_next[slot] = BUDDY_NONE;

@@ -1,9 +1,9 @@
 /*
  * Implements the three orders in which free pages can be allocated. For each of the three orders of
- * allocation, every free page has a state byte. At the first page of a buddy block, it contains the
- * order of the block; at the other pages of the block it is 0. For all other free pages it is
- * LOOSE. Every operation takes constant time for each page, or time that is proportional to the
- * depth of the bit tree.
+ * allocation, every free page has a state byte. At the first page of a small buddy block, it
+ * contains the order of the block; at the other pages of a block it is 0. For all other free pages
+ * it is LOOSE. Every operation takes constant time for each run of pages, or time that is
+ * proportional to the depth of the bit tree.
  */
 #include "sim/memory/gmem_pool.h"
 
@@ -13,90 +13,188 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- SEQUENTIAL: a tree of bits ---- */
-
-static void init_free_page_tree(struct gmem_pool *pool)
+/** Returns how many of the pages at the start of a list are consecutive, in ascending or in
+ * descending order. The lowest of them is stored in `first`. */
+static uint32_t measure_run(const uint32_t *pages, uint32_t count, uint32_t *first)
 {
-    uint32_t bits = pool->pages;
-    do {
-        const uint32_t words = bits / 64 + (bits % 64 != 0);
-        pool->words[pool->levels] = words;
-        pool->bits[pool->levels] = arena_alloc_zeroed(pool->arena, words * sizeof(uint64_t));
-        pool->levels++;
-        bits = words;
-    } while (bits > 1);
+    const bool descends = count > 1 && pages[1] + 1 == pages[0];
+    const uint32_t step = descends ? UINT32_MAX : 1;
+    uint32_t run = 1;
+    while (run < count && pages[run] == pages[run - 1] + step) {
+        run++;
+    }
+    *first = descends ? pages[run - 1] : pages[0];
+    return run;
 }
 
-static void mark_page_free(struct gmem_pool *pool, uint32_t page)
+static void set_states(struct gmem_pool *pool, const uint32_t *pages, uint32_t count, uint8_t state)
 {
-    for (uint32_t level = 0; level < pool->levels; level++) {
-        uint64_t *word = &pool->bits[level][page / 64];
-        const uint64_t before = *word;
-        *word |= UINT64_C(1) << (page % 64);
-        if (before != 0) {
-            return;
+    for (uint32_t done = 0; done < count;) {
+        uint32_t first = 0;
+        const uint32_t run = measure_run(pages + done, count - done, &first);
+        if (run == 1) {
+            page_map_set_byte(pool->state, first, state);
+        } else {
+            page_map_set_run(pool->state, first, run, state);
         }
-        page /= 64;
+        done += run;
     }
 }
 
-/** Takes pages from the lowest word of the bit tree that has a free page. Returns the number of
- * pages. */
+static void list_pages(uint32_t *pages, uint32_t first, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        pages[i] = first + i;
+    }
+}
+
+/* ---- SEQUENTIAL: trees of the leaves that have free pages ---- */
+
+/** Records that a leaf has so many free pages. */
+static void set_leaf_free(struct gmem_pool *pool, uint32_t leaf, uint32_t count)
+{
+    const uint32_t before = pool->leaf_free[leaf];
+    pool->leaf_free[leaf] = (uint16_t)count;
+    if (before == 0 && count > 0) {
+        bit_tree_add(&pool->some_free, leaf);
+    } else if (before > 0 && count == 0) {
+        bit_tree_remove(&pool->some_free, leaf);
+    }
+    if (before == PAGE_LEAF_PAGES && count < PAGE_LEAF_PAGES) {
+        bit_tree_remove(&pool->all_free, leaf);
+    } else if (before < PAGE_LEAF_PAGES && count == PAGE_LEAF_PAGES) {
+        bit_tree_add(&pool->all_free, leaf);
+    }
+}
+
+/** Adds pages to the free pages of their leaves. */
+static void count_free_run(struct gmem_pool *pool, uint32_t first, uint32_t count)
+{
+    const uint32_t end = first + count;
+    pool->lowest = first < pool->lowest ? first : pool->lowest;
+    for (uint32_t page = first; page < end;) {
+        const uint32_t leaf = page / PAGE_LEAF_PAGES;
+        const uint32_t left = end - page;
+        const uint32_t room = PAGE_LEAF_PAGES - page % PAGE_LEAF_PAGES;
+        const uint32_t some = left < room ? left : room;
+        set_leaf_free(pool, leaf, pool->leaf_free[leaf] + some);
+        page += some;
+    }
+}
+
+static void init_sequential_pool(struct gmem_pool *pool, uint32_t first_free)
+{
+    pool->leaves = (uint32_t)((pool->state->pages - 1) / PAGE_LEAF_PAGES) + 1;
+    pool->leaf_free = arena_alloc_zeroed(pool->arena, pool->leaves * sizeof *pool->leaf_free);
+    pool->lowest = first_free;
+    bit_tree_init(&pool->some_free, pool->arena, pool->leaves);
+    bit_tree_init(&pool->all_free, pool->arena, pool->leaves);
+    count_free_run(pool, first_free, pool->free_pages);
+}
+
+static void destroy_sequential_pool(struct gmem_pool *pool)
+{
+    arena_free(pool->arena, pool->leaf_free, pool->leaves * sizeof *pool->leaf_free);
+    bit_tree_destroy(&pool->some_free);
+    bit_tree_destroy(&pool->all_free);
+}
+
+/** Takes the lowest free pages that are consecutive and in one leaf. Returns the number of pages.
+ */
 static uint32_t alloc_lowest_pages(struct gmem_pool *pool, uint32_t *pages, uint32_t count,
                                    uint8_t state)
 {
-    uint32_t at = 0;
-    for (uint32_t level = pool->levels - 1; level > 0; level--) {
-        at = at * 64 + (uint32_t)__builtin_ctzll(pool->bits[level][at]);
+    const uint32_t leaf = bit_tree_find_first(&pool->some_free);
+    const uint32_t begin = leaf * PAGE_LEAF_PAGES;
+    const uint32_t from = begin < pool->lowest ? pool->lowest : begin;
+    const uint64_t end = (uint64_t)begin + PAGE_LEAF_PAGES;
+    const uint32_t first = (uint32_t)page_map_find(pool->state, from, end, GMEM_POOL_LOOSE);
+    uint64_t loose = 0;
+    uint64_t run = page_map_get_run(pool->state, first, &loose);
+    run = run < end - first ? run : end - first;
+    run = run < count ? run : count;
+    page_map_set_run(pool->state, first, run, state);
+    list_pages(pages, first, (uint32_t)run);
+    set_leaf_free(pool, leaf, pool->leaf_free[leaf] - (uint32_t)run);
+    pool->lowest = first + (uint32_t)run;
+    return (uint32_t)run;
+}
+
+static void free_sequential_pages(struct gmem_pool *pool, const uint32_t *pages, uint32_t count)
+{
+    for (uint32_t done = 0; done < count;) {
+        uint32_t first = 0;
+        const uint32_t run = measure_run(pages + done, count - done, &first);
+        page_map_set_run(pool->state, first, run, GMEM_POOL_LOOSE);
+        count_free_run(pool, first, run);
+        done += run;
     }
-    uint64_t word = pool->bits[0][at];
-    uint32_t taken = 0;
-    while (word != 0 && taken < count) {
-        const uint32_t page = at * 64 + (uint32_t)__builtin_ctzll(word);
-        word &= word - 1;
-        pool->state[page] = state;
-        pages[taken++] = page;
-    }
-    pool->bits[0][at] = word;
-    for (uint32_t level = 1; level < pool->levels && word == 0; level++) {
-        word = pool->bits[level][at / 64] & ~(UINT64_C(1) << (at % 64));
-        pool->bits[level][at / 64] = word;
-        at /= 64;
-    }
-    return taken;
 }
 
 /* ---- RANDOM: a shuffled stack ---- */
 
-/**
- * Shuffles all free pages. One choice is the key of the shuffle, so that a trace does not have to
- * contain a choice for each page. Each random number is a counter to which a mixing function is
- * applied. It is multiplied by the bound, and the high half of the product is a number below the
- * bound.
- */
-static void shuffle_free_page_stack(struct gmem_pool *pool, struct engine *engine)
+/** A position is stored relative to the page that is there before the shuffle, so that a stack that
+ * was never used takes no memory. */
+static uint32_t get_stack_page(const struct gmem_pool *pool, uint32_t at)
 {
-    const uint32_t stream = engine_open_stream(engine, "shuffle");
-    const uint64_t key =
-        bnt_mix64(engine_draw_choice(engine, stream, CHOICE_PICK, UINT64_C(1) << 32));
-    for (uint32_t i = pool->free_pages; i > 1; i--) {
-        const uint64_t drawn = bnt_mix64(key + i) >> 32;
-        const uint32_t other = (uint32_t)(drawn * i >> 32);
-        const uint32_t page = pool->stack[i - 1];
-        pool->stack[i - 1] = pool->stack[other];
-        pool->stack[other] = page;
-    }
+    return page_map_get_u32(&pool->stack, at) + pool->stack_bottom - at;
 }
 
-static void pop_stack_pages(const struct gmem_pool *pool, uint32_t *pages, uint32_t count,
-                            uint8_t state)
+static void set_stack_page(struct gmem_pool *pool, uint32_t at, uint32_t page)
 {
-    const uint32_t *top = pool->stack + pool->free_pages;
-    uint8_t *states = pool->state;
+    page_map_set_u32(&pool->stack, at, page - pool->stack_bottom + at);
+}
+
+/**
+ * Prepares the shuffle of all free pages. One choice is the key of the shuffle, so that a trace
+ * does not have to contain a choice for each page.
+ */
+static void init_free_page_stack(struct gmem_pool *pool, struct engine *engine, uint32_t end)
+{
+    const uint32_t stream = engine_open_stream(engine, "shuffle");
+    page_map_init(&pool->stack, pool->arena, PAGE_WIDTH_U32, pool->state->pages, 0);
+    pool->stack_bottom = end - 1;
+    pool->unshuffled = pool->free_pages;
+    pool->shuffle_key =
+        bnt_mix64(engine_draw_choice(engine, stream, CHOICE_PICK, UINT64_C(1) << 32));
+}
+
+/** Returns which of the lowest `count` positions the shuffle exchanges with the highest of them.
+ * The random number is a counter to which a mixing function is applied. It is multiplied by the
+ * bound, and the high half of the product is a number below the bound. */
+static uint32_t find_shuffle_partner(const struct gmem_pool *pool, uint32_t count)
+{
+    const uint64_t drawn = bnt_mix64(pool->shuffle_key + count) >> 32;
+    return (uint32_t)(drawn * count >> 32);
+}
+
+/** Takes pages from the top of the stack. Positions that are not final are shuffled first. */
+static void pop_stack_pages(struct gmem_pool *pool, uint32_t *pages, uint32_t count, uint8_t state)
+{
+    const uint32_t top = pool->free_pages;
+    for (uint32_t i = 0; i < count && top - i <= pool->unshuffled; i++) {
+        page_map_prefetch(&pool->stack, PAGE_WIDTH_U32, find_shuffle_partner(pool, top - i));
+    }
     for (uint32_t i = 0; i < count; i++) {
-        const uint32_t page = *--top;
+        const uint32_t at = top - i - 1;
+        const uint32_t page = get_stack_page(pool, at);
         pages[i] = page;
-        states[page] = state;
+        if (at < pool->unshuffled) {
+            const uint32_t other = find_shuffle_partner(pool, at + 1);
+            pages[i] = get_stack_page(pool, other);
+            set_stack_page(pool, other, page);
+            pool->unshuffled = at;
+        }
+        page_map_prefetch(pool->state, PAGE_WIDTH_BYTE, pages[i]);
+    }
+    set_states(pool, pages, count, state);
+}
+
+static void push_stack_pages(struct gmem_pool *pool, const uint32_t *pages, uint32_t count)
+{
+    set_states(pool, pages, count, GMEM_POOL_LOOSE);
+    for (uint32_t i = 0; i < count; i++) {
+        set_stack_page(pool, pool->free_pages + i, pages[i]);
     }
 }
 
@@ -107,7 +205,7 @@ static void pop_stack_pages(const struct gmem_pool *pool, uint32_t *pages, uint3
 static void drain_recent_pages(struct gmem_pool *pool)
 {
     for (uint32_t i = 0; i < GMEM_POOL_RECENT_DRAIN; i++) {
-        pool->state[pool->recent[i]] = 0;
+        page_map_set_byte(pool->state, pool->recent[i], 0);
         const uint32_t order = buddy_free_block(&pool->buddy, pool->recent[i], 0);
         pool->largest_freed = order < pool->largest_freed ? pool->largest_freed : order + 1;
     }
@@ -120,28 +218,25 @@ static void alloc_lifo_pages(struct gmem_pool *pool, uint32_t *pages, uint32_t c
 {
     uint32_t done = 0;
     while (done < count && pool->recent_count > 0) {
-        const uint32_t page = pool->recent[--pool->recent_count];
-        pool->state[page] = state;
-        pages[done++] = page;
+        pages[done++] = pool->recent[--pool->recent_count];
     }
+    set_states(pool, pages, done, state);
     while (done < count) {
         uint32_t first = 0;
         const uint32_t run = buddy_alloc_run(&pool->buddy, count - done, &first);
-        memset(pool->state + first, state, run);
-        for (uint32_t i = 0; i < run; i++) {
-            pages[done + i] = first + i;
-        }
+        page_map_set_run(pool->state, first, run, state);
+        list_pages(pages + done, first, run);
         done += run;
     }
 }
 
 static void free_lifo_pages(struct gmem_pool *pool, const uint32_t *pages, uint32_t count)
 {
+    set_states(pool, pages, count, GMEM_POOL_LOOSE);
     for (uint32_t i = 0; i < count; i++) {
         if (pool->recent_count == GMEM_POOL_RECENT_MAX) {
             drain_recent_pages(pool);
         }
-        pool->state[pages[i]] = GMEM_POOL_LOOSE;
         pool->recent[pool->recent_count++] = pages[i];
     }
 }
@@ -149,41 +244,39 @@ static void free_lifo_pages(struct gmem_pool *pool, const uint32_t *pages, uint3
 /* ---- All of them ---- */
 
 void gmem_pool_init(struct gmem_pool *pool, struct arena *arena, struct engine *engine,
-                    page_order_kind kind, uint8_t *state, uint32_t *next, uint32_t *prev,
-                    uint32_t pages, uint32_t first_free, uint32_t end)
+                    page_order_kind kind, struct page_map *state, struct page_map *links,
+                    uint32_t first_free, uint32_t end)
 {
     memset(pool, 0, sizeof *pool);
     pool->arena = arena;
     pool->kind = kind;
     pool->state = state;
-    pool->pages = pages;
     pool->free_pages = end - first_free;
     if (kind == PAGES_LIFO) {
-        buddy_init(&pool->buddy, state, next, prev, pages);
-        memset(state + first_free, 0, pool->free_pages);
+        buddy_init(&pool->buddy, arena, state, links, (uint32_t)state->pages);
         buddy_free_range(&pool->buddy, first_free, pool->free_pages);
         return;
     }
-    memset(state + first_free, GMEM_POOL_LOOSE, pool->free_pages);
+    page_map_set_run(state, first_free, pool->free_pages, GMEM_POOL_LOOSE);
     if (kind == PAGES_SEQUENTIAL) {
-        init_free_page_tree(pool);
-        for (uint32_t page = first_free; page < end; page++) {
-            mark_page_free(pool, page);
-        }
-        return;
+        init_sequential_pool(pool, first_free);
+    } else {
+        init_free_page_stack(pool, engine, end);
     }
-    pool->stack = arena_alloc(arena, pages * sizeof(uint32_t));
-    for (uint32_t i = 0; i < pool->free_pages; i++) {
-        pool->stack[i] = end - 1 - i;
-    }
-    shuffle_free_page_stack(pool, engine);
 }
 
 void gmem_pool_destroy(struct gmem_pool *pool)
 {
-    arena_free(pool->arena, pool->stack, pool->pages * sizeof(uint32_t));
-    for (uint32_t level = 0; level < pool->levels; level++) {
-        arena_free(pool->arena, pool->bits[level], pool->words[level] * sizeof(uint64_t));
+    switch (pool->kind) {
+    case PAGES_LIFO:
+        buddy_destroy(&pool->buddy);
+        break;
+    case PAGES_SEQUENTIAL:
+        destroy_sequential_pool(pool);
+        break;
+    case PAGES_RANDOM:
+        page_map_destroy(&pool->stack);
+        break;
     }
 }
 
@@ -212,16 +305,10 @@ void gmem_pool_free_pages(struct gmem_pool *pool, const uint32_t *pages, uint32_
         free_lifo_pages(pool, pages, count);
         break;
     case PAGES_SEQUENTIAL:
-        for (uint32_t i = 0; i < count; i++) {
-            pool->state[pages[i]] = GMEM_POOL_LOOSE;
-            mark_page_free(pool, pages[i]);
-        }
+        free_sequential_pages(pool, pages, count);
         break;
     case PAGES_RANDOM:
-        for (uint32_t i = 0; i < count; i++) {
-            pool->state[pages[i]] = GMEM_POOL_LOOSE;
-            pool->stack[pool->free_pages + i] = pages[i];
-        }
+        push_stack_pages(pool, pages, count);
         break;
     }
     pool->free_pages += count;
@@ -232,130 +319,153 @@ bool gmem_pool_alloc_block(struct gmem_pool *pool, uint32_t page, uint32_t order
     if (pool->kind != PAGES_LIFO || !buddy_alloc_block_at(&pool->buddy, page, order)) {
         return false;
     }
-    memset(pool->state + page, state, (size_t)1 << order);
+    page_map_set_run(pool->state, page, UINT64_C(1) << order, state);
     pool->free_pages -= UINT32_C(1) << order;
     return true;
 }
 
 void gmem_pool_free_block(struct gmem_pool *pool, uint32_t page, uint32_t order)
 {
-    memset(pool->state + page, 0, (size_t)1 << order);
+    page_map_set_run(pool->state, page, UINT64_C(1) << order, 0);
     (void)buddy_free_block(&pool->buddy, page, order);
     pool->free_pages += UINT32_C(1) << order;
 }
 
 /* ---- Blocks of 2 MiB ---- */
 
-/** Finds the lowest aligned block whose pages are all free. */
-static bool find_free_block(const struct gmem_pool *pool, uint32_t *first)
-{
-    const uint32_t words = GMEM_POOL_BLOCK / 64;
-    for (uint32_t at = 0; at + words <= pool->words[0]; at += words) {
-        uint64_t all = UINT64_MAX;
-        for (uint32_t i = 0; i < words; i++) {
-            all &= pool->bits[0][at + i];
-        }
-        if (all == UINT64_MAX) {
-            *first = at * 64;
-            return true;
-        }
-    }
-    return false;
-}
-
-static void mark_page_allocated(struct gmem_pool *pool, uint32_t page)
-{
-    for (uint32_t level = 0; level < pool->levels; level++) {
-        uint64_t *word = &pool->bits[level][page / 64];
-        *word &= ~(UINT64_C(1) << (page % 64));
-        if (*word != 0) {
-            return;
-        }
-        page /= 64;
-    }
-}
-
 bool gmem_pool_alloc_huge_page(struct gmem_pool *pool, uint32_t *first, uint8_t state)
 {
-    const bool sequential = pool->kind == PAGES_SEQUENTIAL && find_free_block(pool, first);
-    const bool lifo =
-        pool->kind == PAGES_LIFO && buddy_alloc_block(&pool->buddy, GMEM_POOL_BLOCK_ORDER, first);
-    if (!sequential && !lifo) {
+    if (pool->kind == PAGES_SEQUENTIAL) {
+        const uint32_t leaf = bit_tree_find_first(&pool->all_free);
+        if (leaf == BIT_TREE_NONE) {
+            return false;
+        }
+        *first = leaf * GMEM_POOL_BLOCK;
+        set_leaf_free(pool, leaf, 0);
+    } else if (pool->kind != PAGES_LIFO ||
+               !buddy_alloc_block(&pool->buddy, GMEM_POOL_BLOCK_ORDER, first)) {
         return false;
     }
-    for (uint32_t i = 0; sequential && i < GMEM_POOL_BLOCK; i++) {
-        mark_page_allocated(pool, *first + i);
-    }
-    memset(pool->state + *first, state, GMEM_POOL_BLOCK);
+    page_map_set_run(pool->state, *first, GMEM_POOL_BLOCK, state);
     pool->free_pages -= GMEM_POOL_BLOCK;
     return true;
 }
 
+/** Merges a free block with its buddies. */
+static void free_lifo_block(struct gmem_pool *pool, uint32_t first)
+{
+    page_map_set_run(pool->state, first, GMEM_POOL_BLOCK, 0);
+    const uint32_t order = buddy_free_block(&pool->buddy, first, GMEM_POOL_BLOCK_ORDER);
+    pool->largest_freed = order < pool->largest_freed ? pool->largest_freed : order + 1;
+    pool->free_pages += GMEM_POOL_BLOCK;
+}
+
 void gmem_pool_free_huge_page(struct gmem_pool *pool, uint32_t first)
 {
+    uint32_t pages[GMEM_POOL_BLOCK];
     if (pool->kind == PAGES_LIFO) {
-        memset(pool->state + first, 0, GMEM_POOL_BLOCK);
-        const uint32_t order = buddy_free_block(&pool->buddy, first, GMEM_POOL_BLOCK_ORDER);
-        pool->largest_freed = order < pool->largest_freed ? pool->largest_freed : order + 1;
-        pool->free_pages += GMEM_POOL_BLOCK;
+        free_lifo_block(pool, first);
         return;
     }
-    for (uint32_t i = 0; i < GMEM_POOL_BLOCK; i++) {
-        const uint32_t page = first + i;
-        gmem_pool_free_pages(pool, &page, 1);
-    }
+    list_pages(pages, first, GMEM_POOL_BLOCK);
+    gmem_pool_free_pages(pool, pages, GMEM_POOL_BLOCK);
 }
 
 /* ---- Audit ---- */
 
-static bool audit_loose_pages(const struct gmem_pool *pool, const uint32_t *pages, uint32_t count,
-                              uint64_t *seen, char *text, size_t bytes)
+static bool audit_loose_page(const struct gmem_pool *pool, uint32_t page, struct page_map *seen,
+                             char *text, size_t bytes)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        const uint32_t page = pages[i];
-        if (page >= pool->pages || pool->state[page] != GMEM_POOL_LOOSE) {
-            (void)snprintf(text, bytes, "pool: page %" PRIu32 " is listed as free but is in use",
-                           page);
-            return false;
-        }
-        if ((seen[page / 64] >> (page % 64) & 1) != 0) {
-            (void)snprintf(text, bytes, "pool: page %" PRIu32 " is listed as free twice", page);
-            return false;
-        }
-        seen[page / 64] |= UINT64_C(1) << (page % 64);
+    if (page >= pool->state->pages || page_map_get_byte(pool->state, page) != GMEM_POOL_LOOSE) {
+        (void)snprintf(text, bytes, "pool: page %" PRIu32 " is listed as free but is in use", page);
+        return false;
     }
+    if (page_map_get_bit(seen, page)) {
+        (void)snprintf(text, bytes, "pool: page %" PRIu32 " is listed as free twice", page);
+        return false;
+    }
+    page_map_set_bit(seen, page, true);
     return true;
 }
 
-static bool audit_free_page_tree(const struct gmem_pool *pool, uint64_t *seen, char *text,
-                                 size_t bytes)
+static bool audit_recent_pages(const struct gmem_pool *pool, struct page_map *seen, char *text,
+                               size_t bytes)
 {
-    memcpy(seen, pool->bits[0], pool->words[0] * sizeof(uint64_t));
-    for (uint32_t level = 1; level < pool->levels; level++) {
-        for (uint32_t i = 0; i < pool->words[level - 1]; i++) {
-            const bool told = (pool->bits[level][i / 64] >> (i % 64) & 1) != 0;
-            if (told != (pool->bits[level - 1][i] != 0)) {
-                (void)snprintf(text, bytes,
-                               "pool: bit %" PRIu32 " of level %" PRIu32
-                               " of the bit tree does not match its word",
-                               i, level);
-                return false;
-            }
+    for (uint32_t i = 0; i < pool->recent_count; i++) {
+        if (!audit_loose_page(pool, pool->recent[i], seen, text, bytes)) {
+            return false;
         }
     }
     return true;
 }
 
-bool gmem_pool_audit(const struct gmem_pool *pool, uint64_t *seen, char *text, size_t text_bytes)
+static bool audit_stack(const struct gmem_pool *pool, struct page_map *seen, char *text,
+                        size_t bytes)
+{
+    for (uint32_t i = 0; i < pool->free_pages; i++) {
+        if (!audit_loose_page(pool, get_stack_page(pool, i), seen, text, bytes)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/** Checks how many pages of each leaf are free, and marks them in `seen`. */
+static bool audit_leaves(const struct gmem_pool *pool, struct page_map *seen, char *text,
+                         size_t bytes)
+{
+    for (uint32_t leaf = 0; leaf < pool->leaves; leaf++) {
+        const uint64_t first = (uint64_t)leaf * PAGE_LEAF_PAGES;
+        const uint64_t left = pool->state->pages - first;
+        const uint64_t count = page_map_count(
+            pool->state, first, left < PAGE_LEAF_PAGES ? left : PAGE_LEAF_PAGES, GMEM_POOL_LOOSE);
+        if (count != pool->leaf_free[leaf] || bit_tree_has(&pool->some_free, leaf) != (count > 0) ||
+            bit_tree_has(&pool->all_free, leaf) != (count == PAGE_LEAF_PAGES)) {
+            (void)snprintf(text, bytes,
+                           "pool: %" PRIu64 " pages of block %" PRIu32
+                           " are free, but the counter says %u, or its trees are wrong",
+                           count, leaf, pool->leaf_free[leaf]);
+            return false;
+        }
+    }
+    for (uint64_t page = 0; page < pool->state->pages;) {
+        uint64_t state = 0;
+        const uint64_t run = page_map_get_run(pool->state, page, &state);
+        if (state == GMEM_POOL_LOOSE) {
+            page_map_set_run(seen, page, run, 1);
+        }
+        page += run;
+    }
+    return true;
+}
+
+static bool audit_tree(const struct bit_tree *tree, char *text, size_t bytes)
+{
+    uint32_t level = 0;
+    uint32_t bit = 0;
+    if (!bit_tree_audit(tree, &level, &bit)) {
+        (void)snprintf(text, bytes,
+                       "pool: bit %" PRIu32 " of level %" PRIu32
+                       " of the bit tree does not match its word",
+                       bit, level);
+        return false;
+    }
+    return true;
+}
+
+bool gmem_pool_audit(const struct gmem_pool *pool, struct page_map *seen, char *text,
+                     size_t text_bytes)
 {
     switch (pool->kind) {
     case PAGES_LIFO:
         return buddy_audit(&pool->buddy, seen, text, text_bytes) &&
-               audit_loose_pages(pool, pool->recent, pool->recent_count, seen, text, text_bytes);
+               audit_recent_pages(pool, seen, text, text_bytes);
     case PAGES_SEQUENTIAL:
-        return audit_free_page_tree(pool, seen, text, text_bytes);
+        return audit_leaves(pool, seen, text, text_bytes) &&
+               audit_tree(&pool->some_free, text, text_bytes) &&
+               audit_tree(&pool->all_free, text, text_bytes);
     case PAGES_RANDOM:
-        return audit_loose_pages(pool, pool->stack, pool->free_pages, seen, text, text_bytes);
+        return audit_stack(pool, seen, text, text_bytes);
     }
     return false;
 }

@@ -3,7 +3,7 @@
  *
  * LIFO: a stack of the most recently freed pages (Linux's per-CPU lists), then a buddy allocator.
  * SEQUENTIAL: an allocation always takes the lowest free page, which a tree of bits finds; free
- * pages do not merge. RANDOM: a stack that was shuffled at boot. The most recently freed pages are
+ * pages do not merge. RANDOM: a shuffled stack. The most recently freed pages are
  * allocated first; free pages do not merge. Private to gmem.
  */
 #ifndef SIM_MEMORY_GMEM_POOL_H
@@ -12,9 +12,9 @@
 #include "sim/engine/arena.h"
 #include "sim/engine/engine.h"
 #include "sim/memory/buddy.h"
+#include "sim/pages/bit_tree.h"
 #include "sim/scenario/scenario.h"
 
-#define GMEM_POOL_LEVELS       6   /**< 64^6 pages are more than a 32-bit number can count */
 #define GMEM_POOL_RECENT_MAX   512 /**< how many freed pages can wait before they merge */
 #define GMEM_POOL_RECENT_DRAIN 64
 
@@ -29,7 +29,7 @@
 struct gmem_pool {
     struct arena *arena;
     page_order_kind kind;
-    uint8_t *state; /**< one state byte for each page, described in gmem_private.h */
+    struct page_map *state; /**< one state byte for each page, described in gmem_private.h */
     uint32_t pages;
     uint32_t free_pages;
     /* LIFO */
@@ -38,20 +38,26 @@ struct gmem_pool {
                                  became free */
     uint32_t recent_count;
     uint32_t recent[GMEM_POOL_RECENT_MAX]; /**< the last entry is the page that was freed last */
-    /* RANDOM */
-    uint32_t *stack;
-    /* SEQUENTIAL: in level 0, each bit is a page, set if it is free; in each higher level, each bit
-     * is a word of the level below, set if the word is not 0 */
-    uint32_t levels;
-    uint64_t *bits[GMEM_POOL_LEVELS];
-    uint32_t words[GMEM_POOL_LEVELS];
+    /* RANDOM: the pages of a stack. It is shuffled from its top as far as pages were taken; each
+     * step of the shuffle makes one position final. */
+    struct page_map stack;
+    uint32_t stack_bottom; /**< the page at position 0 of the stack before it is shuffled */
+    uint32_t unshuffled;   /**< so many positions, from the bottom, are not final */
+    uint64_t shuffle_key;
+    /* SEQUENTIAL: for each leaf of the map of states (2 MiB), how many of its pages are free */
+    uint16_t *leaf_free;
+    uint32_t leaves;
+    uint32_t lowest;           /**< no page below is free */
+    struct bit_tree some_free; /**< leaves with a free page */
+    struct bit_tree all_free;  /**< leaves whose pages are all free */
 };
 
 /** Initialises a pool in which the pages from `first_free` up to `end` are free and all others are
- * not. Only RANDOM needs `engine`. */
+ * not. `state` has a byte for each page and `links` 64 bits, all 0 for free pages. Only RANDOM
+ * needs `engine`. */
 void gmem_pool_init(struct gmem_pool *pool, struct arena *arena, struct engine *engine,
-                    page_order_kind kind, uint8_t *state, uint32_t *next, uint32_t *prev,
-                    uint32_t pages, uint32_t first_free, uint32_t end);
+                    page_order_kind kind, struct page_map *state, struct page_map *links,
+                    uint32_t first_free, uint32_t end);
 void gmem_pool_destroy(struct gmem_pool *pool);
 
 /** Takes `count` <= free_pages pages and sets their state byte to `state`. */
@@ -72,6 +78,7 @@ bool gmem_pool_alloc_huge_page(struct gmem_pool *pool, uint32_t *first, uint8_t 
 void gmem_pool_free_huge_page(struct gmem_pool *pool, uint32_t first);
 
 /** As buddy_audit. */
-bool gmem_pool_audit(const struct gmem_pool *pool, uint64_t *seen, char *text, size_t text_bytes);
+bool gmem_pool_audit(const struct gmem_pool *pool, struct page_map *seen, char *text,
+                     size_t text_bytes);
 
 #endif

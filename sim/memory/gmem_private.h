@@ -1,5 +1,5 @@
 /*
- * Private to gmem*.c and reclaim.c: the arrays of a guest's memory, and the functions that these
+ * Private to gmem*.c and reclaim.c: the maps of a guest's memory, and the functions that these
  * files share.
  *
  * In these files, pages are numbered from 0; PFNs are used only in the interface (gmem.h). A page
@@ -12,6 +12,8 @@
 
 #include "sim/memory/gmem.h"
 #include "sim/memory/gmem_pool.h"
+#include "sim/memory/page_links.h"
+#include "sim/pages/page_tags.h"
 
 #define GMEM_USE_MASK      0x0FU
 #define GMEM_RECLAIM_BATCH 32 /**< pages that one direct reclaim frees (SWAP_CLUSTER_MAX) */
@@ -39,18 +41,14 @@ struct gmem {
     uint32_t kernel_pages;  /**< number of the kernel's pages, which are at the start of memory;
                                  pinned pages are included */
     uint32_t kernel_cursor;
-    uint8_t *state; /**< the low bits are the use of the page; the high bits are private to the
-                         pool */
-    uint32_t *next; /**< links of the groups' lists and of the pool */
-    uint32_t *prev;
-    uint32_t *record; /**< links of the driver's list of ballooned pages */
-    uint64_t *tag;    /**< the content tag that the guest last wrote to each page */
-    uint64_t *seen;   /**< one bit for each page, for audits */
-    size_t seen_bytes;
-    uint32_t *stamps; /**< time of each page's last use in ms; NULL if it is not recorded */
-    /** one bit for each page, set if the page is free and was reported since it became free; NULL
-     * without reporting */
-    uint64_t *reported;
+    struct page_map state;  /**< bytes: the low bits are the use of the page; the high bits are
+                                 private to the pool */
+    struct page_map links;  /**< of the groups' lists and of the pool (page_links.h) */
+    struct page_map record; /**< 32 bits: links of the driver's list of ballooned pages */
+    struct page_map tag;    /**< the content tag that the guest last wrote to each page */
+    struct page_map stamps; /**< 32 bits: time of each page's last use in ms, with config.ages */
+    /** a bit, set if the page is free and was reported since it became free; with config.reports */
+    struct page_map reported;
     struct gmem_pool pool;
     uint32_t in_use[PAGE_USE_COUNT]; /**< number of pages of each use; the pool counts the free
                                           pages instead */
@@ -61,6 +59,7 @@ struct gmem {
     uint64_t *swap_tag;
     uint32_t *swap_next;
     uint32_t swap_slots;
+    uint32_t swap_room; /**< for so many slots there is room in the arrays */
     uint32_t swap_used;
     uint32_t swap_fresh; /**< the first swap slot that was never used */
     uint32_t swap_free;  /**< the first swap slot in the list of freed slots */
@@ -85,7 +84,13 @@ struct gmem {
 
 static inline page_use gmem_get_use_of_page_index(const struct gmem *gmem, uint32_t page)
 {
-    return (page_use)(gmem->state[page] & GMEM_USE_MASK);
+    return (page_use)(page_map_get_byte(&gmem->state, page) & GMEM_USE_MASK);
+}
+
+/** Whether a page has this use, and is in no block of the pool. */
+static inline bool gmem_is_page_used_for(const struct gmem *gmem, uint32_t page, page_use use)
+{
+    return page_map_get_byte(&gmem->state, page) == (uint8_t)use;
 }
 
 static inline uint64_t gmem_get_pfn_of_page_index(const struct gmem *gmem, uint32_t page)
@@ -117,11 +122,13 @@ void gmem_alloc_pages(struct gmem *gmem, uint32_t *pages, uint32_t count, page_u
 void gmem_free_pages(struct gmem *gmem, const uint32_t *pages, uint32_t count, page_use from);
 /** The guest writes new content to a page. */
 void gmem_write_page(struct gmem *gmem, uint32_t page);
-void gmem_read_page(const struct gmem *gmem, uint32_t page);
+void gmem_read_page(struct gmem *gmem, uint32_t page);
+/** The guest writes the content of a swapped-out page to a page again. */
+void gmem_restore_page(struct gmem *gmem, uint32_t page, uint64_t tag);
 /** The guest fills a page with the content that it expects its free pages to have. */
 void gmem_fill_page(struct gmem *gmem, uint32_t page);
 /** Records the current time as the page's last use (gmem_age.c). */
-void gmem_record_page_access_time(const struct gmem *gmem, uint32_t page);
+void gmem_record_page_access_time(struct gmem *gmem, uint32_t page);
 
 /* gmem_balloon.c */
 /** Takes up to `count` free pages above the min watermark for the balloon and stores their PFNs. */

@@ -12,29 +12,8 @@
 
 static bool is_range_reported(const struct gmem *gmem, uint32_t first, uint32_t count)
 {
-    for (uint32_t at = first; at < first + count;) {
-        const uint32_t within = at % 64;
-        const uint32_t left = first + count - at;
-        const uint32_t n = left < 64 - within ? left : 64 - within;
-        const uint64_t ones = n == 64 ? UINT64_MAX : (UINT64_C(1) << n) - 1;
-        if ((gmem->reported[at / 64] >> within & ones) != ones) {
-            return false;
-        }
-        at += n;
-    }
-    return true;
-}
-
-static void mark_range_reported(struct gmem *gmem, uint32_t first, uint32_t count, bool reported)
-{
-    for (uint32_t page = first; page < first + count; page++) {
-        const uint64_t bit = UINT64_C(1) << (page % 64);
-        if (reported) {
-            gmem->reported[page / 64] |= bit;
-        } else {
-            gmem->reported[page / 64] &= ~bit;
-        }
-    }
+    const uint64_t end = (uint64_t)first + count;
+    return page_map_find(&gmem->reported, first, end, 0) == end;
 }
 
 /** Finds blocks of the reported order that were not reported yet. It searches the smallest free
@@ -45,7 +24,8 @@ static uint32_t find_unreported_blocks(const struct gmem *gmem, uint32_t *found,
     const uint32_t size = UINT32_C(1) << gmem->config.report_order;
     uint32_t n = 0;
     for (uint32_t order = gmem->config.report_order; order < BUDDY_ORDERS; order++) {
-        for (uint32_t head = buddy->head[order]; head != BUDDY_NONE; head = buddy->next[head]) {
+        for (uint32_t head = buddy->head[order]; head != BUDDY_NONE;
+             head = buddy_get_next_block(buddy, order, head)) {
             for (uint32_t at = head; at < head + (UINT32_C(1) << order) && n < count; at += size) {
                 if (!is_range_reported(gmem, at, size)) {
                     found[n++] = at;
@@ -78,7 +58,7 @@ uint32_t gmem_isolate_report_blocks(struct gmem *gmem, uint64_t *blocks, uint32_
     const uint32_t order = gmem->config.report_order;
     const uint32_t size = UINT32_C(1) << order;
     uint32_t found[GMEM_BATCH_MAX];
-    if (gmem->reported == NULL || gmem->pool.kind != PAGES_LIFO) {
+    if (!gmem->config.reports || gmem->pool.kind != PAGES_LIFO) {
         return 0;
     }
     const uint32_t room = gmem_count_free_pages_above_watermark(gmem, gmem->low) >> order;
@@ -101,13 +81,13 @@ void gmem_return_report_blocks(struct gmem *gmem, const uint64_t *blocks, uint32
     const uint32_t size = UINT32_C(1) << order;
     for (uint32_t i = 0; i < count; i++) {
         const uint32_t first = gmem_find_page(gmem, blocks[i]);
-        if (first == BUDDY_NONE || gmem->state[first] != PAGE_USE_REPORTED) {
+        if (first == BUDDY_NONE || !gmem_is_page_used_for(gmem, first, PAGE_USE_REPORTED)) {
             gmem->bad_frees++;
             continue;
         }
         gmem->in_use[PAGE_USE_REPORTED] -= size;
         gmem_pool_free_block(&gmem->pool, first, order);
-        mark_range_reported(gmem, first, size, acked);
+        page_map_set_run(&gmem->reported, first, size, acked);
         notify_block_moved(gmem, first, PAGE_USE_REPORTED, PAGE_USE_FREE);
     }
 }
@@ -115,7 +95,7 @@ void gmem_return_report_blocks(struct gmem *gmem, const uint64_t *blocks, uint32
 bool gmem_poll_report_wanted(struct gmem *gmem)
 {
     const bool wanted =
-        gmem->reported != NULL && gmem->pool.largest_freed > gmem->config.report_order;
+        gmem->config.reports && gmem->pool.largest_freed > gmem->config.report_order;
     gmem->pool.largest_freed = 0;
     return wanted;
 }

@@ -54,7 +54,7 @@ static uint32_t swap_out_pages(struct gmem *gmem, struct gmem_group *group, uint
         while (n < GMEM_BATCH_MAX && done < want) {
             const uint32_t page = gmem_list_pop_tail(gmem, list);
             gmem_read_page(gmem, page);
-            gmem_swap_push_tag(gmem, group, gmem->tag[page]);
+            gmem_swap_push_tag(gmem, group, page_tags_get(&gmem->tag, page));
             pages[n++] = page;
             done++;
         }

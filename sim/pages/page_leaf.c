@@ -4,7 +4,12 @@
  */
 #include "sim/pages/page_leaf.h"
 
+#include <string.h>
+
 /* ---- Arrays of integers ---- */
+
+/** So many values are compared at once: with those one place before them, so that all are equal. */
+#define STRIDE 8
 
 #define DEFINE_LOOPS(name, type)                                                                   \
     static void fill_##name(struct page_leaf *leaf, uint32_t first, uint32_t end, uint64_t value)  \
@@ -41,6 +46,10 @@
     {                                                                                              \
         const type *values = (const type *)leaf->values;                                           \
         uint32_t at = first + 1;                                                                   \
+        while (at + STRIDE <= PAGE_LEAF_PAGES &&                                                   \
+               memcmp(values + at, values + at - 1, STRIDE * sizeof values[0]) == 0) {             \
+            at += STRIDE;                                                                          \
+        }                                                                                          \
         while (at < PAGE_LEAF_PAGES && values[at] == values[first]) {                              \
             at++;                                                                                  \
         }                                                                                          \

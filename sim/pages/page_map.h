@@ -107,6 +107,16 @@ static inline uint64_t page_map_get_u64(const struct page_map *map, uint64_t pag
     return page_map_get_as(map, PAGE_WIDTH_U64, page);
 }
 
+/** Loads the value of a page into the cache, for a map of this width. */
+static inline void page_map_prefetch(const struct page_map *map, page_width width, uint64_t page)
+{
+    const struct page_slot *slot = page_map_find_slot(map, page);
+    if (slot->kind == PAGE_SLOT_LEAF) {
+        const uint64_t bit = (page & (PAGE_LEAF_PAGES - 1)) * page_leaf_ops[width].bytes / 64;
+        __builtin_prefetch((const uint8_t *)slot->is.leaf->values + bit / 8, 1);
+    }
+}
+
 void page_map_set_bit(struct page_map *map, uint64_t page, bool value);
 void page_map_set_byte(struct page_map *map, uint64_t page, uint8_t value);
 void page_map_set_u32(struct page_map *map, uint64_t page, uint32_t value);

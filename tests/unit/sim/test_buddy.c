@@ -3,6 +3,7 @@
  * end. Both must hand out the same pages in the same order.
  */
 #include "sim/memory/buddy.h"
+#include "sim/memory/page_links.h"
 
 #include <ballonet/base.h>
 
@@ -67,24 +68,35 @@ static void model_give(uint32_t page)
 
 /* ---- The allocator ---- */
 
-static uint8_t state[PAGES];
-static uint32_t next[PAGES];
-static uint32_t prev[PAGES];
-static uint64_t seen[PAGES / 64 + 1];
+static struct arena *arena;
+static struct page_map state;
+static struct page_map links;
 static struct buddy buddy;
 static char text[256];
 
 static void setup(void)
 {
-    memset(state, 0, sizeof state);
-    memset(seen, 0, sizeof seen);
-    buddy_init(&buddy, state, next, prev, PAGES);
+    arena = arena_open(0xA5);
+    page_map_init(&state, arena, PAGE_WIDTH_BYTE, PAGES, 0);
+    page_map_init(&links, arena, PAGE_WIDTH_U64, PAGES, 0);
+    buddy_init(&buddy, arena, &state, &links, PAGES);
+}
+
+static void teardown(void)
+{
+    buddy_destroy(&buddy);
+    page_map_destroy(&state);
+    page_map_destroy(&links);
+    ck_assert_uint_eq(arena_close(arena), 0);
 }
 
 static bool audit(void)
 {
-    memset(seen, 0, sizeof seen);
-    return buddy_audit(&buddy, seen, text, sizeof text);
+    struct page_map seen;
+    page_map_init(&seen, arena, PAGE_WIDTH_BIT, PAGES, 0);
+    const bool right = buddy_audit(&buddy, &seen, text, sizeof text);
+    page_map_destroy(&seen);
+    return right;
 }
 
 static uint32_t free_pages(void)
@@ -117,7 +129,7 @@ START_TEST(test_pages_come_out_as_from_the_plainest_model)
                 ck_assert_uint_le(run, count);
                 for (uint32_t i = 0; i < run; i++) {
                     ck_assert_uint_eq(first + i, model_take());
-                    state[first + i] = 1;
+                    page_map_set_byte(&state, first + i, 1);
                     used[used_count++] = first + i;
                 }
                 count -= run;
@@ -127,7 +139,7 @@ START_TEST(test_pages_come_out_as_from_the_plainest_model)
                 const uint32_t at = (uint32_t)(bnt_mix64(++seed) % used_count);
                 const uint32_t page = used[at];
                 used[at] = used[--used_count];
-                state[page] = 0;
+                page_map_set_byte(&state, page, 0);
                 (void)buddy_free_block(&buddy, page, 0);
                 model_give(page);
             }
@@ -144,7 +156,7 @@ START_TEST(test_freed_pages_merge_into_the_blocks_they_came_from)
 {
     uint32_t first = 0;
     uint32_t blocks[BUDDY_ORDERS];
-    memset(state, 1, 5);
+    page_map_set_run(&state, 0, 5, 1);
     buddy_free_range(&buddy, 5, PAGES - 5);
     memcpy(blocks, buddy.blocks, sizeof blocks);
     uint32_t taken = 0;
@@ -178,12 +190,19 @@ END_TEST
 
 static void damage_use(void)
 {
-    state[1] = 3;
+    page_map_set_byte(&state, 1, 3);
 }
 
 static void damage_link(void)
 {
-    prev[next[buddy.head[10]]] = 77;
+    buddy.large[buddy_get_next_block(&buddy, 10, buddy.head[10]) / PAGE_LEAF_PAGES].prev = 77;
+}
+
+static void damage_small_link(void)
+{
+    uint32_t first = 0;
+    (void)buddy_alloc_run(&buddy, 3, &first);
+    page_links_set_prev(&links, buddy.head[2], 77);
 }
 
 static void damage_count(void)
@@ -195,13 +214,12 @@ static void damage_double(void)
 {
     uint32_t first = 0;
     (void)buddy_alloc_run(&buddy, 2, &first);
-    state[first] = 0;
+    page_map_set_byte(&state, first, 0);
     (void)buddy_free_block(&buddy, first,
                            0); /* now its neighbour is used; claim it is a block, too */
-    next[first + 1] = BUDDY_NONE;
-    prev[first + 1] = BUDDY_NONE;
-    state[first + 1] = BUDDY_HEAD(0);
-    next[first] = first + 1;
+    page_links_set(&links, first + 1, BUDDY_NONE, BUDDY_NONE);
+    page_map_set_byte(&state, first + 1, BUDDY_HEAD(0));
+    page_links_set_next(&links, first, first + 1);
 }
 
 START_TEST(test_a_block_taken_out_of_a_larger_one_leaves_the_rest_and_merges_again)
@@ -216,12 +234,12 @@ START_TEST(test_a_block_taken_out_of_a_larger_one_leaves_the_rest_and_merges_aga
                 break;
             }
             ck_assert(buddy_alloc_block_at(&buddy, page, order));
-            memset(state + page, 1, size);
+            page_map_set_run(&state, page, size, 1);
             ck_assert(!buddy_alloc_block_at(&buddy, page, order)); /* it is gone */
             ck_assert(!buddy_alloc_block_at(&buddy, page, 0));
             ck_assert_uint_eq(free_pages(), 2048 - size);
             ck_assert_msg(audit(), "%s", text);
-            memset(state + page, 0, size);
+            page_map_set_run(&state, page, size, 0);
             ck_assert_uint_ge(buddy_free_block(&buddy, page, order), order);
             ck_assert_msg(audit(), "%s", text);
             ck_assert_mem_eq(blocks, buddy.blocks, sizeof blocks);
@@ -237,7 +255,7 @@ static void damage_align(void)
 
 static void damage_range(void)
 {
-    next[buddy.head[10]] = PAGES + 5;
+    buddy.large[buddy.head[10] / PAGE_LEAF_PAGES].next = PAGES + 5;
 }
 
 static void damage_set(void)
@@ -252,6 +270,7 @@ static const struct {
 } damages[] = {
     {"a page of a free block is in use", damage_use},
     {"the links of a free list are inconsistent", damage_link},
+    {"the links of a free list are inconsistent", damage_small_link},
     {"the length of a free list differs from its counter", damage_count},
     {"two free buddies were not merged", damage_double},
     {"a free block is not aligned", damage_align},
@@ -273,7 +292,7 @@ Suite *test_suite(void)
 {
     Suite *suite = suite_create("buddy");
     TCase *tcase = tcase_create("buddy");
-    tcase_add_checked_fixture(tcase, setup, NULL);
+    tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, test_pages_come_out_as_from_the_plainest_model);
     tcase_add_test(tcase, test_freed_pages_merge_into_the_blocks_they_came_from);
     tcase_add_test(tcase, test_a_block_taken_out_of_a_larger_one_leaves_the_rest_and_merges_again);

@@ -288,13 +288,13 @@ static uint32_t any_anon(void)
 
 static void damage_use(void)
 {
-    gmem->state[any_anon()] = PAGE_USE_SLAB;
+    page_map_set_byte(&gmem->state, any_anon(), PAGE_USE_SLAB);
 }
 
 static void damage_use_swapped(void)
 {
-    gmem->state[any_anon()] = PAGE_USE_SLAB;
-    gmem->state[gmem->groups[0].list[PAGE_USE_SLAB].head] = PAGE_USE_ANON;
+    page_map_set_byte(&gmem->state, any_anon(), PAGE_USE_SLAB);
+    page_map_set_byte(&gmem->state, gmem->groups[0].list[PAGE_USE_SLAB].head, PAGE_USE_ANON);
 }
 
 static void damage_counter(void)
@@ -321,7 +321,7 @@ static void damage_two_lists(void)
 
 static void damage_link(void)
 {
-    gmem->prev[gmem->next[any_anon()]] = 1;
+    page_links_set_prev(&gmem->links, page_links_get(&gmem->links, any_anon()).next, 1);
 }
 
 static void damage_list_count(void)
@@ -375,6 +375,66 @@ START_TEST(test_audit_sees_each_kind_of_damage)
 }
 END_TEST
 
+static void damage_leaf_count(void)
+{
+    gmem->pool.leaf_free[5]--;
+}
+
+static void damage_leaf_tree(void)
+{
+    bit_tree_remove(&gmem->pool.all_free, 5);
+}
+
+static void damage_some_free(void)
+{
+    gmem->pool.some_free.bits[1][0] = 0;
+}
+
+static void damage_all_free(void)
+{
+    gmem->pool.all_free.bits[1][0] = 0;
+}
+
+static const struct {
+    const char *message;
+    void (*damage)(void);
+} sequential_damages[] = {
+    {"pages of block 5 are free, but the counter says 511", damage_leaf_count},
+    {"or its trees are wrong", damage_leaf_tree},
+    {"bit 0 of level 1 of the bit tree does not match", damage_some_free},
+    {"bit 0 of level 1 of the bit tree does not match", damage_all_free},
+};
+
+START_TEST(test_audit_sees_damage_to_a_sequential_pool)
+{
+    config.memory_bytes = 256 * MIB;
+    config.pages = PAGES_SEQUENTIAL;
+    create();
+    ck_assert_msg(gmem_audit(gmem, text, sizeof text), "%s", text);
+    sequential_damages[_i].damage();
+    ck_assert(!gmem_audit(gmem, text, sizeof text));
+    ck_assert_msg(strstr(text, sequential_damages[_i].message) != NULL, "%s", text);
+    gmem_destroy(gmem);
+    gmem = NULL;
+}
+END_TEST
+
+START_TEST(test_audit_sees_a_page_twice_in_a_random_pool)
+{
+    struct engine *engine = engine_make(1);
+    config.engine = engine;
+    config.pages = PAGES_RANDOM;
+    create();
+    ck_assert_msg(gmem_audit(gmem, text, sizeof text), "%s", text);
+    page_map_set_u32(&gmem->pool.stack, 7, 1); /* the page that the next position has too */
+    ck_assert(!gmem_audit(gmem, text, sizeof text));
+    ck_assert_msg(strstr(text, "is listed as free twice") != NULL, "%s", text);
+    engine_destroy(engine);
+    gmem_destroy(gmem);
+    gmem = NULL;
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("gmem");
@@ -391,6 +451,9 @@ Suite *test_suite(void)
     tcase_add_test(tcase, test_frees_of_foreign_pages_are_counted_and_change_nothing);
     tcase_add_loop_test(tcase, test_audit_sees_each_kind_of_damage, 0,
                         (int)(sizeof damages / sizeof damages[0]));
+    tcase_add_loop_test(tcase, test_audit_sees_damage_to_a_sequential_pool, 0,
+                        (int)(sizeof sequential_damages / sizeof sequential_damages[0]));
+    tcase_add_test(tcase, test_audit_sees_a_page_twice_in_a_random_pool);
     suite_add_tcase(suite, tcase);
     return suite;
 }
