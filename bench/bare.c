@@ -86,31 +86,33 @@ static void free_all_pages(struct bare *bare, enum page_order order)
 
 static void allocate_pages(struct bare *bare, uint32_t pfns[REQUEST_PFNS])
 {
+    const uint32_t *top = bare->free + bare->free_count - 1;
     for (uint32_t i = 0; i < REQUEST_PFNS; i++) {
-        pfns[i] = bare->free[--bare->free_count];
+        pfns[i] = *(top - i);
     }
+    bare->free_count -= REQUEST_PFNS;
 }
 
-static void link_pages(struct bare *bare, const uint32_t pfns[REQUEST_PFNS])
+static void link_pages(struct bare *bare, const uint32_t pfns[REQUEST_PFNS],
+                       uint32_t request[REQUEST_PFNS])
 {
+    uint32_t *links = bare->links;
+    uint32_t head = bare->balloon_head;
     for (uint32_t i = 0; i < REQUEST_PFNS; i++) {
-        if (bare->links[pfns[i]] != PAGE_FREE) {
+        const uint32_t pfn = pfns[i];
+        if (links[pfn] != PAGE_FREE) {
             bench_give_up("the bare pipeline: a page is allocated twice");
         }
-        bare->links[pfns[i]] = bare->balloon_head;
-        bare->balloon_head = pfns[i];
+        links[pfn] = head;
+        head = pfn;
+        request[i] = pfn;
     }
-}
-
-static void write_request(uint32_t request[REQUEST_PFNS], const uint32_t pfns[REQUEST_PFNS])
-{
-    for (uint32_t i = 0; i < REQUEST_PFNS; i++) {
-        request[i] = pfns[i];
-    }
+    bare->balloon_head = head;
 }
 
 static void accept_request(struct bare *bare, const uint32_t request[REQUEST_PFNS])
 {
+    uint32_t accepted = 0;
     for (uint32_t i = 0; i < REQUEST_PFNS; i++) {
         const uint32_t pfn = request[i];
         if (pfn >= bare->pages) {
@@ -121,9 +123,10 @@ static void accept_request(struct bare *bare, const uint32_t request[REQUEST_PFN
         if ((*word & bit) == 0) {
             *word |= bit;
             bare->contents[pfn] = 0;
-            bare->accepted++;
+            accepted++;
         }
     }
+    bare->accepted += accepted;
 }
 
 static void run(void *opaque)
@@ -133,8 +136,7 @@ static void run(void *opaque)
     uint32_t request[REQUEST_PFNS];
     while (bare->free_count > 0) {
         allocate_pages(bare, pfns);
-        link_pages(bare, pfns);
-        write_request(request, pfns);
+        link_pages(bare, pfns, request);
         accept_request(bare, request);
     }
 }

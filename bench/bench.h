@@ -21,8 +21,15 @@ struct bench_options {
     bool smoke; /**< each row once and tiny: shows that the rows work, and measures nothing */
     bool json;
     bool help;
-    bool stages; /**< the stopwatch's rows only */
-    bool strict; /**< a missed aim is a failure */
+    bool stages;        /**< the stopwatch's rows only */
+    bool strict;        /**< a missed aim is a failure */
+    bool count;         /**< instructions in place of time */
+    bool check;         /**< a count that grew is a failure */
+    bool update;        /**< the counts become the kept ones */
+    const char *counts; /**< file of kept counts */
+    const char *only;   /**< NULL, or what the name of a counted row must have in it */
+    bool is_count_work; /**< started under callgrind, to do the work of row `count_work` */
+    uint32_t count_work;
     uint32_t rounds;
     uint64_t inflate_mib;  /**< part (a) */
     const char *scenarios; /**< folder of part (d) */

@@ -18,6 +18,8 @@ enum way {
 };
 
 const char *events_get_mix_name(uint32_t mix);
+/** The number of events. */
+uint64_t events_run_counted(uint32_t mix, enum way way);
 struct subject_result events_run(uint32_t mix, enum way way, uint32_t swings);
 
 #endif

@@ -2,11 +2,12 @@
  * ballonet-bench: prints what inflating, the ring, events and the scenarios cost, as ratios.
  *
  * Exit status: 0 whatever the ratios are (--strict: 1 if an aim is missed); 1 if something that is
- * measured did not do its work; 2 wrong usage.
+ * measured did not do its work; 2 wrong usage. With --count, see there.
  */
-#include "bench/bench.h"
+#include "bench/count.h"
 #include "bench/program.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,6 +76,13 @@ int main(int argc, char **argv)
     }
     if (options.stages && !BENCH_STAGES) {
         become_stages(argv);
+    }
+    if (options.is_count_work) {
+        (void)printf("%" PRIu64 "\n", counted_work(options.count_work));
+        return EXIT_SUCCESS;
+    }
+    if (options.count || options.check || options.update) {
+        return count_run(&options);
     }
     struct table *table = table_create();
     if (!measure(table, &options)) {

@@ -1,7 +1,7 @@
 /*
  * The command line of ballonet-bench.
  */
-#include "bench/bench.h"
+#include "bench/counted.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -29,6 +29,14 @@ const char options_help[] =
     "  --scenarios DIR   the scenarios of part d (scenarios)\n"
     "  --format FORMAT   text or json (text)\n"
     "  --strict          exit with 1 if an aim is missed\n"
+    "\n"
+    "  --count           count instructions with valgrind, in place of time: no noise\n"
+    "  --count --check   exit with 1 if a count grew by more than 5 %; with 77 if the kept numbers\n"
+    "                    are of another build, or if there is no valgrind\n"
+    "  --count --update  write the counts into the file of kept numbers\n"
+    "  --counts FILE     the file of kept numbers (bench/counts.txt)\n"
+    "  --only TEXT       count only rows with TEXT in their name\n"
+    "\n"
     "  --help            this text\n";
 
 uint32_t options_scale(const struct bench_options *options, uint32_t full, uint32_t quick,
@@ -45,6 +53,27 @@ static bool take_rounds(struct bench_options *options, const char *value)
     options->rounds = (uint32_t)rounds;
     return errno == 0 && value[0] >= '0' && value[0] <= '9' && *end == '\0' && rounds >= 1 &&
            rounds <= ROUNDS_MAX;
+}
+
+static bool take_only(struct bench_options *options, const char *value)
+{
+    options->only = value;
+    return value[0] != '\0';
+}
+
+static bool take_counts(struct bench_options *options, const char *value)
+{
+    options->counts = value;
+    return value[0] != '\0';
+}
+
+/** Not for people: --count starts this program so under callgrind. */
+static bool take_count_work(struct bench_options *options, const char *value)
+{
+    char *end = NULL;
+    options->is_count_work = true;
+    options->count_work = (uint32_t)strtoul(value, &end, 10);
+    return value[0] >= '0' && value[0] <= '9' && *end == '\0' && options->count_work < COUNTED_ROWS;
 }
 
 static bool take_format(struct bench_options *options, const char *value)
@@ -72,6 +101,9 @@ static const struct {
 } valued[] = {
     {"--rounds", take_rounds, "a number from 1 to 64"},
     {"--format", take_format, "text or json"},
+    {"--only", take_only, "a part of a row's name"},
+    {"--counts", take_counts, "a file"},
+    {"--count-work", take_count_work, "the number of a row"},
     {"--scenarios", take_scenarios, "a folder"},
     {"--part", take_parts, "one or more of the letters " PARTS},
 };
@@ -122,7 +154,8 @@ static bool *flag_of(struct bench_options *options, const char *argument)
     } flags[] = {
         {"--quick", &options->quick},   {"--smoke", &options->smoke},
         {"--stages", &options->stages}, {"--strict", &options->strict},
-        {"--help", &options->help},
+        {"--count", &options->count},   {"--check", &options->check},
+        {"--update", &options->update}, {"--help", &options->help},
     };
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
         if (strcmp(argument, flags[i].name) == 0) {
@@ -136,6 +169,7 @@ bool options_read(struct bench_options *options, int argc, char **argv)
 {
     options->scenarios = "scenarios";
     options->parts = PARTS;
+    options->counts = BENCH_COUNTS;
     for (int at = 1; at < argc;) {
         bool *flag = flag_of(options, argv[at]);
         if (flag != NULL) {

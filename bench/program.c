@@ -59,7 +59,18 @@ static double to_ns(struct timeval time)
     return (double)time.tv_sec * 1e9 + (double)time.tv_usec * 1e3;
 }
 
-struct program_end program_run(char *const arguments[], char *output, size_t output_bytes)
+/** execvp asks for strings that it may change, though it does not. */
+_Noreturn static void become(const char *const arguments[])
+{
+    char *copies[PROGRAM_ARGUMENTS_MAX + 1] = {NULL};
+    for (size_t i = 0; i < PROGRAM_ARGUMENTS_MAX && arguments[i] != NULL; i++) {
+        copies[i] = strdup(arguments[i]);
+    }
+    (void)execvp(copies[0], copies);
+    _exit(127);
+}
+
+struct program_end program_run(const char *const arguments[], char *output, size_t output_bytes)
 {
     int ends[2];
     int status = 0;
@@ -76,8 +87,7 @@ struct program_end program_run(char *const arguments[], char *output, size_t out
         (void)dup2(ends[1], STDOUT_FILENO);
         (void)close(ends[0]);
         (void)close(ends[1]);
-        (void)execvp(arguments[0], arguments);
-        _exit(127);
+        become(arguments);
     }
     (void)close(ends[1]);
     read_output(ends[0], output, output_bytes);

@@ -7,7 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define PROGRAM_PATH_BYTES 4096
+#define PROGRAM_PATH_BYTES    4096
+#define PROGRAM_ARGUMENTS_MAX 16
 
 /** Remembers where this program is; `argv0` is used where the system does not say it. */
 void program_set_path(const char *argv0);
@@ -22,7 +23,7 @@ struct program_end {
 };
 
 /** Runs a program, found in PATH unless its name has a slash, to its end. What it writes to stdout
- * goes into `output`, which may be NULL. */
-struct program_end program_run(char *const arguments[], char *output, size_t output_bytes);
+ * goes into `output`, which may be NULL. NULL ends the arguments. */
+struct program_end program_run(const char *const arguments[], char *output, size_t output_bytes);
 
 #endif

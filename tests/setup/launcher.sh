@@ -43,11 +43,14 @@ complete_machine()
     stub cmake "if [ \"\$1\" = --version ]; then echo 'cmake version $1'; else exit \${CMAKE_STATUS-0}; fi"
 }
 
+# launch ID [ID_LIKE]: `ballonet run x.yaml`, or what stands in `arguments`
+arguments="run x.yaml"
 launch()
 {
     printf 'ID=%s\nID_LIKE="%s"\n' "$1" "${2-}" >"$work/os-release"
+    # shellcheck disable=SC2086 # a list is words by intent
     PATH=$work/bin BALLONET_OS_RELEASE=$work/os-release \
-        "$work/tree with space/ballonet" run x.yaml >"$work/stdout" 2>"$work/stderr"
+        "$work/tree with space/ballonet" $arguments >"$work/stdout" 2>"$work/stderr"
     status=$?
     [ ! -s "$work/stdout" ] || fail "the launcher wrote to stdout"
 }
@@ -115,6 +118,19 @@ stub apt-get "case \"\$*\" in *install*) printf '#!/bin/sh\n' >'$work/bin/make';
 launch debian
 asked "install -y --no-install-recommends make"
 asked "cmake --fresh --preset release"
+
+case_name="Debian, root: instructions are counted with valgrind, which nothing else needs"
+arguments="bench --count"
+complete_machine 3.25.1
+stub id 'echo 0'
+stub apt-get "case \"\$*\" in *install*) printf '#!/bin/sh\n' >'$work/bin/valgrind'; chmod +x '$work/bin/valgrind' ;; esac"
+launch debian
+asked "install -y --no-install-recommends valgrind"
+arguments="bench --quick"
+complete_machine 3.25.1
+launch debian
+never_asked apt-get
+arguments="run x.yaml"
 
 case_name="Debian, root, apt fails"
 machine
