@@ -30,6 +30,8 @@ struct bench_options {
     const char *only;   /**< NULL, or what the name of a counted row must have in it */
     bool is_count_work; /**< started under callgrind, to do the work of row `count_work` */
     uint32_t count_work;
+    bool is_footprint_work; /**< started to make world `footprint_work` in a new process */
+    uint32_t footprint_work;
     uint32_t rounds;
     uint64_t inflate_mib;  /**< part (a) */
     const char *scenarios; /**< folder of part (d) */
@@ -114,9 +116,10 @@ struct subject_result {
     double ns;        /**< of the run; making and removing the world is not in it */
     double create_ns; /**< of making the world from the loaded scenario */
     uint64_t events;
-    uint64_t time_ns;     /**< virtual */
-    uint64_t pages;       /**< 4 KiB pages inflated and deflated, of the first VM */
-    uint64_t arena_bytes; /**< at the end of the run, the scenario's own not counted */
+    uint64_t time_ns;        /**< virtual */
+    uint64_t pages;          /**< 4 KiB pages inflated and deflated, of the first VM */
+    uint64_t arena_bytes;    /**< at the end of the run, the scenario's own not counted */
+    uint64_t resident_bytes; /**< of the process, likewise; 0 where the system does not say it */
 };
 
 /** Exits with a sentence if the scenario does not pass: its figures would mean nothing. */
@@ -157,6 +160,9 @@ void bench_stages(struct table *table, const struct bench_options *options);
 void bench_inflate(struct table *table, const struct bench_options *options);
 void bench_ring(struct table *table, const struct bench_options *options);
 void bench_events(struct table *table, const struct bench_options *options);
+void bench_scale(struct table *table, const struct bench_options *options);
+void bench_footprint(struct table *table, const struct bench_options *options);
+void bench_process(struct table *table, const struct bench_options *options);
 /** False if the folder has no scenarios; told on stderr. */
 bool bench_suite(struct table *table, const struct bench_options *options);
 

@@ -103,7 +103,7 @@ static void print_row(const struct counted_row *row, const double counts[COUNTED
                       double count, double kept, bool comparable)
 {
     const double other = row->against == COUNTED_ALONE ? 0 : counts[row->against];
-    (void)printf("%-50s %9.1f a %-5s ", row->name, count, row->unit);
+    (void)printf("%-50s %9.1f per %-5s ", row->name, count, row->unit);
     if (other > 0) {
         (void)printf("%8.1f %7.2fx", other, count / other);
     } else {

@@ -24,7 +24,8 @@ static void read_line(struct kept_counts *kept, char *line,
         (void)snprintf(kept->build, sizeof kept->build, "%.*s", KEPT_BUILD_BYTES - 1, line + 7);
         return;
     }
-    if (line[0] == '#' || sscanf(line, "%lf a %*[a-z]: %n", &count, &name_at) < 1 || name_at == 0) {
+    if (line[0] == '#' || sscanf(line, "%lf per %*[a-z]: %n", &count, &name_at) < 1 ||
+        name_at == 0) {
         return;
     }
     for (uint32_t i = 0; i < COUNTED_ROWS; i++) {
@@ -59,7 +60,7 @@ void kept_counts_write(const struct kept_counts *kept, const char *path,
     (void)fprintf(file, "%sbuild: %s\n", comment, kept->build);
     for (uint32_t i = 0; i < COUNTED_ROWS; i++) {
         if (kept->counts[i] > 0) {
-            (void)fprintf(file, "%9.1f a %s: %s\n", kept->counts[i], rows[i].unit, rows[i].name);
+            (void)fprintf(file, "%9.1f per %s: %s\n", kept->counts[i], rows[i].unit, rows[i].name);
         }
     }
     if (fclose(file) != 0) {

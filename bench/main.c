@@ -1,10 +1,11 @@
 /*
- * ballonet-bench: prints what inflating, the ring, events and the scenarios cost, as ratios.
+ * ballonet-bench: prints what the work of each part costs, as ratios.
  *
  * Exit status: 0 whatever the ratios are (--strict: 1 if an aim is missed); 1 if something that is
  * measured did not do its work; 2 wrong usage. With --count, see there.
  */
 #include "bench/count.h"
+#include "bench/footprint.h"
 #include "bench/program.h"
 
 #include <inttypes.h>
@@ -50,7 +51,19 @@ static bool measure(struct table *table, const struct bench_options *options)
     if (is_wanted(options, 'c')) {
         bench_events(table, options);
     }
-    return !is_wanted(options, 'd') || bench_suite(table, options);
+    if (is_wanted(options, 'd') && !bench_suite(table, options)) {
+        return false;
+    }
+    if (is_wanted(options, 'e')) {
+        bench_scale(table, options);
+    }
+    if (is_wanted(options, 'f')) {
+        bench_footprint(table, options);
+    }
+    if (is_wanted(options, 'g')) {
+        bench_process(table, options);
+    }
+    return true;
 }
 #endif
 
@@ -79,6 +92,10 @@ int main(int argc, char **argv)
     }
     if (options.is_count_work) {
         (void)printf("%" PRIu64 "\n", counted_work(options.count_work));
+        return EXIT_SUCCESS;
+    }
+    if (options.is_footprint_work) {
+        footprint_work(options.footprint_work);
         return EXIT_SUCCESS;
     }
     if (options.count || options.check || options.update) {

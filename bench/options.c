@@ -2,13 +2,14 @@
  * The command line of ballonet-bench.
  */
 #include "bench/counted.h"
+#include "bench/footprint.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PARTS        "abcd"
+#define PARTS        "abcdefg"
 #define MIB_FULL     (16 * 1024)
 #define MIB_QUICK    1024
 #define MIB_SMOKE    16
@@ -18,13 +19,14 @@
 const char options_help[] =
     "usage: ballonet-bench [OPTION...]\n"
     "\n"
-    "Measures inflation end to end, ring round trips, events and the scenarios, each against\n"
-    "something measured in the same run, and prints ratios, aims and whether they are met.\n"
+    "Measures inflation, ring round trips, events, the scenarios, how an event's cost grows, what a\n"
+    "guest takes and what a process costs, and prints ratios, aims and whether they are met.\n"
     "\n"
     "  --quick           1 GiB in place of 16, fewer rounds: some seconds\n"
     "  --smoke           every row once and tiny: shows that the rows work, measures nothing\n"
     "  --rounds N        measure N times, 1 to 64 (7; with --quick 3)\n"
-    "  --part LETTERS    only these parts: a inflation, b ring, c events, d scenarios (abcd)\n"
+    "  --part LETTERS    only these parts: a inflation, b ring, c events, d scenarios, e scale,\n"
+    "                    f footprint, g processes (abcdefg)\n"
     "  --stages          only where the time of inflating goes, by a stopwatch\n"
     "  --scenarios DIR   the scenarios of part d (scenarios)\n"
     "  --format FORMAT   text or json (text)\n"
@@ -67,13 +69,24 @@ static bool take_counts(struct bench_options *options, const char *value)
     return value[0] != '\0';
 }
 
-/** Not for people: --count starts this program so under callgrind. */
-static bool take_count_work(struct bench_options *options, const char *value)
+/** Not for people, like the next: the number of what this program is started again for. */
+static bool take_work(const char *value, uint32_t works, bool *is_work, uint32_t *work)
 {
     char *end = NULL;
-    options->is_count_work = true;
-    options->count_work = (uint32_t)strtoul(value, &end, 10);
-    return value[0] >= '0' && value[0] <= '9' && *end == '\0' && options->count_work < COUNTED_ROWS;
+    *is_work = true;
+    *work = (uint32_t)strtoul(value, &end, 10);
+    return value[0] >= '0' && value[0] <= '9' && *end == '\0' && *work < works;
+}
+
+static bool take_count_work(struct bench_options *options, const char *value)
+{
+    return take_work(value, COUNTED_ROWS, &options->is_count_work, &options->count_work);
+}
+
+static bool take_footprint_work(struct bench_options *options, const char *value)
+{
+    return take_work(value, FOOTPRINT_WORLDS, &options->is_footprint_work,
+                     &options->footprint_work);
 }
 
 static bool take_format(struct bench_options *options, const char *value)
@@ -104,6 +117,7 @@ static const struct {
     {"--only", take_only, "a part of a row's name"},
     {"--counts", take_counts, "a file"},
     {"--count-work", take_count_work, "the number of a row"},
+    {"--footprint-work", take_footprint_work, "the number of a world"},
     {"--scenarios", take_scenarios, "a folder"},
     {"--part", take_parts, "one or more of the letters " PARTS},
 };

@@ -11,7 +11,9 @@
 #include "bench/stage_calls.h"
 #endif
 
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define FRESH_FILL 0xA5
 #define PFN_SHIFT  12
@@ -81,12 +83,26 @@ static void run(struct world *world, const struct subject *subject, struct world
     bench_measured(run_measured, &measured);
 }
 
+/** Pages of the process in memory, in bytes. */
+static uint64_t read_resident_bytes(void)
+{
+    unsigned long all = 0;
+    unsigned long resident = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (file != NULL) {
+        resident = fscanf(file, "%lu %lu", &all, &resident) == 2 ? resident : 0;
+        (void)fclose(file);
+    }
+    return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
 struct subject_result subject_run(const struct subject *subject)
 {
     char error[256];
     struct world_result result;
     struct arena *arena = arena_open(FRESH_FILL);
     struct scenario *scenario = load(arena, subject->text);
+    const uint64_t resident_before = read_resident_bytes();
     const uint64_t scenario_bytes = arena_count_unfreed_bytes(arena);
     struct trace_writer *writer = subject->traced ? trace_begin(arena, scenario) : NULL;
     struct world_config config = {.arena = arena,
@@ -115,6 +131,7 @@ struct subject_result subject_run(const struct subject *subject)
     const uint64_t bytes =
         world_read_metric(world, METRIC_INFLATED, 0) + world_read_metric(world, METRIC_DEFLATED, 0);
     const uint64_t arena_bytes = arena_count_unfreed_bytes(arena) - scenario_bytes;
+    const uint64_t resident = read_resident_bytes();
     world_destroy(world);
     scenario_free(arena, scenario);
     (void)arena_close(arena);
@@ -123,5 +140,7 @@ struct subject_result subject_run(const struct subject *subject)
                                    .events = result.events,
                                    .time_ns = result.time_ns,
                                    .pages = bytes >> PFN_SHIFT,
-                                   .arena_bytes = arena_bytes};
+                                   .arena_bytes = arena_bytes,
+                                   .resident_bytes =
+                                       resident > resident_before ? resident - resident_before : 0};
 }

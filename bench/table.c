@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #define LINES_MAX 128
-#define NOTE_MAX  256
+#define NOTE_MAX  512
 
 /** A row, or a note if `note` is not empty. */
 struct line {

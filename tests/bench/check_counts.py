@@ -47,15 +47,15 @@ def main():
             expect(case, count(kept, "--check"), *expected)
 
         def scaled(factor):
-            return lambda found: f"{float(found[1]) * factor:.1f} a"
+            return lambda found: f"{float(found[1]) * factor:.1f} per"
 
-        change("a count that grew by 6 % fails", r"([0-9.]+) a", scaled(1 / 1.06), 1, "GREW",
+        change("a count that grew by 6 % fails", r"([0-9.]+) per", scaled(1 / 1.06), 1, "GREW",
                "1 row grew")
-        change("a count that grew by 4 % passes", r"([0-9.]+) a", scaled(1 / 1.04), 0,
+        change("a count that grew by 4 % passes", r"([0-9.]+) per", scaled(1 / 1.04), 0,
                "0 rows grew")
         change("a count that fell passes, and says that the number can be lowered",
-               r"([0-9.]+) a", scaled(1.1), 0, "can be lowered")
-        change("a row without a number fails", r"^.* a trip: .*\n", "", 1, "NOT KEPT")
+               r"([0-9.]+) per", scaled(1.1), 0, "can be lowered")
+        change("a row without a number fails", r"^.* per trip: .*\n", "", 1, "NOT KEPT")
         change("numbers of another compiler are not compared", r"^build: .*", "build: TCC 1.0", 77,
                "TCC 1.0")
 

@@ -1,0 +1,218 @@
+/*
+ * What an idle guest of 4 GiB takes, as the difference between a world of nine and a world of one;
+ * and what as many as a world may have take together, each with a change of its target a minute.
+ */
+#include "bench/footprint.h"
+#include "bench/bench.h"
+#include "bench/program.h"
+
+#include "sim/world/world.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/resource.h>
+
+#define TEXT_BYTES    65536
+#define FEW           1
+#define MORE          9
+#define FLEET_MINUTES 2
+#define FLEET_FULL    10000 /**< guests that the aim of the whole is for */
+#define LISTED_MAX    64    /**< more VMs are one description with a count */
+
+#define FLEET_GIB_MAX 8 /**< a world that wants more ends, before the machine is out of memory */
+
+#define LIMIT_KB         200.0
+#define LIMIT_US         200.0
+#define LIMIT_FLEET_MIB  2048.0
+#define AIM_FLEET_TIME   (1 / 20.0)
+#define BYTES_PER_KB     1024.0
+#define OUTPUT_BYTES     128
+#define NUMBER_BYTES     32
+#define FLEET_VMS_SMOKE  2
+#define FLEET_WORLD      (2 * ORDER_COUNT)
+#define FLEET_WORLD_TINY (FLEET_WORLD + 1)
+_Static_assert(FOOTPRINT_WORLDS == FLEET_WORLD_TINY + 1, "the header's number of worlds");
+
+/** Two worlds for each order, the fleet, and a tiny one for --smoke. */
+struct footprint_world {
+    uint32_t vms;
+    enum page_order order;
+    bool is_fleet;
+};
+
+static struct footprint_world get_world(uint32_t which)
+{
+    if (which >= FLEET_WORLD) {
+        return (struct footprint_world){
+            .vms = which == FLEET_WORLD ? SCENARIO_VMS_MAX : FLEET_VMS_SMOKE, .is_fleet = true};
+    }
+    return (struct footprint_world){.vms = which % 2 == 0 ? FEW : MORE,
+                                    .order = (enum page_order)(which / 2)};
+}
+
+/* ---- In the process of a world ---- */
+
+static size_t write_vms(char *text, const struct footprint_world *world)
+{
+    const char *order = order_names[world->order];
+    size_t at = 0;
+    if (world->vms > LISTED_MAX) {
+        return (size_t)snprintf(text, TEXT_BYTES,
+                                "  - {name: vm, count: %" PRIu32 ", memory: 4GiB, free_list: %s}\n",
+                                world->vms, order);
+    }
+    for (uint32_t i = 0; i < world->vms; i++) {
+        at +=
+            (size_t)snprintf(text + at, TEXT_BYTES - at,
+                             "  - {name: vm%" PRIu32 ", memory: 4GiB, free_list: %s}\n", i, order);
+    }
+    return at;
+}
+
+/** A change of each target a minute: a little memory goes, and comes back. */
+static size_t write_script(char *text, size_t bytes, const struct footprint_world *world)
+{
+    const bool listed = world->vms <= LISTED_MAX;
+    size_t at = (size_t)snprintf(text, bytes, "script:\n");
+    for (uint32_t minute = 0; minute < FLEET_MINUTES; minute++) {
+        for (uint32_t i = 0; i < (listed ? world->vms : 1); i++) {
+            char name[16] = "vm";
+            (void)snprintf(name, sizeof name, listed ? "vm%" PRIu32 : "vm", i);
+            at += (size_t)snprintf(text + at, bytes - at,
+                                   "  - {at: %" PRIu32 "s, do: target, vm: %s, balloon: %dMiB}\n",
+                                   minute * 60 + 1, name, minute % 2 == 0 ? 2 : 1);
+        }
+    }
+    return at;
+}
+
+static void scenario_write(char *text, const struct footprint_world *world)
+{
+    size_t at = (size_t)snprintf(text, TEXT_BYTES,
+                                 "schema: 1\n"
+                                 "title: Footprint\n"
+                                 "limits: {events: 1000000000}\n"
+                                 "phases:\n"
+                                 "  - {name: run, for: %ds}\n"
+                                 "vms:\n",
+                                 world->is_fleet ? FLEET_MINUTES * 60 : 1);
+    at += write_vms(text + at, world);
+    if (world->is_fleet) {
+        (void)write_script(text + at, TEXT_BYTES - at, world);
+    }
+}
+
+void footprint_work(uint32_t which)
+{
+    static char text[TEXT_BYTES];
+    const struct footprint_world world = get_world(which);
+    scenario_write(text, &world);
+    const struct rlimit limit = {.rlim_cur = (rlim_t)FLEET_GIB_MAX << 30,
+                                 .rlim_max = (rlim_t)FLEET_GIB_MAX << 30};
+    (void)setrlimit(RLIMIT_DATA, &limit);
+    const struct subject subject = {.text = text};
+    const struct subject_result result = subject_run(&subject);
+    (void)printf("%" PRIu64 " %" PRIu64 " %.0f %" PRIu64 "\n", result.arena_bytes,
+                 result.resident_bytes, result.create_ns + result.ns, result.time_ns);
+}
+
+/* ---- In the benchmark's own process ---- */
+
+/** What a world took. */
+struct taken {
+    bool is_possible; /**< else there was too little memory */
+    double arena_kb;
+    double resident_kb;
+    double us;
+    double virtual_us;
+};
+
+static struct taken take(uint32_t which)
+{
+    char own[PROGRAM_PATH_BYTES];
+    char number[NUMBER_BYTES];
+    char output[OUTPUT_BYTES];
+    uint64_t arena = 0;
+    uint64_t resident = 0;
+    uint64_t virtual_ns = 0;
+    double ns = 0;
+    program_find_sibling(own, "ballonet-bench");
+    (void)snprintf(number, sizeof number, "--footprint-work=%" PRIu32, which);
+    const char *const arguments[] = {own, number, NULL};
+    const struct program_end end = program_run(arguments, output, sizeof output);
+    if (end.status == VERDICT_LIMIT) {
+        return (struct taken){.is_possible = false};
+    }
+    if (end.status != 0 || sscanf(output, "%" SCNu64 " %" SCNu64 " %lf %" SCNu64, &arena, &resident,
+                                  &ns, &virtual_ns) != 4) {
+        bench_give_up("the process of a world failed (its status is %d)", end.status);
+    }
+    return (struct taken){.is_possible = true,
+                          .arena_kb = (double)arena / BYTES_PER_KB,
+                          .resident_kb = (double)resident / BYTES_PER_KB,
+                          .us = ns / 1e3,
+                          .virtual_us = (double)virtual_ns / 1e3};
+}
+
+static void bench_guest(struct table *table, const struct bench_options *options,
+                        enum page_order order)
+{
+    struct row rows[] = {
+        {.name = "counted memory", .unit = "KiB", .limit = LIMIT_KB},
+        {.name = "resident memory", .unit = "KiB", .limit = LIMIT_KB},
+        {.name = "to create and run 1 s", .unit = "us", .limit = LIMIT_US},
+    };
+    for (uint32_t round = 0; round < options->rounds; round++) {
+        const struct taken few = take(2 * (uint32_t)order);
+        const struct taken more = take(2 * (uint32_t)order + 1);
+        samples_take(&rows[0].measured, (more.arena_kb - few.arena_kb) / (MORE - FEW));
+        samples_take(&rows[1].measured, (more.resident_kb - few.resident_kb) / (MORE - FEW));
+        samples_take(&rows[2].measured, (more.us - few.us) / (MORE - FEW));
+    }
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char what[sizeof rows[i].name];
+        (void)snprintf(what, sizeof what, "%s", rows[i].name);
+        (void)snprintf(rows[i].name, sizeof rows[i].name, "a guest, %s: %.40s", order_names[order],
+                       what);
+        rows[i].part = 'f';
+        table_add(table, &rows[i]);
+    }
+}
+
+static void bench_fleet(struct table *table, const struct bench_options *options)
+{
+    const uint32_t which = options->smoke ? FLEET_WORLD_TINY : FLEET_WORLD;
+    const bool has_aims = SCENARIO_VMS_MAX >= FLEET_FULL;
+    struct row memory = {.part = 'f', .unit = "MiB", .limit = has_aims ? LIMIT_FLEET_MIB : 0};
+    struct row time = {.part = 'f',
+                       .unit = "s",
+                       .against = "their virtual time",
+                       .aim = has_aims ? AIM_FLEET_TIME : 0};
+    for (uint32_t round = 0; round < (options->rounds > 3 ? 3 : options->rounds); round++) {
+        const struct taken taken = take(which);
+        if (!taken.is_possible) {
+            table_note(table, 'f', "%d guests take more than %d GiB: no figures", SCENARIO_VMS_MAX,
+                       FLEET_GIB_MAX);
+            return;
+        }
+        samples_take(&memory.measured, taken.resident_kb / 1024);
+        samples_take(&time.measured, taken.us / 1e6);
+        samples_take(&time.baseline, taken.virtual_us / 1e6);
+    }
+    (void)snprintf(memory.name, sizeof memory.name, "%d guests: resident memory", SCENARIO_VMS_MAX);
+    (void)snprintf(time.name, sizeof time.name, "%d guests: to create and run", SCENARIO_VMS_MAX);
+    table_add(table, &memory);
+    table_add(table, &time);
+}
+
+void bench_footprint(struct table *table, const struct bench_options *options)
+{
+    table_note(table, 'f',
+               "idle guests of 4 GiB with hash and oracles, in new processes; a guest: a world of "
+               "%d less a world of %d, by %d; many: each with a change of its target a minute",
+               MORE, FEW, MORE - FEW);
+    for (int i = 0; i < ORDER_COUNT; i++) {
+        bench_guest(table, options, (enum page_order)i);
+    }
+    bench_fleet(table, options);
+}
