@@ -21,14 +21,15 @@ struct bench_options {
     bool smoke; /**< each row once and tiny: shows that the rows work, and measures nothing */
     bool json;
     bool help;
-    bool stages;        /**< the stopwatch's rows only */
-    bool strict;        /**< a missed aim is a failure */
-    bool count;         /**< instructions in place of time */
-    bool check;         /**< a count that grew is a failure */
-    bool update;        /**< the counts become the kept ones */
-    const char *counts; /**< file of kept counts */
-    const char *only;   /**< NULL, or what the name of a counted row must have in it */
-    bool is_count_work; /**< started under callgrind, to do the work of row `count_work` */
+    bool stages;         /**< the stopwatch's rows only */
+    bool strict;         /**< a missed aim is a failure */
+    bool count;          /**< instructions in place of time */
+    bool check;          /**< a count that grew is a failure */
+    bool update;         /**< the counts become the kept ones */
+    const char *compare; /**< NULL, or a file: the JSON of an earlier run */
+    const char *counts;  /**< file of kept counts */
+    const char *only;    /**< NULL, or what the name of a counted row must have in it */
+    bool is_count_work;  /**< started under callgrind, to do the work of row `count_work` */
     uint32_t count_work;
     bool is_footprint_work; /**< started to make world `footprint_work` in a new process */
     uint32_t footprint_work;
@@ -149,6 +150,9 @@ void table_add(struct table *table, const struct row *row);
 __attribute__((format(printf, 3, 4))) void table_note(struct table *table, char part,
                                                       const char *format, ...);
 void table_print(const struct table *table, const struct bench_options *options);
+/** The rows, without the notes. */
+uint32_t table_count_rows(const struct table *table);
+const struct row *table_get_row(const struct table *table, uint32_t index);
 /** Rows with an aim that was missed. */
 uint32_t table_missed(const struct table *table);
 

@@ -94,7 +94,7 @@ static enum change judge(double count, double kept)
 
 static void print_head(bool comparable)
 {
-    (void)printf("# instructions by callgrind, %s\n%-50s %9s %-7s %8s %8s%s\n", COUNT_BUILD, "",
+    (void)printf("# instructions by callgrind, %s\n%-50s %9s %-7s %8s %8s%s\n", BENCH_BUILD, "",
                  "counted", "", "compared", "ratio", comparable ? "      kept   change" : "");
 }
 
@@ -127,11 +127,11 @@ static bool is_wanted(const struct bench_options *options, const char *name)
 /** False: it cannot be compared, and why is on stdout. */
 static bool can_check(const struct kept_counts *kept, const struct bench_options *options)
 {
-    if (strcmp(kept->build, COUNT_BUILD) == 0) {
+    if (strcmp(kept->build, BENCH_BUILD) == 0) {
         return true;
     }
     (void)printf("skipped: the numbers in %s are of another build (%s) than this one (%s)\n",
-                 options->counts, kept->build, COUNT_BUILD);
+                 options->counts, kept->build, BENCH_BUILD);
     return false;
 }
 
@@ -165,7 +165,7 @@ int count_run(const struct bench_options *options)
     uint32_t seen[CHANGE_NOT_KEPT + 1] = {0};
     counted_list(rows);
     kept_counts_read(&kept, options->counts, rows);
-    const bool comparable = strcmp(kept.build, COUNT_BUILD) == 0;
+    const bool comparable = strcmp(kept.build, BENCH_BUILD) == 0;
     if (options->check && !can_check(&kept, options)) {
         return COUNT_EXIT_SKIPPED;
     }
@@ -186,7 +186,7 @@ int count_run(const struct bench_options *options)
         for (uint32_t i = 0; i < COUNTED_ROWS; i++) {
             kept.counts[i] = counts[i] > 0 ? counts[i] : comparable ? kept.counts[i] : 0;
         }
-        (void)snprintf(kept.build, sizeof kept.build, "%s", COUNT_BUILD);
+        (void)snprintf(kept.build, sizeof kept.build, "%s", BENCH_BUILD);
         kept_counts_write(&kept, options->counts, rows);
         return EXIT_SUCCESS;
     }

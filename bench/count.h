@@ -18,9 +18,6 @@ struct kept_counts {
     double counts[COUNTED_ROWS];
 };
 
-/** What this program was built with, as the file of kept numbers says it. */
-#define COUNT_BUILD BENCH_BUILD
-
 /** A file that is absent has no rows. */
 void kept_counts_read(struct kept_counts *kept, const char *path,
                       const struct counted_row rows[COUNTED_ROWS]);

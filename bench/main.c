@@ -4,6 +4,7 @@
  * Exit status: 0 whatever the ratios are (--strict: 1 if an aim is missed); 1 if something that is
  * measured did not do its work; 2 wrong usage. With --count, see there.
  */
+#include "bench/compare.h"
 #include "bench/count.h"
 #include "bench/footprint.h"
 #include "bench/program.h"
@@ -101,13 +102,19 @@ int main(int argc, char **argv)
     if (options.count || options.check || options.update) {
         return count_run(&options);
     }
+    struct compare_old *old = options.compare != NULL ? compare_read(options.compare) : NULL;
     struct table *table = table_create();
-    if (!measure(table, &options)) {
-        table_destroy(table);
-        return EXIT_MISUSE;
+    const bool measured = measure(table, &options);
+    if (measured) {
+        table_print(table, &options);
     }
-    table_print(table, &options);
+    if (measured && old != NULL) {
+        compare_print(old, table, &options);
+    }
     const bool missed = options.strict && table_missed(table) > 0;
     table_destroy(table);
-    return missed ? EXIT_FAILURE : EXIT_SUCCESS;
+    if (old != NULL) {
+        compare_free(old);
+    }
+    return !measured ? EXIT_MISUSE : missed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

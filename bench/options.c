@@ -30,6 +30,7 @@ const char options_help[] =
     "  --stages          only where the time of inflating goes, by a stopwatch\n"
     "  --scenarios DIR   the scenarios of part d (scenarios)\n"
     "  --format FORMAT   text or json (text)\n"
+    "  --compare FILE    compare with an earlier run, whose --format json is in FILE\n"
     "  --strict          exit with 1 if an aim is missed\n"
     "\n"
     "  --count           count instructions with valgrind, in place of time: no noise\n"
@@ -60,6 +61,12 @@ static bool take_rounds(struct bench_options *options, const char *value)
 static bool take_only(struct bench_options *options, const char *value)
 {
     options->only = value;
+    return value[0] != '\0';
+}
+
+static bool take_compare(struct bench_options *options, const char *value)
+{
+    options->compare = value;
     return value[0] != '\0';
 }
 
@@ -114,6 +121,7 @@ static const struct {
 } valued[] = {
     {"--rounds", take_rounds, "a number from 1 to 64"},
     {"--format", take_format, "text or json"},
+    {"--compare", take_compare, "a file"},
     {"--only", take_only, "a part of a row's name"},
     {"--counts", take_counts, "a file"},
     {"--count-work", take_count_work, "the number of a row"},
@@ -196,6 +204,10 @@ bool options_read(struct bench_options *options, int argc, char **argv)
             return false;
         }
         at += used;
+    }
+    if (options->compare != NULL && options->json) {
+        (void)fputs("ballonet-bench: --compare prints text only\n", stderr);
+        return false;
     }
     options->inflate_mib = options_scale(options, MIB_FULL, MIB_QUICK, MIB_SMOKE);
     if (options->rounds == 0) {

@@ -2,7 +2,9 @@
  * The table: rows of ratios with their aims, as text or as JSON.
  */
 #include "bench/bench.h"
+#include "bench/count.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,6 +58,25 @@ void table_note(struct table *table, char part, const char *format, ...)
     va_start(arguments, format);
     (void)vsnprintf(line->note, sizeof line->note, format, arguments);
     va_end(arguments);
+}
+
+uint32_t table_count_rows(const struct table *table)
+{
+    uint32_t rows = 0;
+    for (uint32_t i = 0; i < table->count; i++) {
+        rows += table->lines[i].note[0] == '\0';
+    }
+    return rows;
+}
+
+const struct row *table_get_row(const struct table *table, uint32_t index)
+{
+    for (uint32_t i = 0; i < table->count; i++) {
+        if (table->lines[i].note[0] == '\0' && index-- == 0) {
+            return &table->lines[i].row;
+        }
+    }
+    bench_give_up("the table has no such row");
 }
 
 /* ---- What a row says ---- */
@@ -123,9 +144,11 @@ static void print_row(const struct row *row)
                  verdict(row));
 }
 
-static void print_text(const struct table *table)
+static void print_text(const struct table *table, const struct bench_options *options)
 {
     char part = '\0';
+    (void)printf("# %s, counts %08" PRIx32 "\n", BENCH_BUILD,
+                 kept_counts_get_digest(options->counts));
     for (uint32_t i = 0; i < table->count; i++) {
         const struct line *line = &table->lines[i];
         if (line->row.part != part) {
@@ -139,7 +162,7 @@ static void print_text(const struct table *table)
             print_row(&line->row);
         }
     }
-    (void)printf("\n%u aims missed\n", table_missed(table));
+    (void)printf("\n%u aim%s missed\n", table_missed(table), table_missed(table) == 1 ? "" : "s");
 }
 
 /* ---- JSON ---- */
@@ -192,7 +215,9 @@ static void print_json(const struct table *table, const struct bench_options *op
 {
     const char *about = "";
     const char *separator = "";
-    (void)printf("{\n  \"inflate_mib\": %u, \"rounds\": %u, \"missed\": %u,\n  \"rows\": [\n",
+    (void)printf("{\n  \"build\": \"%s\", \"counts\": \"%08" PRIx32
+                 "\",\n  \"inflate_mib\": %u, \"rounds\": %u, \"missed\": %u,\n  \"rows\": [\n",
+                 BENCH_BUILD, kept_counts_get_digest(options->counts),
                  (unsigned)options->inflate_mib, options->rounds, table_missed(table));
     for (uint32_t i = 0; i < table->count; i++) {
         const struct line *line = &table->lines[i];
@@ -212,6 +237,6 @@ void table_print(const struct table *table, const struct bench_options *options)
     if (options->json) {
         print_json(table, options);
     } else {
-        print_text(table);
+        print_text(table, options);
     }
 }
