@@ -144,8 +144,8 @@ static void plan_length(struct curve *curve, uint32_t polls)
     for (uint32_t times = 1; times <= 100; times *= 10) {
         struct point point = smallest;
         point.polls = polls / 10 * times;
-        (void)snprintf(point.name, sizeof point.name, "a run of %" PRIu32 " s",
-                       point.polls * POLL_MS / 1000);
+        (void)snprintf(point.name, sizeof point.name,
+                       times == 1 ? "a short run" : "a run %" PRIu32 " times as long", times);
         add_point(curve, point);
     }
 }
