@@ -355,9 +355,10 @@ class Processes(Contract):
         run.communicate()
 
     def family(self, run):
-        """The command's processes: itself, the verb's, the run's."""
+        """The command's processes: itself, the verb's, the run's; a single run has no process of the verb."""
+        single = run.args[1] == "run" and "--seeds" not in run.args
         for _ in range(2000):
-            verbs = children(run.pid)
+            verbs = [run.pid] if single else children(run.pid)
             workers = children(verbs[0]) if verbs else []
             if workers:
                 return [run.pid, verbs[0], workers[0]]
