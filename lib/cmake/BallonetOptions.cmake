@@ -9,6 +9,7 @@ option(BNT_CHECK_PROGRESS "Assert that a step which asks for another at once has
 option(BNT_COVERAGE "Instrument for coverage" OFF)
 option(BNT_FUZZ "Build the fuzz targets for libFuzzer (clang)" OFF)
 option(BNT_SYSTEM_ALLOCATOR "Take the worlds' memory from malloc instead of jemalloc" OFF)
+option(BNT_STATIC "Link the command without shared libraries where that is possible, so that it starts faster" OFF)
 set(BNT_SANITIZE "" CACHE STRING "Sanitizers, for example address,undefined")
 
 set(CMAKE_C_STANDARD 11)

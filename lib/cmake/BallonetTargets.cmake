@@ -1,10 +1,24 @@
 # The kinds of target this project has, one function each, and the libraries from outside.
+include(CheckCSourceCompiles)
+
+# bnt_outside_library(name PREFIX package): the library `name` is the package of pkg-config. For a target with the
+# property BNT_LINKED_STATICALLY it is the package's archive, with the mathematical functions that jemalloc calls.
+function(bnt_outside_library name prefix package)
+  pkg_check_modules(${prefix} REQUIRED IMPORTED_TARGET GLOBAL ${package})
+  list(GET ${prefix}_LIBRARIES 0 short)
+  find_library(${prefix}_ARCHIVE lib${short}.a HINTS ${${prefix}_LIBRARY_DIRS} ${${prefix}_LIBDIR})
+  mark_as_advanced(${prefix}_ARCHIVE)
+  add_library(${name} INTERFACE)
+  set(static $<BOOL:$<TARGET_PROPERTY:BNT_LINKED_STATICALLY>>)
+  target_link_libraries(${name} INTERFACE
+    "$<${static}:${${prefix}_ARCHIVE};m>" "$<$<NOT:${static}>:PkgConfig::${prefix}>")
+endfunction()
 
 if(BNT_BUILD_SIM OR BNT_BUILD_TESTS)
   find_package(PkgConfig REQUIRED)
-  pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
+  bnt_outside_library(bnt_yaml YAML yaml-0.1)
   if(NOT BNT_SYSTEM_ALLOCATOR)
-    pkg_check_modules(JEMALLOC REQUIRED IMPORTED_TARGET jemalloc)
+    bnt_outside_library(bnt_jemalloc JEMALLOC jemalloc)
   endif()
 endif()
 if(BNT_BUILD_TESTS)
@@ -56,6 +70,27 @@ function(bnt_sim_library name)
   add_library(${name} STATIC ${arg_SOURCES})
   bnt_hosted(${name})
   target_link_libraries(${name} PUBLIC ${arg_LINKS})
+endfunction()
+
+# bnt_link_statically(target): no shared libraries, where each library has an archive and a program of them links.
+# Loading shared libraries takes longer than most scenarios run. BNT_LINKED_STATICALLY says whether it is so.
+function(bnt_link_statically target)
+  if(NOT BNT_STATIC OR NOT YAML_ARCHIVE OR NOT (BNT_SYSTEM_ALLOCATOR OR JEMALLOC_ARCHIVE))
+    return()
+  endif()
+  set(CMAKE_REQUIRED_LINK_OPTIONS -static)
+  set(CMAKE_REQUIRED_LIBRARIES ${YAML_ARCHIVE})
+  if(NOT BNT_SYSTEM_ALLOCATOR)
+    list(APPEND CMAKE_REQUIRED_LIBRARIES ${JEMALLOC_ARCHIVE} m)
+  endif()
+  check_c_source_compiles("
+    #include <stdlib.h>
+    const char *yaml_get_version_string(void);
+    int main(void) { return yaml_get_version_string() == NULL || malloc(1) == NULL; }" BNT_STATIC_LINKS)
+  if(BNT_STATIC_LINKS)
+    set_target_properties(${target} PROPERTIES BNT_LINKED_STATICALLY ON)
+    target_link_options(${target} PRIVATE -static)
+  endif()
 endfunction()
 
 # bnt_check_test(name SOURCES file... [LINKS target...] [TIMEOUT seconds] [LABELS label...]):
