@@ -139,7 +139,7 @@ static void backend_open_arena(struct arena *arena)
 {
     size_t bytes = sizeof arena->number;
     if (mallctl("arenas.create", &arena->number, &bytes, NULL, 0) != 0) {
-        exit_out_of_memory("jemalloc cannot create another arena", 0);
+        exit_out_of_memory("jemalloc has no memory for another arena", 0);
     }
 }
 
