@@ -362,7 +362,10 @@ void session_record_lost_worker(struct session *session, const struct session_co
                                             .events = result->watch.events,
                                             .time_ns = result->watch.time_ns};
     (void)snprintf(session->result.text, sizeof session->result.text, "the run %s", result->text);
-    if (config->trace != NULL) {
+    if (config->trace != NULL && result->end == ISOLATE_CRASHED) {
+        (void)fprintf(stderr, "ballonet: the trace up to the crash is %s" TRACE_PARTIAL_SUFFIX "\n",
+                      config->trace);
+    } else if (config->trace != NULL) {
         trace_remove_partial(config->trace);
     }
 }

@@ -78,7 +78,8 @@ int isolate_run_tasks(const struct isolate_config *config);
 
 /**
  * Makes a session for a run whose worker died, so that it can be printed like other runs, and
- * removes the unfinished trace of the run. This session is not open and must not be closed.
+ * removes the unfinished trace of the run, but keeps it after a crash. This session is not open and
+ * must not be closed.
  */
 void session_record_lost_worker(struct session *session, const struct session_config *config,
                                 const struct isolate_result *result);

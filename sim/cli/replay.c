@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static void print_build_versions(const struct trace *trace)
 {
@@ -51,7 +52,26 @@ static void print_replay_json(const char *path, const struct trace_check *check,
     (void)printf("\"}\n");
 }
 
-/** Runs the scenario that the trace contains; returns the exit status. */
+static void print_replay_result(const char *path, const struct trace_check *check,
+                                const struct session *session)
+{
+    const struct trace *trace = check->trace;
+    const struct trace_trailer *recorded = trace_get_trailer(trace);
+    if (check->differs) {
+        (void)printf("DIVERGED %s: %s\n", path, check->text);
+        print_build_versions(trace);
+        return;
+    }
+    (void)printf("REPRODUCED %s: %" PRIu64 " events, %" PRIu64 " choices%s\n", path,
+                 recorded->events, recorded->choices,
+                 trace_is_unfinished(trace)
+                     ? "; the recording has no end, so the run went on without it"
+                     : "");
+    session_print_result_line(session, stdout, "");
+}
+
+/** Runs the scenario that the trace contains; returns the exit status. The choices of an unfinished
+ * trace are drawn again, so that the run can go on where the recording stops. */
 static int replay_trace(struct trace *trace, const char *path, const struct options *options)
 {
     const struct trace_header *header = trace_get_header(trace);
@@ -80,7 +100,7 @@ static int replay_trace(struct trace *trace, const char *path, const struct opti
         .log = options->verbose ? LOG_EVENTS : LOG_NONE,
         .log_to = options->json ? stderr : stdout,
         .observer = trace_check_get_observer(&check),
-        .source = &check.source,
+        .source = trace_is_unfinished(trace) ? NULL : &check.source,
     };
     struct session session;
     int status = (int)session_open(&session, &config);
@@ -89,21 +109,33 @@ static int replay_trace(struct trace *trace, const char *path, const struct opti
         const struct trace_trailer trailer = make_trace_trailer(&session.result);
         trace_check_end(&check, &trailer);
         status = check.differs ? VERDICT_NONDETERMINISM : status;
-        if (options->json) {
+        if (trace_get_failure(trace) != NULL) {
+            (void)fprintf(stderr, "ballonet replay: %s\n", trace_get_failure(trace));
+            status = VERDICT_TRACE;
+        } else if (options->json) {
             print_replay_json(path, &check, &session, status);
-        } else if (check.differs) {
-            (void)printf("DIVERGED %s: %s\n", path, check.text);
-            print_build_versions(trace);
         } else {
-            (void)printf("REPRODUCED %s: %" PRIu64 " events, %" PRIu64 " choices\n", path,
-                         session.result.events, trace_get_trailer(trace)->choices);
-            session_print_result_line(&session, stdout, "");
+            print_replay_result(path, &check, &session);
         }
     } else {
         status = VERDICT_TRACE; /* the scenario was valid when the trace was recorded */
     }
     return choose_worse_exit_status(
         status, session_close(&session) == VERDICT_USAGE ? VERDICT_TRACE : VERDICT_PASS);
+}
+
+/** Opens a trace. A regular file is read in pieces; a pipe can be read only once, so `bytes` keeps
+ * all that came out of it. */
+static struct trace *open_trace(struct arena *arena, const char *path, char **bytes, size_t *length,
+                                char *error, size_t error_bytes)
+{
+    struct stat info;
+    if (stat(path, &info) == 0 && S_ISREG(info.st_mode)) {
+        return trace_open_file(arena, path, error, error_bytes);
+    }
+    return file_read(arena, path, bytes, length, error, error_bytes)
+               ? trace_open(arena, path, (const uint8_t *)*bytes, *length, error, error_bytes)
+               : NULL;
 }
 
 static int replay_file(const char *path, const struct options *options)
@@ -113,19 +145,14 @@ static int replay_file(const char *path, const struct options *options)
     char *bytes = NULL;
     size_t length = 0;
     int status = VERDICT_TRACE;
-    if (!file_read(arena, path, &bytes, &length, error, sizeof error)) {
+    struct trace *trace = open_trace(arena, path, &bytes, &length, error, sizeof error);
+    if (trace == NULL) {
         (void)fprintf(stderr, "ballonet replay: %s\n", error);
     } else {
-        struct trace *trace =
-            trace_open(arena, path, (const uint8_t *)bytes, length, error, sizeof error);
-        if (trace == NULL) {
-            (void)fprintf(stderr, "ballonet replay: %s\n", error);
-        } else {
-            status = replay_trace(trace, path, options);
-            trace_close(trace);
-        }
-        arena_free(arena, bytes, length + 1);
+        status = replay_trace(trace, path, options);
+        trace_close(trace);
     }
+    arena_free(arena, bytes, length + 1);
     (void)arena_close(arena);
     return status;
 }

@@ -16,15 +16,16 @@
 #include <string.h>
 #include <unistd.h>
 
-/** The digests of all events of the first run. */
+/** The events of the first run, in a temporary file, so that a long run needs no more memory. */
 struct tape {
-    struct arena *arena;
-    struct engine_record *records;
-    size_t count;
-    size_t capacity;
+    FILE *file;
+    uint64_t count; /**< events of the first run */
+    bool failed;    /**< the file could not be written or read */
     /* second run */
-    size_t at;
+    uint64_t at;
     bool differs;
+    bool has_expected; /**< the first run has an event at the place of `found` */
+    struct engine_record expected;
     struct engine_record found;
 };
 
@@ -47,14 +48,18 @@ struct verification {
 static void record_event_of_first_run(void *opaque, const struct engine_record *record)
 {
     struct tape *tape = opaque;
-    if (tape->count == tape->capacity) {
-        const size_t more = tape->capacity > 0 ? tape->capacity * 2 : 4096;
-        tape->records =
-            arena_realloc(tape->arena, tape->records, tape->capacity * sizeof *tape->records,
-                          more * sizeof *tape->records);
-        tape->capacity = more;
+    tape->failed = tape->failed || fwrite(record, sizeof *record, 1, tape->file) != 1;
+    tape->count++;
+}
+
+/** Reads the next event of the first run; returns false if there is none. */
+static bool read_event_of_first_run(struct tape *tape, struct engine_record *record)
+{
+    if (tape->at >= tape->count || tape->failed) {
+        return false;
     }
-    tape->records[tape->count++] = *record;
+    tape->failed = fread(record, sizeof *record, 1, tape->file) != 1;
+    return !tape->failed;
 }
 
 static bool are_event_records_equal(const struct engine_record *left,
@@ -68,9 +73,9 @@ static bool are_event_records_equal(const struct engine_record *left,
 static void compare_event_with_first_run(void *opaque, const struct engine_record *record)
 {
     struct tape *tape = opaque;
-    if (!tape->differs &&
-        (tape->at >= tape->count || !are_event_records_equal(record, &tape->records[tape->at]))) {
-        tape->differs = true;
+    if (!tape->differs) {
+        tape->has_expected = read_event_of_first_run(tape, &tape->expected);
+        tape->differs = !tape->has_expected || !are_event_records_equal(record, &tape->expected);
         tape->found = *record;
     }
     tape->at++;
@@ -84,18 +89,16 @@ static void print_event_record(const char *which, const struct engine_record *re
                  record->actor, record->a, record->digest);
 }
 
-static void print_first_difference(const struct tape *tape)
+static void print_first_difference(struct tape *tape)
 {
-    if (tape->differs) {
-        const size_t at = tape->found.number - 1;
-        if (at < tape->count) {
-            print_event_record("first run ", &tape->records[at]);
-        } else {
-            (void)printf("  the first run ended before event %" PRIu32 "\n", tape->found.number);
-        }
+    if (tape->differs && tape->has_expected) {
+        print_event_record("first run ", &tape->expected);
         print_event_record("second run", &tape->found);
-    } else if (tape->at < tape->count) {
-        print_event_record("only in the first run", &tape->records[tape->at]);
+    } else if (tape->differs) {
+        (void)printf("  the first run ended before event %" PRIu32 "\n", tape->found.number);
+        print_event_record("second run", &tape->found);
+    } else if (read_event_of_first_run(tape, &tape->expected)) {
+        print_event_record("only in the first run", &tape->expected);
     }
 }
 
@@ -168,7 +171,7 @@ static int run_scenario_for_comparison(const struct session_config *config,
 }
 
 /** Compares two complete runs; returns the exit status. */
-static int compare_both_runs(const struct options *options, const struct tape *tape,
+static int compare_both_runs(const struct options *options, struct tape *tape,
                              const struct verified *verified, int status)
 {
     const bool same = !tape->differs && tape->at == tape->count &&
@@ -182,39 +185,58 @@ static int compare_both_runs(const struct options *options, const struct tape *t
     return same ? status : VERDICT_NONDETERMINISM;
 }
 
+/** Makes both runs; returns the exit status. */
+static int verify_with_files(const struct verification *all, struct session_config *config,
+                             struct tape *tape, FILE *sink, struct verified *verified)
+{
+    config->observer = (struct engine_observer){.opaque = tape, .event = record_event_of_first_run};
+    const int first = run_scenario_for_comparison(config, &verified->first, verified);
+    tape->failed = tape->failed || fflush(tape->file) != 0;
+    rewind(tape->file);
+    if (first == VERDICT_USAGE || tape->failed || config->watch->stop) {
+        return first;
+    }
+    config->trace = all->trace;
+    config->fill = 0x5A;
+    config->log = LOG_ALL;
+    config->log_to = sink;
+    config->observer =
+        (struct engine_observer){.opaque = tape, .event = compare_event_with_first_run};
+    const int second = run_scenario_for_comparison(config, &verified->second, verified);
+    const int status = choose_worse_exit_status(first, second);
+    if (second == VERDICT_USAGE || second == VERDICT_TRACE || tape->failed || config->watch->stop) {
+        return status; /* the run did not start, or is not complete, and the reason was printed */
+    }
+    return compare_both_runs(all->options, tape, verified, status);
+}
+
+static void close_temporary_file(FILE *file)
+{
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+}
+
 static int verify_scenario(void *opaque, uint64_t index, struct world_watch *watch, void *data)
 {
     const struct verification *all = opaque;
-    struct arena *arena = arena_open(SESSION_FILL);
-    struct tape tape = {.arena = arena};
+    struct tape tape = {.file = tmpfile()};
+    FILE *sink = tmpfile();
     struct verified verified = {.seed = 0};
     struct session_config config = make_run_config(all, index, watch);
+    int status = VERDICT_TRACE;
     (void)data;
-    config.observer = (struct engine_observer){.opaque = &tape, .event = record_event_of_first_run};
-    int status = run_scenario_for_comparison(&config, &verified.first, &verified);
-    FILE *sink = tmpfile();
-    if (sink == NULL) {
+    if (tape.file != NULL && sink != NULL) {
+        status = verify_with_files(all, &config, &tape, sink, &verified);
+    }
+    if (tape.file == NULL || sink == NULL || tape.failed) {
         (void)fprintf(stderr,
-                      "ballonet verify: cannot create a temporary file for the second run's log\n");
+                      "ballonet verify: cannot write or read a temporary file for the events "
+                      "or the log of a run\n");
         status = choose_worse_exit_status(status, VERDICT_TRACE);
-    } else if (status != VERDICT_USAGE && !watch->stop) {
-        config.trace = all->trace;
-        config.fill = 0x5A;
-        config.log = LOG_ALL;
-        config.log_to = sink;
-        config.observer =
-            (struct engine_observer){.opaque = &tape, .event = compare_event_with_first_run};
-        const int second = run_scenario_for_comparison(&config, &verified.second, &verified);
-        status = choose_worse_exit_status(status, second);
-        if (second != VERDICT_USAGE && second != VERDICT_TRACE && !watch->stop) {
-            status = compare_both_runs(all->options, &tape, &verified, status);
-        } /* otherwise the run did not start, and the reason was printed */
     }
-    if (sink != NULL) {
-        (void)fclose(sink);
-    }
-    arena_free(arena, tape.records, tape.capacity * sizeof *tape.records);
-    (void)arena_close(arena);
+    close_temporary_file(tape.file);
+    close_temporary_file(sink);
     return status;
 }
 
@@ -222,8 +244,7 @@ static bool print_verified_run(void *opaque, const struct isolate_result *result
 {
     const struct verification *all = opaque;
     struct session session;
-    struct session_config config = make_run_config(all, result->index, NULL);
-    config.trace = all->trace;
+    const struct session_config config = make_run_config(all, result->index, NULL);
     if (result->end != ISOLATE_RETURNED) {
         session_record_lost_worker(&session, &config, result);
         session_print_result(&session, all->options->json);

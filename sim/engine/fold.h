@@ -107,13 +107,12 @@ static inline uint64_t fold_read_word(const uint8_t *b)
            (uint64_t)b[7] << 56;
 }
 
-/** Adds the count of bytes, and then the bytes: eight bytes form one little-endian word, and the
- * last word is padded with zeros. */
-static inline void fold_add_bytes(struct fold *fold, const uint8_t *bytes, size_t count)
+/** Adds bytes: eight bytes form one little-endian word, and the last word is padded with zeros. If
+ * more bytes follow, the count must be a multiple of 8. */
+static inline void fold_add_byte_words(struct fold *fold, const uint8_t *bytes, size_t count)
 {
     struct fold f = *fold; /* in registers */
     size_t i = 0;
-    fold_add_word(&f, count);
     for (; count - i >= 8 && f.count % FOLD_LANES != 0; i += 8) {
         fold_add_word(&f, fold_read_word(bytes + i));
     }
@@ -135,6 +134,13 @@ static inline void fold_add_bytes(struct fold *fold, const uint8_t *bytes, size_
         fold_add_word(&f, last);
     }
     *fold = f;
+}
+
+/** Adds the count of bytes, and then the bytes. */
+static inline void fold_add_bytes(struct fold *fold, const uint8_t *bytes, size_t count)
+{
+    fold_add_word(fold, count);
+    fold_add_byte_words(fold, bytes, count);
 }
 
 /** Joins all lanes and the count into one well-mixed word. */

@@ -4,8 +4,6 @@
  */
 #include "sim/trace/format.h"
 
-#include "sim/engine/fold.h"
-
 #include <string.h>
 
 #define BUILD_TEXT(major, minor, patch) BUILD_JOIN(major, minor, patch)
@@ -125,11 +123,18 @@ uint64_t trace_hash_bytes(const uint8_t *bytes, uint64_t length)
     return fold_get_result(&fold);
 }
 
-uint64_t trace_hash_block(const uint8_t *frame, const uint8_t *payload, uint32_t bytes)
+struct fold trace_begin_block_hash(const uint8_t *frame, uint32_t bytes)
 {
     struct fold fold = FOLD_START;
     fold_add_bytes(&fold, frame, FRAME_BYTES - HASH_BYTES);
-    fold_add_bytes(&fold, payload, bytes);
+    fold_add_word(&fold, bytes);
+    return fold;
+}
+
+uint64_t trace_hash_block(const uint8_t *frame, const uint8_t *payload, uint32_t bytes)
+{
+    struct fold fold = trace_begin_block_hash(frame, bytes);
+    fold_add_byte_words(&fold, payload, bytes);
     return fold_get_result(&fold);
 }
 

@@ -8,9 +8,8 @@
 #ifndef SIM_TRACE_FORMAT_H
 #define SIM_TRACE_FORMAT_H
 
+#include "sim/engine/fold.h"
 #include "sim/trace/trace.h"
-
-#include <ballonet/base.h>
 
 #define TRACE_MAGIC       "BNTTRACE"
 #define TRACE_MAGIC_BYTES 8
@@ -146,5 +145,9 @@ uint64_t trace_hash_bytes(const uint8_t *bytes, uint64_t length);
 /** Returns the hash over a frame, without its hash field, and over the payload. The payload does
  * not have to follow the frame in memory. */
 uint64_t trace_hash_block(const uint8_t *frame, const uint8_t *payload, uint32_t bytes);
+
+/** Begins the same hash for a payload of `bytes` that comes in pieces, which fold_add_byte_words
+ * adds. */
+struct fold trace_begin_block_hash(const uint8_t *frame, uint32_t bytes);
 
 #endif

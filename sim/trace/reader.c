@@ -1,37 +1,37 @@
 /*
- * Reads a trace. The whole file is checked before any part of it is used.
+ * Opens a trace: reads the header, then checks every block once, before any record is used.
  *
- * The bytes stay in the memory of the caller and are not copied. The size of an allocation depends
- * on the blocks that were found, and never on a count that is written in the file. Every error
- * message says where in the file the error is, and what the user can do.
+ * Only the header, the files and the names of the streams stay in memory; records.c reads the
+ * records again when they are needed. The size of an allocation never exceeds what the file
+ * contains. Every error message says where in the file the error is, and what the user can do.
  */
 #include "sim/trace/reader.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
-#define COPY_AGAIN   "copy it again"
 #define RECORD_AGAIN "record it again with this program"
 
 struct opening {
     struct trace *trace;
-    const char *name;
     char *error;
     size_t error_bytes;
 };
 
+/** If the file could not be read, this is the reason, whatever the caller made of it. */
 __attribute__((format(printf, 2, 3))) static bool refuse_trace_file(const struct opening *opening,
                                                                     const char *format, ...)
 {
     char what[256];
+    const char *unreadable = opening->trace->source.failure;
     va_list arguments;
     va_start(arguments, format);
     (void)vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
     (void)snprintf(opening->error, opening->error_bytes, "%s: this trace cannot be used: %s",
-                   opening->name, what);
+                   opening->trace->name, unreadable[0] != '\0' ? unreadable : what);
     return false;
 }
 
@@ -39,18 +39,21 @@ __attribute__((format(printf, 2, 3))) static bool refuse_trace_file(const struct
 
 static bool check_header_head(const struct opening *opening, struct trace_head *head)
 {
-    const struct trace *trace = opening->trace;
-    const uint8_t *bytes = trace->bytes;
-    const uint64_t seen = trace->length < TRACE_MAGIC_BYTES ? trace->length : TRACE_MAGIC_BYTES;
-    if (seen == 0 || memcmp(bytes, TRACE_MAGIC, (size_t)seen) != 0) {
+    struct trace *trace = opening->trace;
+    const uint64_t length = trace->source.length;
+    uint8_t bytes[HEAD_BYTES] = {0};
+    const size_t seen = length < HEAD_BYTES ? (size_t)length : HEAD_BYTES;
+    const size_t magic = seen < TRACE_MAGIC_BYTES ? seen : TRACE_MAGIC_BYTES;
+    if (!trace_source_read(&trace->source, 0, bytes, seen) || magic == 0 ||
+        memcmp(bytes, TRACE_MAGIC, magic) != 0) {
         return refuse_trace_file(
             opening, "the file does not begin like a trace; make a trace with `run --trace`");
     }
-    if (trace->length < HEAD_BYTES + HASH_BYTES) {
+    if (length < HEAD_BYTES + HASH_BYTES) {
         return refuse_trace_file(opening, "the file is cut off at byte %" PRIu64 "; " COPY_AGAIN,
-                                 trace->length);
+                                 length);
     }
-    if (trace->length > TRACE_BYTES_MAX) {
+    if (length > TRACE_BYTES_MAX) {
         return refuse_trace_file(opening,
                                  "the file has more than %" PRIu64 " bytes; record a shorter run",
                                  TRACE_BYTES_MAX);
@@ -70,13 +73,24 @@ static bool check_header_head(const struct opening *opening, struct trace_head *
         return refuse_trace_file(opening,
                                  "the header's length at byte 12 is impossible; " COPY_AGAIN);
     }
-    if (head->bytes > trace->length) {
+    if (head->bytes > length) {
         return refuse_trace_file(
-            opening, "the file is cut off in its header at byte %" PRIu64 "; " COPY_AGAIN,
-            trace->length);
+            opening, "the file is cut off in its header at byte %" PRIu64 "; " COPY_AGAIN, length);
     }
-    const uint64_t end = head->bytes - HASH_BYTES;
-    if (read_u64(bytes + end) != trace_hash_bytes(bytes, end)) {
+    return true;
+}
+
+static bool load_header_bytes(const struct opening *opening, uint32_t bytes)
+{
+    struct trace *trace = opening->trace;
+    const uint64_t end = bytes - HASH_BYTES;
+    trace->head = arena_alloc(trace->arena, bytes);
+    trace->head_bytes = bytes;
+    trace->blocks_at = bytes;
+    trace->choices.next_at = bytes;
+    trace->events.next_at = bytes;
+    if (!trace_source_read(&trace->source, 0, trace->head, bytes) ||
+        read_u64(trace->head + end) != trace_hash_bytes(trace->head, end)) {
         return refuse_trace_file(
             opening, "the header is damaged (hash at byte %" PRIu64 "); " COPY_AGAIN, end);
     }
@@ -87,10 +101,10 @@ static bool check_header_head(const struct opening *opening, struct trace_head *
 static const char *read_header_text(const struct trace *trace, uint64_t *at, uint64_t end,
                                     uint64_t length)
 {
-    if (*at >= end || length >= end - *at || trace->bytes[*at + length] != 0) {
+    if (*at >= end || length >= end - *at || trace->head[*at + length] != 0) {
         return NULL;
     }
-    const char *text = (const char *)trace->bytes + *at;
+    const char *text = (const char *)trace->head + *at;
     *at += length + 1;
     return text;
 }
@@ -115,7 +129,7 @@ static bool read_override_list(struct trace *trace, uint64_t *at, uint64_t end, 
         if (end - *at < 4) {
             return false;
         }
-        const uint32_t length = read_u32(trace->bytes + *at);
+        const uint32_t length = read_u32(trace->head + *at);
         *at += 4;
         trace->sets[i] = read_header_name(trace, at, end, length);
         if (trace->sets[i] == NULL) {
@@ -135,11 +149,11 @@ static bool read_file_list(struct trace *trace, uint64_t *at, uint64_t end, uint
         if (end - *at < 20) {
             return false;
         }
-        const uint8_t *fields = trace->bytes + *at;
+        const uint8_t *fields = trace->head + *at;
         const uint64_t length = read_u64(fields + 4);
         *at += 20;
         trace->files[i].name = read_header_name(trace, at, end, read_u32(fields));
-        if (trace->files[i].name == NULL || length > trace->length) {
+        if (trace->files[i].name == NULL || length > trace->source.length) {
             return false;
         }
         trace->files[i].length = (size_t)length;
@@ -154,7 +168,7 @@ static bool read_header(const struct opening *opening)
 {
     struct trace *trace = opening->trace;
     struct trace_head head = {0};
-    if (!check_header_head(opening, &head)) {
+    if (!check_header_head(opening, &head) || !load_header_bytes(opening, head.bytes)) {
         return false;
     }
     if (head.set_count > TRACE_SETS_MAX || head.file_count > TRACE_FILES_MAX) {
@@ -184,15 +198,15 @@ static bool read_header(const struct opening *opening)
 
 /* ---- Blocks ---- */
 
-void *trace_grow_array(struct arena *arena, void *array, size_t *capacity, size_t count,
-                       size_t bytes)
+static trace_stream_name *add_stream_name(struct trace *trace)
 {
-    if (count < *capacity) {
-        return array;
+    if (trace->stream_count == trace->stream_capacity) {
+        const size_t old = trace->stream_capacity;
+        trace->stream_capacity = old > 0 ? old * 2 : 8;
+        trace->streams = arena_realloc(trace->arena, trace->streams, old * sizeof *trace->streams,
+                                       trace->stream_capacity * sizeof *trace->streams);
     }
-    const size_t old = *capacity;
-    *capacity = old > 0 ? old * 2 : 8;
-    return arena_realloc(arena, array, old * bytes, *capacity * bytes);
+    return &trace->streams[trace->stream_count++];
 }
 
 static bool read_stream_block(struct trace *trace, const struct trace_frame *frame,
@@ -207,9 +221,7 @@ static bool read_stream_block(struct trace *trace, const struct trace_frame *fra
     if (length != frame->bytes - 5 || name[length] != '\0' || strlen(name) != length) {
         return false;
     }
-    trace->streams = trace_grow_array(trace->arena, trace->streams, &trace->stream_capacity,
-                                      trace->stream_count, sizeof *trace->streams);
-    trace->streams[trace->stream_count++] = name;
+    memcpy(add_stream_name(trace), name, (size_t)length + 1);
     return true;
 }
 
@@ -220,49 +232,47 @@ static bool is_choice_record_valid(const struct trace *trace, const uint8_t *at)
            choice.kind <= CHOICE_RANGE && choice.value < choice.bound;
 }
 
-static bool add_block_to_record_index(struct trace *trace, struct record_index *index,
-                                      const struct trace_frame *frame, const uint8_t *payload,
-                                      uint32_t size)
+static bool read_record_block(const struct trace *trace, struct record_window *window,
+                              const struct trace_frame *frame)
 {
-    if (frame->first != index->count || frame->count == 0 ||
-        (uint64_t)frame->count * size != frame->bytes) {
+    if (frame->first != window->count || !record_window_fits(window, frame)) {
         return false;
     }
     for (uint32_t i = 0; i < frame->count; i++) {
-        const uint8_t *at = payload + (size_t)i * size;
-        if (index == &trace->choices ? !is_choice_record_valid(trace, at)
-                                     : trace_read_event(at).number != index->count + i + 1) {
+        const uint8_t *at = window->bytes + (size_t)i * window->record_bytes;
+        if (window == &trace->choices ? !is_choice_record_valid(trace, at)
+                                      : trace_read_event(at).number != window->count + i + 1) {
             return false;
         }
     }
-    index->blocks = trace_grow_array(trace->arena, index->blocks, &index->capacity,
-                                     index->block_count, sizeof *index->blocks);
-    index->blocks[index->block_count++] =
-        (struct record_block){.first = index->count, .bytes = payload};
-    index->count += frame->count;
+    window->count += frame->count;
     return true;
 }
 
-static bool read_file_bytes(struct trace *trace, const struct trace_frame *frame,
+/** Whether a block has the bytes of a file that no earlier block had. */
+static bool is_file_expected(const struct trace *trace, const struct trace_frame *frame)
+{
+    return frame->first < trace->header.file_count && frame->count == 1 &&
+           trace->file_bytes[frame->first] == NULL &&
+           frame->bytes == (uint64_t)trace->files[frame->first].length + 1;
+}
+
+static bool read_file_block(struct trace *trace, const struct trace_frame *frame,
                             const uint8_t *payload)
 {
-    if (frame->first >= trace->header.file_count || frame->count != 1) {
-        return false;
+    if (payload == trace->scratch) {
+        return false; /* the file was not expected */
     }
     struct trace_file *file = &trace->files[frame->first];
-    if (file->bytes != NULL || frame->bytes != (uint64_t)file->length + 1 ||
-        payload[file->length] != 0 ||
-        trace_hash_bytes(payload, file->length) != trace->file_digests[frame->first]) {
-        return false;
-    }
     file->bytes = (const char *)payload;
-    return true;
+    return payload[file->length] == 0 &&
+           trace_hash_bytes(payload, file->length) == trace->file_digests[frame->first];
 }
 
 static bool has_bytes_of_every_file(const struct trace *trace)
 {
     for (uint32_t i = 0; i < trace->header.file_count; i++) {
-        if (trace->files[i].bytes == NULL) {
+        if (trace->file_bytes[i] == NULL) {
             return false;
         }
     }
@@ -290,17 +300,35 @@ static bool read_trailer_block(struct trace *trace, const struct trace_frame *fr
            has_bytes_of_every_file(trace);
 }
 
+/** Returns where the payload of a block is put; `room` becomes the size of the place. */
+static uint8_t *choose_place_of_payload(struct trace *trace, const struct trace_frame *frame,
+                                        size_t *room)
+{
+    *room = frame->bytes;
+    if (frame->type == BLOCK_CHOICES && record_window_fits(&trace->choices, frame)) {
+        return record_window_reserve(trace->arena, &trace->choices, frame->bytes);
+    }
+    if (frame->type == BLOCK_EVENTS && record_window_fits(&trace->events, frame)) {
+        return record_window_reserve(trace->arena, &trace->events, frame->bytes);
+    }
+    if (frame->type == BLOCK_FILE && is_file_expected(trace, frame)) {
+        return trace->file_bytes[frame->first] = arena_alloc(trace->arena, frame->bytes);
+    }
+    *room = sizeof trace->scratch;
+    return trace->scratch;
+}
+
 static bool read_block(struct trace *trace, const struct trace_frame *frame, const uint8_t *payload)
 {
     switch (frame->type) {
     case BLOCK_STREAM:
         return read_stream_block(trace, frame, payload);
     case BLOCK_CHOICES:
-        return add_block_to_record_index(trace, &trace->choices, frame, payload, CHOICE_BYTES);
+        return read_record_block(trace, &trace->choices, frame);
     case BLOCK_EVENTS:
-        return add_block_to_record_index(trace, &trace->events, frame, payload, EVENT_BYTES);
+        return read_record_block(trace, &trace->events, frame);
     case BLOCK_FILE:
-        return read_file_bytes(trace, frame, payload);
+        return read_file_block(trace, frame, payload);
     case BLOCK_TRAILER:
         return read_trailer_block(trace, frame, payload);
     default:
@@ -309,22 +337,32 @@ static bool read_block(struct trace *trace, const struct trace_frame *frame, con
     }
 }
 
-static bool read_blocks(const struct opening *opening, uint64_t at)
+/** The file of a writer whose process died ends anywhere after the bytes of the files. */
+static bool accept_unfinished_trace(struct trace *trace)
+{
+    trace->trailer.events = trace->events.count;
+    trace->trailer.choices = trace->choices.count;
+    return trace->is_unfinished && trace->source.failure[0] == '\0' &&
+           has_bytes_of_every_file(trace);
+}
+
+static bool read_blocks(const struct opening *opening)
 {
     struct trace *trace = opening->trace;
+    uint64_t at = trace->blocks_at;
     while (!trace->ended) {
-        const uint64_t left = trace->length - at;
-        const struct trace_frame frame =
-            left >= FRAME_BYTES ? trace_read_frame(trace->bytes + at) : (struct trace_frame){0};
-        if (left < FRAME_BYTES || frame.bytes > left - FRAME_BYTES) {
-            return refuse_trace_file(opening,
+        uint8_t bytes[FRAME_BYTES];
+        struct trace_frame frame;
+        size_t room = 0;
+        if (!trace_read_frame_at(trace, at, bytes, &frame)) {
+            return accept_unfinished_trace(trace) ||
+                   refuse_trace_file(opening,
                                      "the file is cut off at byte %" PRIu64
                                      ", in the block at byte %" PRIu64 "; " COPY_AGAIN,
-                                     trace->length, at);
+                                     trace->source.length, at);
         }
-        const uint8_t *payload = trace->bytes + at + FRAME_BYTES;
-        if (frame.hash != trace_hash_block(trace->bytes + at, payload, frame.bytes) ||
-            frame.zero != 0) {
+        uint8_t *payload = choose_place_of_payload(trace, &frame, &room);
+        if (!trace_read_payload(trace, at, bytes, payload, room)) {
             return refuse_trace_file(opening,
                                      "the block at byte %" PRIu64 " is damaged; " COPY_AGAIN, at);
         }
@@ -337,7 +375,8 @@ static bool read_blocks(const struct opening *opening, uint64_t at)
         trace->blocks = bnt_add_to_hash(trace->blocks, frame.hash);
         at += FRAME_BYTES + frame.bytes;
     }
-    if (at != trace->length) {
+    trace->is_unfinished = false;
+    if (at != trace->source.length) {
         return refuse_trace_file(
             opening, "there are bytes after the end of the trace at byte %" PRIu64 "; " COPY_AGAIN,
             at);
@@ -347,31 +386,68 @@ static bool read_blocks(const struct opening *opening, uint64_t at)
 
 /* ---- Life ---- */
 
-/* NOLINTBEGIN(readability-non-const-parameter): `error` is written through `opening` */
-struct trace *trace_open(struct arena *arena, const char *name, const uint8_t *bytes,
-                         uint64_t length, char *error, size_t error_bytes)
-/* NOLINTEND(readability-non-const-parameter) */
+static struct trace *create_trace(struct arena *arena, const char *name)
 {
     struct trace *trace = arena_alloc_zeroed(arena, sizeof *trace);
-    const struct opening opening = {
-        .trace = trace, .name = name, .error = error, .error_bytes = error_bytes};
     trace->arena = arena;
-    trace->bytes = bytes;
-    trace->length = length;
-    if (!read_header(&opening) || !read_blocks(&opening, trace_read_head(bytes).bytes)) {
+    trace->name = name;
+    trace->choices.type = BLOCK_CHOICES;
+    trace->choices.record_bytes = CHOICE_BYTES;
+    trace->events.type = BLOCK_EVENTS;
+    trace->events.record_bytes = EVENT_BYTES;
+    return trace;
+}
+
+static struct trace *check_trace(struct trace *trace, char *error, size_t error_bytes)
+{
+    const struct opening opening = {.trace = trace, .error = error, .error_bytes = error_bytes};
+    if (!read_header(&opening) || !read_blocks(&opening)) {
         trace_close(trace);
         return NULL;
     }
     return trace;
 }
 
+struct trace *trace_open(struct arena *arena, const char *name, const uint8_t *bytes,
+                         uint64_t length, char *error, size_t error_bytes)
+{
+    struct trace *trace = create_trace(arena, name);
+    trace->source = (struct trace_source){.bytes = bytes, .length = length};
+    return check_trace(trace, error, error_bytes);
+}
+
+struct trace *trace_open_file(struct arena *arena, const char *path, char *error,
+                              size_t error_bytes)
+{
+    static const char suffix[] = TRACE_PARTIAL_SUFFIX;
+    const size_t length = strlen(path);
+    struct trace *trace = create_trace(arena, path);
+    if (!trace_source_open_file(&trace->source, path)) {
+        (void)snprintf(error, error_bytes, "%s: %s", path, strerror(errno));
+        trace_close(trace);
+        return NULL;
+    }
+    trace->is_unfinished =
+        length >= sizeof suffix && strcmp(path + length - (sizeof suffix - 1), suffix) == 0;
+    return check_trace(trace, error, error_bytes);
+}
+
+static void free_record_window(struct arena *arena, const struct record_window *window)
+{
+    arena_free(arena, window->bytes, window->capacity);
+}
+
 void trace_close(struct trace *trace)
 {
     struct arena *arena = trace->arena;
+    trace_source_close(&trace->source);
+    for (uint32_t i = 0; i < trace->header.file_count; i++) {
+        arena_free(arena, trace->file_bytes[i], trace->files[i].length + 1);
+    }
     arena_free(arena, trace->streams, trace->stream_capacity * sizeof *trace->streams);
-    arena_free(arena, trace->choices.blocks,
-               trace->choices.capacity * sizeof *trace->choices.blocks);
-    arena_free(arena, trace->events.blocks, trace->events.capacity * sizeof *trace->events.blocks);
+    free_record_window(arena, &trace->choices);
+    free_record_window(arena, &trace->events);
+    arena_free(arena, trace->head, trace->head_bytes);
     arena_free(arena, trace, sizeof *trace);
 }
 
@@ -397,30 +473,7 @@ const char *trace_get_stream_name(const struct trace *trace, uint32_t stream)
     return stream < trace->stream_count ? trace->streams[stream] : "(no stream)";
 }
 
-/** Blocks can contain different numbers of records, so the block of a record is found by binary
- * search. */
-static const uint8_t *find_record_by_number(const struct record_index *index, uint64_t number,
-                                            uint32_t size)
+bool trace_is_unfinished(const struct trace *trace)
 {
-    size_t low = 0;
-    size_t high = index->block_count;
-    while (high - low > 1) {
-        const size_t middle = low + (high - low) / 2;
-        if (index->blocks[middle].first <= number) {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    return index->blocks[low].bytes + (size_t)(number - index->blocks[low].first) * size;
-}
-
-struct engine_record trace_get_event(const struct trace *trace, uint64_t index)
-{
-    return trace_read_event(find_record_by_number(&trace->events, index, EVENT_BYTES));
-}
-
-struct choice_record trace_get_choice(const struct trace *trace, uint64_t index)
-{
-    return trace_read_choice(find_record_by_number(&trace->choices, index, CHOICE_BYTES));
+    return trace->is_unfinished;
 }

@@ -17,6 +17,7 @@
 #define TRACE_BYTES_MAX      (UINT64_C(1) << 32)
 #define TRACE_SETS_MAX       64
 #define TRACE_FILES_MAX      64
+#define TRACE_PARTIAL_SUFFIX ".partial"
 
 struct trace_file {
     const char *name;
@@ -75,7 +76,7 @@ bool trace_writer_has_failed(const struct trace_writer *writer);
 bool trace_writer_close(struct trace_writer *writer, const struct trace_trailer *trailer,
                         char *error, size_t error_bytes);
 
-/** Removes the file PATH.partial of a writer whose process died. */
+/** Removes the file PATH.partial of a writer whose process was stopped. */
 void trace_remove_partial(const char *path);
 
 /** Closes the trace and removes its file. */
@@ -86,10 +87,18 @@ void trace_writer_abandon(struct trace_writer *writer);
 struct trace;
 
 /**
- * Opens these bytes as a trace; the bytes must outlive the trace and must not change. Messages show
- * `name` as the name of the file. If there is an error, it returns NULL and writes a message into
- * `error`; the exit status is then 6.
+ * Opens a regular file as a trace. All of it is checked, but only the header, the files and one
+ * block of records of each type are kept in memory. `path` must outlive the trace. If there is an
+ * error, it returns NULL and writes a message into `error`; the exit status is then 6.
+ *
+ * If the path ends with TRACE_PARTIAL_SUFFIX, the file can end anywhere after the files of the
+ * scenario, since it may belong to a writer whose process died.
  */
+struct trace *trace_open_file(struct arena *arena, const char *path, char *error,
+                              size_t error_bytes);
+
+/** Opens these bytes as a trace; they must outlive the trace and must not change. Messages show
+ * `name`, which must outlive the trace, as the name of the file. */
 struct trace *trace_open(struct arena *arena, const char *name, const uint8_t *bytes,
                          uint64_t length, char *error, size_t error_bytes);
 void trace_close(struct trace *trace);
@@ -100,11 +109,20 @@ const struct trace_trailer *trace_get_trailer(const struct trace *trace);
 /** The version of the library that wrote the trace: major << 16 | minor << 8 | patch. */
 uint32_t trace_get_version(const struct trace *trace);
 
-/** Returns an event; `index` is counted from 0 and must be below the count in the trailer. */
-struct engine_record trace_get_event(const struct trace *trace, uint64_t index);
+/** Whether the trace has no end, because the process of its writer died. The hashes and the verdict
+ * in its trailer are then 0. */
+bool trace_is_unfinished(const struct trace *trace);
 
-/** Returns a choice; `index` is counted from 0 and must be below the count in the trailer. */
-struct choice_record trace_get_choice(const struct trace *trace, uint64_t index);
+/** Returns an event; `index` is counted from 0 and must be below the count in the trailer. It is
+ * fast if the calls go forward. If the file has changed since it was opened, all fields are 0. */
+struct engine_record trace_get_event(struct trace *trace, uint64_t index);
+
+/** Returns a choice in the same way. */
+struct choice_record trace_get_choice(struct trace *trace, uint64_t index);
+
+/** Returns why events or choices could not be read after the trace was opened; NULL if all could.
+ */
+const char *trace_get_failure(const struct trace *trace);
 
 /** Returns the name of a choice stream. */
 const char *trace_get_stream_name(const struct trace *trace, uint32_t stream);
@@ -153,7 +171,8 @@ void trace_check_begin(struct trace_check *check, struct trace *trace,
 struct engine_observer trace_check_get_observer(struct trace_check *check);
 
 /** Call this after the run. It checks that the run ended at the same event as the recorded run and
- * has the same hashes. */
+ * has the same hashes. An unfinished trace has no end, so the run can go on after its last record.
+ */
 void trace_check_end(struct trace_check *check, const struct trace_trailer *run);
 
 /* ---- Functions for tests and tools ---- */

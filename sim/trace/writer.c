@@ -1,7 +1,8 @@
 /*
- * Writes a trace. Records are collected in blocks, and the blocks are written to a temporary file,
- * which is renamed when it is complete. If a write fails, the run continues, and trace_writer_close
- * reports the first failure.
+ * Writes a trace. Records are collected in a block of each type, and full blocks are written at
+ * once to a temporary file, which is renamed when it is complete. If the process dies, the file
+ * ends with a whole block. If a write fails, the run continues, and trace_writer_close reports the
+ * first failure.
  */
 #include "sim/trace/format.h"
 
@@ -239,7 +240,7 @@ struct trace_writer *trace_writer_open(struct arena *arena, const char *path,
     writer->arena = arena;
     (void)snprintf(writer->path, sizeof writer->path, "%s", path);
     if (!is_special_file(path)) {
-        (void)snprintf(writer->partial, sizeof writer->partial, "%s.partial", path);
+        (void)snprintf(writer->partial, sizeof writer->partial, "%s" TRACE_PARTIAL_SUFFIX, path);
     }
     writer->file = fopen(writer->partial[0] != '\0' ? writer->partial : path, "wb");
     if (writer->file == NULL) {
@@ -248,6 +249,7 @@ struct trace_writer *trace_writer_open(struct arena *arena, const char *path,
         arena_free(arena, writer, sizeof *writer);
         return NULL;
     }
+    (void)setvbuf(writer->file, NULL, _IONBF, 0);
     write_trace_start(writer, header);
     return writer;
 }
@@ -310,7 +312,7 @@ void trace_remove_partial(const char *path)
 {
     char partial[PATH_BYTES + 16];
     if (strlen(path) < PATH_BYTES && !is_special_file(path)) {
-        (void)snprintf(partial, sizeof partial, "%s.partial", path);
+        (void)snprintf(partial, sizeof partial, "%s" TRACE_PARTIAL_SUFFIX, path);
         (void)remove(partial);
     }
 }

@@ -395,6 +395,22 @@ class Processes(Contract):
             else:
                 self.assertRegex(output, "2 runs, 1 did not pass")
 
+    def test_a_crash_leaves_the_beginning_of_the_trace(self):
+        trace = os.path.join(self.folder.name, "trace")
+        run = self.start("run", LONG, "--trace", trace)
+        worker = self.family(run)[2]
+        while not os.path.exists(trace + ".partial") or os.path.getsize(trace + ".partial") < 300000:
+            self.assertIsNone(run.poll())
+        os.kill(worker, signal.SIGKILL)
+        error = run.communicate(timeout=100)[1]
+        self.assertEqual(run.returncode, 5)
+        self.assertIn(f"the trace up to the crash is {trace}.partial", error)
+        self.assertEqual(os.listdir(self.folder.name), ["trace.partial"])
+        done = self.status(0, "replay", trace + ".partial")
+        events = re.search(r"(?m)^REPRODUCED .*: (\d+) events, \d+ choices; the recording has no end", done.stdout)
+        self.assertEqual(int(events.group(1)) % 4096, 0)
+        self.assertRegex(done.stdout, rf"(?m)^PASS {LONG[:-5]} ")
+
     def test_a_crash_is_a_row_of_the_suite(self):
         report = os.path.join(self.folder.name, "report.xml")
         with open(os.path.join(SOURCE, LONG), encoding="utf-8") as long:

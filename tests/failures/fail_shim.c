@@ -197,6 +197,12 @@ size_t fread(void *memory, size_t bytes, size_t count, FILE *file)
     return next(memory, bytes, count, file);
 }
 
+ssize_t pread(int file, void *memory, size_t bytes, off_t offset)
+{
+    NEXT(pread)
+    return point("pread", EIO) ? -1 : next(file, memory, bytes, offset);
+}
+
 size_t fwrite(const void *memory, size_t bytes, size_t count, FILE *file)
 {
     NEXT(fwrite)

@@ -10,7 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void read_all_bytes(const struct trace *trace)
+static void read_all_bytes(struct trace *trace)
 {
     const struct trace_header *header = trace_get_header(trace);
     const struct trace_trailer *trailer = trace_get_trailer(trace);

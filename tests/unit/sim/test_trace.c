@@ -276,9 +276,9 @@ END_TEST
 START_TEST(test_an_unknown_block_is_skipped)
 {
     const size_t block = read_u32(bytes + 12);
-    const size_t more = FRAME_BYTES + 5;
+    const size_t more = FRAME_BYTES + 10005;
     uint8_t *longer = arena_alloc_zeroed(arena, length + more);
-    const struct trace_frame frame = {.type = 99, .bytes = 5};
+    const struct trace_frame frame = {.type = 99, .bytes = 10005};
 
     memcpy(longer, bytes, block);
     trace_write_frame(longer + block, &frame);
@@ -291,6 +291,131 @@ START_TEST(test_an_unknown_block_is_skipped)
 END_TEST
 
 /* ---- Files ---- */
+
+static void write_file(const char *to, const uint8_t *from, size_t count)
+{
+    FILE *file = fopen(to, "wb");
+
+    ck_assert_ptr_nonnull(file);
+    ck_assert_uint_eq(fwrite(from, 1, count, file), count);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+/** Opens the file and gets every record; returns the most bytes that the reader held. */
+static uint64_t read_whole_file(uint64_t events)
+{
+    struct arena *own = arena_open(0x99);
+    struct trace *trace = trace_open_file(own, path, error, sizeof error);
+
+    ck_assert_ptr_nonnull(trace);
+    for (uint64_t i = 0; i < events; i++) {
+        if (trace_get_event(trace, i).number != i + 1 ||
+            trace_get_choice(trace, i).stream != i % 2) {
+            ck_abort_msg("record %lu is another", (unsigned long)i);
+        }
+    }
+    ck_assert_uint_eq(trace_get_event(trace, 0).number, 1);
+    ck_assert_ptr_null(trace_get_failure(trace));
+    trace_close(trace);
+    const uint64_t peak = arena_get_peak_bytes(own);
+    ck_assert_uint_eq(arena_close(own), 0);
+    return peak;
+}
+
+START_TEST(test_a_long_trace_needs_no_more_memory_than_a_short_one)
+{
+    (void)record(BLOCK_RECORDS);
+    const uint64_t one_block = read_whole_file(BLOCK_RECORDS);
+
+    (void)record(300000);
+    ck_assert_uint_eq(read_whole_file(300000), one_block);
+    ck_assert_uint_lt(one_block, 300000);
+}
+END_TEST
+
+START_TEST(test_a_file_is_read_like_its_bytes)
+{
+    char text[sizeof error];
+
+    ck_assert_uint_gt(read_whole_file(EVENTS), 0);
+    for (size_t count = 0; count < length; count += 37) {
+        ck_assert(!opens(bytes, count));
+        (void)snprintf(text, sizeof text, "%s", strchr(error, ':'));
+        write_file(path, bytes, count);
+        ck_assert_ptr_null(trace_open_file(arena, path, error, sizeof error));
+        ck_assert_str_eq(strchr(error, ':'), text);
+    }
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_ptr_null(trace_open_file(arena, path, error, sizeof error));
+    ck_assert_ptr_nonnull(strstr(error, "No such file"));
+}
+END_TEST
+
+/** A file that was opened as a trace, and then altered at `at` or truncated there. */
+static void assert_change_is_noticed(size_t at, bool truncated, const char *part)
+{
+    write_file(path, bytes, length);
+    struct trace *trace = trace_open_file(arena, path, error, sizeof error);
+
+    ck_assert_ptr_nonnull(trace);
+    bytes[at] ^= 1;
+    write_file(path, bytes, truncated ? at : length);
+    bytes[at] ^= 1;
+    ck_assert_uint_eq(trace_get_event(trace, 0).number, 0);
+    ck_assert_uint_eq(trace_get_choice(trace, 0).bound, 0);
+    ck_assert_ptr_nonnull(trace_get_failure(trace));
+    if (strstr(trace_get_failure(trace), part) == NULL) {
+        ck_abort_msg("'%s' does not say '%s'", trace_get_failure(trace), part);
+    }
+    trace_close(trace);
+}
+
+START_TEST(test_a_file_that_changes_while_it_is_used_is_noticed)
+{
+    size_t block = read_u32(bytes + 12);
+
+    while (trace_read_frame(bytes + block).type != BLOCK_EVENTS) {
+        block += FRAME_BYTES + trace_read_frame(bytes + block).bytes;
+    }
+    assert_change_is_noticed(block + FRAME_BYTES, false, "has changed since it was opened");
+    assert_change_is_noticed(block + 16, false, "has changed since it was opened");
+    assert_change_is_noticed(block, true, "cannot be read: the file has become shorter; copy it");
+}
+END_TEST
+
+/** The file of a process that died: whole blocks, and perhaps a part of the next. */
+START_TEST(test_an_unfinished_trace_is_read_up_to_its_end)
+{
+    char partial[sizeof path + sizeof TRACE_PARTIAL_SUFFIX];
+    const uint64_t events = BLOCK_RECORDS + 5;
+
+    arena_free(arena, bytes, length);
+    (void)record(events);
+    read_back();
+    (void)snprintf(partial, sizeof partial, "%s" TRACE_PARTIAL_SUFFIX, path);
+    write_file(partial, bytes, length);
+    struct trace *trace = trace_open_file(arena, partial, error, sizeof error);
+    ck_assert_ptr_nonnull(trace);
+    ck_assert(!trace_is_unfinished(trace));
+    trace_close(trace);
+    write_file(partial, bytes, length - 1);
+    trace = trace_open_file(arena, partial, error, sizeof error);
+    ck_assert_ptr_nonnull(trace);
+    ck_assert(trace_is_unfinished(trace));
+    ck_assert_uint_eq(trace_get_trailer(trace)->events, events);
+    trace_close(trace);
+    write_file(partial, bytes, length - TAIL_BYTES - FRAME_BYTES - 1);
+    trace = trace_open_file(arena, partial, error, sizeof error);
+    ck_assert_ptr_nonnull(trace);
+    ck_assert_uint_eq(trace_get_trailer(trace)->events, BLOCK_RECORDS);
+    ck_assert_uint_eq(trace_get_event(trace, BLOCK_RECORDS - 1).number, BLOCK_RECORDS);
+    trace_close(trace);
+    write_file(partial, bytes, read_u32(bytes + 12)); /* without the files of the scenario */
+    ck_assert_ptr_null(trace_open_file(arena, partial, error, sizeof error));
+    ck_assert_ptr_nonnull(strstr(error, "cut off"));
+    ck_assert_int_eq(unlink(partial), 0);
+}
+END_TEST
 
 START_TEST(test_a_full_disk_is_one_sentence)
 {
@@ -346,6 +471,10 @@ Suite *test_suite(void)
     tcase_add_test(tcase, test_other_formats_are_named);
     tcase_add_test(tcase, test_huge_counts_are_refused);
     tcase_add_test(tcase, test_an_unknown_block_is_skipped);
+    tcase_add_test(tcase, test_a_long_trace_needs_no_more_memory_than_a_short_one);
+    tcase_add_test(tcase, test_a_file_is_read_like_its_bytes);
+    tcase_add_test(tcase, test_a_file_that_changes_while_it_is_used_is_noticed);
+    tcase_add_test(tcase, test_an_unfinished_trace_is_read_up_to_its_end);
     tcase_add_test(tcase, test_a_full_disk_is_one_sentence);
     tcase_add_test(tcase, test_a_path_that_cannot_be_is_one_sentence);
     tcase_add_test(tcase, test_an_abandoned_trace_leaves_the_old_one);

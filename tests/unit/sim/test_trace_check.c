@@ -211,6 +211,53 @@ START_TEST(test_only_the_end_differs)
 }
 END_TEST
 
+/** Compares a run that draws for itself with the first `count` bytes, as a dead process left them.
+ */
+static void compare_with_beginning(size_t count, enum toy_twist twist, uint64_t seed)
+{
+    char directory[] = "/tmp/ballonet-trace-XXXXXX";
+    char path[sizeof directory + sizeof "/t" TRACE_PARTIAL_SUFFIX];
+
+    ck_assert_ptr_nonnull(mkdtemp(directory));
+    (void)snprintf(path, sizeof path, "%s/t" TRACE_PARTIAL_SUFFIX, directory);
+    FILE *file = fopen(path, "wb");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_uint_eq(fwrite(bytes, 1, count, file), count);
+    ck_assert_int_eq(fclose(file), 0);
+    struct trace *trace = trace_open_file(arena, path, error, sizeof error);
+    ck_assert_ptr_nonnull(trace);
+    ck_assert(trace_is_unfinished(trace));
+    trace_check_begin(&check, trace, NULL);
+    const struct engine_observer observer = trace_check_get_observer(&check);
+    const struct trace_trailer run = toy_run(arena, twist, EVENTS, seed, NULL, &observer);
+    trace_check_end(&check, &run);
+    trace_close(trace);
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(rmdir(directory), 0);
+}
+
+START_TEST(test_an_unfinished_trace_is_compared_up_to_its_end)
+{
+    const size_t records = (size_t)(payload_of(BLOCK_TRAILER) - bytes) - FRAME_BYTES;
+    static const struct {
+        uint64_t seed;
+        enum toy_twist twist;
+        const char *field;
+    } rows[] = {{77, TOY_PLAIN, NULL},
+                {77, TOY_LONGER, NULL},
+                {78, TOY_PLAIN, "value"},
+                {77, TOY_TIME, "time"},
+                {77, TOY_SHORTER, "shorter"}};
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        compare_with_beginning(records, rows[i].twist, rows[i].seed);
+        ck_assert_pstr_eq(check.first.field, rows[i].field);
+        compare_with_beginning(read_u32(bytes + 12), rows[i].twist, rows[i].seed);
+        ck_assert_ptr_null(check.first.field);
+    }
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("trace_check");
@@ -225,6 +272,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, test_another_stream_is_a_divergence);
     tcase_add_test(tcase, test_two_events_swapped_are_told_as_order);
     tcase_add_test(tcase, test_only_the_end_differs);
+    tcase_add_test(tcase, test_an_unfinished_trace_is_compared_up_to_its_end);
     suite_add_tcase(suite, tcase);
     return suite;
 }
