@@ -10,6 +10,7 @@ option(BNT_COVERAGE "Instrument for coverage" OFF)
 option(BNT_FUZZ "Build the fuzz targets for libFuzzer (clang)" OFF)
 option(BNT_SYSTEM_ALLOCATOR "Take the worlds' memory from malloc instead of jemalloc" OFF)
 option(BNT_STATIC "Link the command without shared libraries where that is possible, so that it starts faster" OFF)
+option(BNT_LTO "Link the command and the benchmark with link-time optimisation where that is possible" OFF)
 set(BNT_SANITIZE "" CACHE STRING "Sanitizers, for example address,undefined")
 
 set(CMAKE_C_STANDARD 11)
@@ -46,3 +47,18 @@ if(BNT_COVERAGE)
   add_link_options(--coverage)
 endif()
 
+# With link-time optimisation an object has machine code as well, so that every other program links as fast as before,
+# and a library stays usable by others. A compiler that cannot put both into one object, like clang before 17, does
+# without.
+set(BNT_CAN_LTO OFF)
+if(BNT_LTO AND NOT BNT_SANITIZE AND NOT BNT_COVERAGE)
+  include(CheckCCompilerFlag)
+  include(CheckIPOSupported)
+  check_ipo_supported(RESULT ipo_works LANGUAGES C)
+  check_c_compiler_flag("-flto=auto -ffat-lto-objects" BNT_FAT_OBJECTS)
+  if(ipo_works AND BNT_FAT_OBJECTS)
+    set(BNT_CAN_LTO ON)
+    add_link_options(
+      $<IF:$<BOOL:$<TARGET_PROPERTY:BNT_LINKED_WITH_LTO>>,-flto=auto,-fno-lto>)
+  endif()
+endif()

@@ -93,6 +93,20 @@ function(bnt_link_statically target)
   endif()
 endfunction()
 
+# bnt_compile_for_lto(target...): these libraries are optimised together in a program of bnt_link_with_lto.
+function(bnt_compile_for_lto)
+  if(BNT_CAN_LTO)
+    foreach(target IN LISTS ARGN)
+      target_compile_options(${target} PRIVATE -flto=auto -ffat-lto-objects)
+    endforeach()
+  endif()
+endfunction()
+
+# bnt_link_with_lto(target): the linking takes some seconds, so this is for what is measured.
+function(bnt_link_with_lto target)
+  set_target_properties(${target} PROPERTIES BNT_LINKED_WITH_LTO ON)
+endfunction()
+
 # bnt_check_test(name SOURCES file... [LINKS target...] [TIMEOUT seconds] [LABELS label...]):
 # a program of Check tests and the CTest test of the same name. The sources supply
 # `Suite *test_suite(void)`; main and the guards against silent success are in tests/support/check_main.c.
