@@ -108,6 +108,25 @@ bool bnti_guest_is_aside_list_full(const struct bnt_guest *guest)
 }
 
 /*
+ * Whether all pages are usable, as nearly always. Compilers vectorise this loop: a page below `low`
+ * or above `high` sets the highest bit of `outside`, because all limits are far below 2^63. If the
+ * memory is smaller than one page, `high` is below `low`, and every page is outside.
+ */
+static bool are_all_pages_usable(const struct page_limits *limits, const uint64_t *pages,
+                                 uint32_t count)
+{
+    const uint64_t low = limits->first_pfn;
+    const uint64_t high = bnti_guest_min(low + limits->pfns - 1, limits->pfn_max) - limits->within;
+    uint64_t outside = 0;
+    uint64_t bits = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        outside |= pages[i] | (pages[i] - low) | (high - pages[i]);
+        bits |= pages[i];
+    }
+    return outside >> 63 == 0 && (bits & limits->within) == 0;
+}
+
+/*
  * Keeps the usable pages among the allocated pages, in their order, and returns their number.
  * Unusable pages are set aside while there is room. If there is no room, unusable pages are given
  * back at once; unusable huge pages always are.
@@ -119,9 +138,9 @@ uint32_t bnti_guest_validate_pages(struct bnt_guest *guest, bool huge, uint64_t 
     const struct page_limits limits = get_page_limits(guest, use);
     uint64_t first[BNT_GUEST_UNUSABLE_COUNT];
     uint32_t found[BNT_GUEST_UNUSABLE_COUNT] = {0};
-    uint32_t good = 0;
+    uint32_t good = are_all_pages_usable(&limits, pages, count) ? count : 0;
     uint32_t back = 0;
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = good; i < count; i++) {
         const uint64_t page = pages[i];
         const bnt_guest_unusable reason = check_page_limits(&limits, page, limits.within + 1);
         if (reason == BNT_GUEST_UNUSABLE_COUNT) {

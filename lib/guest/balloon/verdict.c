@@ -72,21 +72,11 @@ static page_class classify_page(const struct bnt_guest *guest,
     return class;
 }
 
-/* Whether the device accepted all of the first `pfns` PFNs, as in most answers. */
-static bool are_all_accepted(const struct bnt_guest *guest, uint32_t pfns)
-{
-    uint8_t differs = 0;
-    for (uint32_t i = 0; i < pfns; i++) {
-        differs |= guest->verdict_copy[i] ^ BNT_VERDICT_ACCEPTED;
-    }
-    return differs == 0;
-}
-
 /* Counts the verdicts of an answer, and notes whether one is NOT_NEEDED or RESET. */
 void bnti_guest_count_verdicts(struct bnt_guest *guest, uint32_t count, bool *not_needed,
                                bool *reset)
 {
-    if (are_all_accepted(guest, count)) {
+    if (bnt_are_all_verdicts_accepted(guest->verdict_copy, count)) {
         guest->count.refusals.refused_by[BNT_VERDICT_ACCEPTED] += count;
         return;
     }
@@ -113,7 +103,9 @@ static void end_unneeded_cycle(struct bnt_guest *guest, struct bnti_guest_backof
 static bool is_every_page_done(const struct bnt_guest *guest,
                                const struct bnti_guest_request *request)
 {
-    return !guest->verdicts || are_all_accepted(guest, bnti_guest_count_named_pfns(guest, request));
+    return !guest->verdicts ||
+           bnt_are_all_verdicts_accepted(guest->verdict_copy,
+                                         bnti_guest_count_named_pfns(guest, request));
 }
 
 /* Sorts the pages of an inflate: ballooned pages to the front of `pages`, pages to be given back to

@@ -331,8 +331,14 @@ static void note_refusal_verdict(struct bnt_host *host, const struct bnti_host_j
 void bnti_host_count_verdicts(struct bnt_host *host, const uint8_t *verdicts, uint32_t n,
                               uint32_t unit_pfns)
 {
+    const uint64_t each = unit_pfns > 1 ? unit_pfns : 1;
+
+    if (bnt_are_all_verdicts_accepted(verdicts, n)) {
+        host->count.wire.verdicts[BNT_VERDICT_ACCEPTED] += n * each;
+        return;
+    }
     for (uint32_t i = 0; i < n; i++) {
-        host->count.wire.verdicts[verdicts[i]] += unit_pfns > 1 ? unit_pfns : 1;
+        host->count.wire.verdicts[verdicts[i]] += each;
     }
 }
 

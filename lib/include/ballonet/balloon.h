@@ -238,6 +238,18 @@ typedef enum bnt_verdict {
     BNT_VERDICT_COUNT
 } bnt_verdict;
 
+/** Whether all of n verdicts are ACCEPTED, as nearly always. The loop has no exit, so that
+ * compilers vectorise it. */
+static inline bool bnt_are_all_verdicts_accepted(const uint8_t *verdicts, uint32_t n)
+{
+    uint8_t differs = 0;
+
+    for (uint32_t i = 0; i < n; i++) {
+        differs |= verdicts[i] ^ BNT_VERDICT_ACCEPTED;
+    }
+    return differs == 0;
+}
+
 /** The verdict's name in lower case with dashes ("not-locked"); "unknown" for a value that is no
  * verdict. */
 const char *bnt_verdict_name(uint8_t verdict);
