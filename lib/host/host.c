@@ -234,10 +234,10 @@ void bnt_host_fini(struct bnt_host *host)
 /** Whether another step would find work: a kicked queue, or an interrupt that became due. */
 static bool has_work_left(const struct bnt_host *host)
 {
-    for (uint32_t role = 0; role < BNT_BALLOON_QUEUE_COUNT; role++) {
+    for (uint32_t role = 0; host->kicked_roles >> role != 0; role++) {
         const struct bnti_host_queue *queue = &host->queues[role];
-        if (queue->kicked && queue->exists && bnt_dev_is_live(&host->dev) &&
-            (host->provided || queue->vq.size != 0)) {
+        if (bnti_host_is_queue_kicked(host, (bnt_balloon_queue)role) && queue->exists &&
+            bnt_dev_is_live(&host->dev) && (host->provided || queue->vq.size != 0)) {
             return true;
         }
     }
@@ -253,13 +253,14 @@ static void serve_queues(struct bnt_host *host, uint32_t *left)
     const uint32_t job_role = (uint32_t)host->job.role;
 
     host->first_role = 0;
-    for (uint32_t i = 0; i < BNT_BALLOON_QUEUE_COUNT; i++) {
+    /* Nearly all queues are idle in most steps. */
+    for (uint32_t i = 0; i < BNT_BALLOON_QUEUE_COUNT && host->kicked_roles != 0; i++) {
         const uint32_t after = first + i;
         const uint32_t role =
             after < BNT_BALLOON_QUEUE_COUNT ? after : after - BNT_BALLOON_QUEUE_COUNT;
         const bool before = *left > 0;
-        if (!host->queues[role].kicked) {
-            continue; /* nearly all queues are idle in most steps */
+        if (!bnti_host_is_queue_kicked(host, (bnt_balloon_queue)role)) {
+            continue;
         }
         bnti_host_serve_queue(host, (bnt_balloon_queue)role, left);
         if (before && *left == 0) {

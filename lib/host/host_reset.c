@@ -62,8 +62,8 @@ void bnti_host_reset_balloon(struct bnt_host *host)
 static void begin_balloon_reset(struct bnt_host *host)
 {
     host->reset_due = false;
-    bnti_host_wake_queue(host, BNT_BALLOON_QUEUE_INFLATE);
-    bnti_host_wake_queue(host, BNT_BALLOON_QUEUE_DEFLATE);
+    bnti_host_set_queue_kicked(host, BNT_BALLOON_QUEUE_INFLATE, true);
+    bnti_host_set_queue_kicked(host, BNT_BALLOON_QUEUE_DEFLATE, true);
     bnti_host_reset_balloon(host);
 }
 

@@ -66,9 +66,7 @@ struct bnt_guest {
     uint64_t recovered_ns;    /* when RUNNING began; BNT_NEVER while BROKEN */
     uint32_t recover_tried;   /* failed recoveries in a row; counted by recover.c */
 
-    /*
-     * Written by recover.c, and by attach.c at a detach: counters at the beginning of the release.
-     */
+    /* recover.c, and attach.c at a detach: counters at the beginning of the release. */
     uint64_t recover_pfns_given; /* count.reset_pfns when the instance broke */
     uint64_t given_pfns_before;  /* sum of reset_pfns and deflated_pfns */
 
@@ -119,7 +117,8 @@ struct bnt_guest {
 
     /* queue_reset.c */
     struct bnti_guest_queue_reset queue_resets[BNTI_GUEST_Q_COUNT];
-    bool queue_reset_fails; /* a queue reset failed: no RING_RESET until the next attach */
+    uint32_t queue_resets_going; /* how many of them are going */
+    bool queue_reset_fails;      /* a queue reset failed: no RING_RESET until the next attach */
 
     /* vmware_calls.c, vmware_session.c and vmware_stop.c */
     struct bnti_guest_vmware vmware;

@@ -14,6 +14,7 @@ static void begin_queue_reset(struct bnt_guest *guest, uint32_t q)
 {
     struct bnti_guest_queue_reset *reset = &guest->queue_resets[q];
     reset->going = true;
+    guest->queue_resets_going++;
     reset->stalled = false;
     reset->sent_ns = guest->now_ns;
     reset->wait_ns = BNTI_GUEST_RESET_POLL_NS;
@@ -33,6 +34,7 @@ static void complete_queue_reset(struct bnt_guest *guest, uint32_t q)
                               guest->now_ns - reset->sent_ns);
     }
     reset->going = false;
+    guest->queue_resets_going--;
     const bnt_status status = bnti_guest_set_up_queue(guest, q);
     if (status != BNT_OK) {
         bnti_guest_mark_broken(guest, status, guest->diag.fault, index);
@@ -77,7 +79,7 @@ static void poll_queue_reset(struct bnt_guest *guest, uint32_t q)
 /* In a step: polls the resets that are due. */
 void bnti_guest_poll_queue_resets(struct bnt_guest *guest)
 {
-    for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
+    for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT && guest->queue_resets_going > 0; q++) {
         const struct bnti_guest_queue_reset *reset = &guest->queue_resets[q];
         if (reset->going && guest->now_ns >= reset->due_ns) {
             poll_queue_reset(guest, q);
@@ -91,7 +93,7 @@ void bnti_guest_poll_queue_resets(struct bnt_guest *guest)
 uint64_t bnti_guest_get_queue_resets_deadline(const struct bnt_guest *guest)
 {
     uint64_t due = BNT_NEVER;
-    for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
+    for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT && guest->queue_resets_going > 0; q++) {
         if (guest->queue_resets[q].going) {
             due = bnti_guest_min(due, guest->queue_resets[q].due_ns);
         }
@@ -103,6 +105,7 @@ uint64_t bnti_guest_get_queue_resets_deadline(const struct bnt_guest *guest)
 void bnti_guest_clear_queue_resets(struct bnt_guest *guest)
 {
     memset(guest->queue_resets, 0, sizeof guest->queue_resets);
+    guest->queue_resets_going = 0;
 }
 
 /* Whether the queue can be reset now. */

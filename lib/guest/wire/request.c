@@ -245,12 +245,20 @@ void bnti_guest_pop_used_of_queue(struct bnt_guest *guest, uint32_t q)
     }
 }
 
+/* One queue that a pass over the used rings polls. */
+struct polled_queue {
+    uint32_t q;
+    uint32_t want; /* how often the pass still polls it */
+    bool named;    /* its interrupt came */
+    bool found;    /* it had a used buffer */
+};
+
 /* A pass over the used rings: how many buffers the pass may still take from all queues together,
- * and from each queue. */
+ * and the queues that it polls, in their order. */
 struct used_pass {
     uint32_t left;
-    uint32_t want[BNTI_GUEST_Q_COUNT];
-    bool found[BNTI_GUEST_Q_COUNT];
+    uint32_t count;
+    struct polled_queue queues[BNTI_GUEST_Q_COUNT];
 };
 
 /*
@@ -263,39 +271,44 @@ struct used_pass {
 static uint32_t plan_used_ring_pass(struct bnt_guest *guest, struct used_pass *pass)
 {
     uint32_t buffers = 0;
-    uint32_t queues = 0;
-    for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
+    uint32_t q = guest->used_first;
+    for (uint32_t i = 0; i < BNTI_GUEST_Q_COUNT; i++) {
         const uint32_t outstanding = guest->vq[q].outstanding;
-        const bool look = guest->queue_marked[q] != BNTI_GUEST_MARK_NONE || outstanding > 0;
-        if (is_queue_live(guest, q) && look) {
-            pass->want[q] = outstanding + 1;
+        const uint8_t mark = guest->queue_marked[q];
+        if ((mark != BNTI_GUEST_MARK_NONE || outstanding > 0) && is_queue_live(guest, q)) {
+            pass->queues[pass->count++] = (struct polled_queue){
+                .q = q, .want = outstanding + 1, .named = mark == BNTI_GUEST_MARK_NAMED};
             buffers += outstanding;
-            queues++;
         }
+        if (mark != BNTI_GUEST_MARK_NONE) {
+            guest->queue_marked[q] = BNTI_GUEST_MARK_NONE;
+        }
+        q = q + 1 < BNTI_GUEST_Q_COUNT ? q + 1 : 0;
     }
-    if (buffers <= pass->left || queues == 0) {
+    if (buffers <= pass->left) {
         return pass->left; /* the budget suffices for all queues */
     }
-    return pass->left > queues ? pass->left / queues : 1;
+    return pass->left > pass->count ? pass->left / pass->count : 1;
 }
 
 /* Takes up to `most` used buffers of a queue. */
-static void take_used_in_pass(struct bnt_guest *guest, struct used_pass *pass, uint32_t q,
-                              uint32_t most)
+static void take_used_in_pass(struct bnt_guest *guest, struct used_pass *pass,
+                              struct polled_queue *queue, uint32_t most)
 {
     uint32_t taken = 0;
     bool more = true;
-    while (taken < most && pass->want[q] > 0 && is_queue_live(guest, q) && more) {
-        more = pop_used_buffer(guest, q);
-        pass->want[q] -= 1;
+    while (taken < most && queue->want > 0 && is_queue_live(guest, queue->q) && more) {
+        more = pop_used_buffer(guest, queue->q);
+        queue->want -= 1;
         taken += more ? 1 : 0;
     }
-    pass->found[q] = pass->found[q] || taken > 0;
+    queue->found = queue->found || taken > 0;
     pass->left -= taken;
-    if (!more || !is_queue_live(guest, q)) {
-        pass->want[q] = 0;
-    } else if (pass->want[q] == 0) {
-        guest->queue_marked[q] = BNTI_GUEST_MARK_LOOK; /* new buffers wait for the next step */
+    if (!more || !is_queue_live(guest, queue->q)) {
+        queue->want = 0;
+    } else if (queue->want == 0) {
+        guest->queue_marked[queue->q] =
+            BNTI_GUEST_MARK_LOOK; /* new buffers wait for the next step */
     }
 }
 
@@ -303,19 +316,18 @@ static void take_used_in_pass(struct bnt_guest *guest, struct used_pass *pass, u
  * The first queue left without budget is the first one of the next step. */
 static void run_used_ring_pass(struct bnt_guest *guest, struct used_pass *pass, uint32_t share)
 {
-    const uint32_t first = guest->used_first;
     bool full = false;
     guest->used_first = 0;
     for (uint32_t round = 0; round < 2; round++) {
-        for (uint32_t i = 0; i < BNTI_GUEST_Q_COUNT; i++) {
-            const uint32_t q = (first + i) % BNTI_GUEST_Q_COUNT;
+        for (uint32_t i = 0; i < pass->count; i++) {
+            struct polled_queue *queue = &pass->queues[i];
             const uint32_t most =
                 round == 0 ? (uint32_t)bnti_guest_min(share, pass->left) : pass->left;
-            if (pass->want[q] > 0 && pass->left > 0) {
-                take_used_in_pass(guest, pass, q, most);
-            } else if (pass->want[q] > 0 && !full) {
+            if (queue->want > 0 && pass->left > 0) {
+                take_used_in_pass(guest, pass, queue, most);
+            } else if (queue->want > 0 && !full) {
                 full = true;
-                guest->used_first = q;
+                guest->used_first = queue->q;
             }
         }
     }
@@ -324,21 +336,20 @@ static void run_used_ring_pass(struct bnt_guest *guest, struct used_pass *pass, 
 /* Takes at most `budget` used buffers from all queues. */
 void bnti_virtio_pop_used_buffers(struct bnt_guest *guest, uint32_t budget)
 {
-    struct used_pass pass = {.left = budget};
-    bool named[BNTI_GUEST_Q_COUNT];
+    struct used_pass pass;
+    pass.left = budget;
+    pass.count = 0;
     const uint32_t share = plan_used_ring_pass(guest, &pass);
-    for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
-        named[q] = guest->queue_marked[q] == BNTI_GUEST_MARK_NAMED;
-        guest->queue_marked[q] = BNTI_GUEST_MARK_NONE;
-    }
     run_used_ring_pass(guest, &pass, share);
     guest->budget -= budget - pass.left;
-    for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
-        if (pass.want[q] > 0 && is_queue_live(guest, q)) {
-            guest->queue_marked[q] = named[q] && !pass.found[q] /* no budget was left: poll again */
-                                         ? BNTI_GUEST_MARK_NAMED
-                                         : BNTI_GUEST_MARK_LOOK;
-        } else if (named[q] && !pass.found[q] && is_queue_live(guest, q)) {
+    for (uint32_t i = 0; i < pass.count; i++) {
+        const struct polled_queue *queue = &pass.queues[i];
+        if (queue->want > 0 && is_queue_live(guest, queue->q)) {
+            guest->queue_marked[queue->q] =
+                queue->named && !queue->found /* no budget was left: poll again */
+                    ? BNTI_GUEST_MARK_NAMED
+                    : BNTI_GUEST_MARK_LOOK;
+        } else if (queue->named && !queue->found && is_queue_live(guest, queue->q)) {
             guest->count.wire.spurious++;
         }
     }

@@ -59,8 +59,8 @@ static void emit_actual_differs(struct bnt_host *host)
     struct bnti_host_throttle *event = &host->differs_event;
 
     if (!event->due || host->now_ns < event->next_ns ||
-        host->queues[BNT_BALLOON_QUEUE_INFLATE].kicked ||
-        host->queues[BNT_BALLOON_QUEUE_DEFLATE].kicked) {
+        bnti_host_is_queue_kicked(host, BNT_BALLOON_QUEUE_INFLATE) ||
+        bnti_host_is_queue_kicked(host, BNT_BALLOON_QUEUE_DEFLATE)) {
         return;
     }
     event->due = false;

@@ -37,12 +37,7 @@ void bnti_host_raise_generation(struct bnt_host *host)
 
 bool bnti_host_has_interrupts_due(const struct bnt_host *host)
 {
-    bool due = host->config_due || host->vmware.ring_due;
-
-    for (uint32_t role = 0; role < BNT_BALLOON_QUEUE_COUNT; role++) {
-        due = due || host->queues[role].interrupt_due;
-    }
-    return due;
+    return host->config_due || host->vmware.ring_due || host->interrupt_roles != 0;
 }
 
 void bnti_host_leave_call(struct bnt_host *host, bnti_host_busy before)
@@ -64,9 +59,9 @@ void bnti_host_leave_call(struct bnt_host *host, bnti_host_busy before)
         host->count.vmware.doorbells++;
         host->ops.vmware.doorbell(host->opaque, host->vmware.context, host->vmware.resource);
     }
-    for (uint32_t role = 0; role < BNT_BALLOON_QUEUE_COUNT; role++) {
-        if (host->queues[role].interrupt_due) {
-            host->queues[role].interrupt_due = false;
+    for (uint32_t role = 0; host->interrupt_roles >> role != 0; role++) {
+        if ((host->interrupt_roles >> role & 1u) != 0) {
+            host->interrupt_roles &= ~(UINT32_C(1) << role);
             host->count.wire.interrupts++;
             host->ops.interrupt(host->opaque, host->queues[role].index);
         }

@@ -28,12 +28,10 @@ typedef enum bnti_host_busy {
     BNTI_HOST_WORKING
 } bnti_host_busy;
 
-/** Written by wire/queue.c and serve.c; frame.c clears interrupt_due, registers.c enables vq. */
+/** Written by wire/queue.c and serve.c; registers.c enables vq. */
 struct bnti_host_queue {
     uint16_t index;
     bool exists;
-    bool kicked;
-    bool interrupt_due;
     bool kick_told;       /**< the kick came with notification data ... */
     uint16_t kick_next;   /**< ... which contain this ring position */
     bool limited;         /**< a buffer waits until another one is returned */
@@ -192,6 +190,8 @@ struct bnt_host {
     /* wire */
     struct bnt_dev_status dev; /**< lib/virtio's state machine of the device status_device */
     struct bnti_host_queue queues[BNT_BALLOON_QUEUE_COUNT];
+    uint32_t kicked_roles;    /**< a bit for each role; wire/queue.c and serve.c */
+    uint32_t interrupt_roles; /**< roles whose interrupt is due; wire/queue.c, cleared by frame.c */
     struct bnti_host_job job;
     bool suspend_due; /**< suspend when the job is completed; wire/job.c */
     struct bnti_host_vmware vmware;

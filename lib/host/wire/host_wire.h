@@ -70,8 +70,12 @@ void bnti_host_break_device(struct bnt_host *host, const struct bnt_diag *diag);
 /** Breaks the device because a call of the queue provider failed with `status`. */
 void bnti_host_break_queue(struct bnt_host *host, bnt_balloon_queue role, bnt_status status,
                            struct bnt_diag *diag);
-/** Makes the next step poll the queue even if it was not kicked. */
-void bnti_host_wake_queue(struct bnt_host *host, bnt_balloon_queue role);
+static inline bool bnti_host_is_queue_kicked(const struct bnt_host *host, bnt_balloon_queue role)
+{
+    return (host->kicked_roles >> role & 1u) != 0;
+}
+/** Sets whether the next step polls the queue. */
+void bnti_host_set_queue_kicked(struct bnt_host *host, bnt_balloon_queue role, bool kicked);
 void bnti_host_kick_all_queues(struct bnt_host *host);
 /** Resets a queue to its state before it was enabled. */
 void bnti_host_clear_queue(struct bnt_host *host, bnt_balloon_queue role);

@@ -102,7 +102,7 @@ static bool is_job_valid(const struct bnt_host *host)
     /* The queue of an unfinished job must be marked as kicked, so that the next step continues with
      * it. */
     if (job->role >= BNT_BALLOON_QUEUE_COUNT || !host->queues[job->role].exists ||
-        !host->queues[job->role].kicked || !bnt_dev_is_live(&host->dev) ||
+        !bnti_host_is_queue_kicked(host, job->role) || !bnt_dev_is_live(&host->dev) ||
         job->done >= job->total ||
         !(host->provided ||
           bnti_vq_dev_is_buffer_in_flight(&host->queues[job->role].vq, job->chain.head))) {

@@ -19,9 +19,7 @@ void bnti_host_break_device(struct bnt_host *host, const struct bnt_diag *diag)
     if (bnt_dev_set_needs_reset(&host->dev)) {
         bnti_host_mark_config_interrupt(host, true);
     }
-    for (uint32_t role = 0; role < BNT_BALLOON_QUEUE_COUNT; role++) {
-        host->queues[role].kicked = false;
-    }
+    host->kicked_roles = 0;
     bnti_host_abandon_job(host);
     host->diag = *diag;
     host->count.wire.breaks++;
@@ -50,7 +48,7 @@ bool bnti_host_push_buffer(struct bnt_host *host, bnt_balloon_queue role, uint16
         bnti_host_break_queue(host, role, status, &diag);
     } else if (host->queues[role].limited) {
         host->queues[role].limited = false;
-        host->queues[role].kicked = true;
+        bnti_host_set_queue_kicked(host, role, true);
     }
     return status == BNT_OK;
 }
@@ -78,7 +76,7 @@ void bnti_host_flush_queue(struct bnt_host *host, bnt_balloon_queue role)
     if (status != BNT_OK) {
         bnti_host_break_queue(host, role, status, &diag);
     } else if (due) {
-        host->queues[role].interrupt_due = true;
+        host->interrupt_roles |= UINT32_C(1) << role;
     }
 }
 
@@ -152,21 +150,23 @@ void bnti_host_clear_queue(struct bnt_host *host, bnt_balloon_queue role)
     struct bnti_host_queue *queue = &host->queues[role];
 
     memset(&queue->vq, 0, sizeof queue->vq);
-    queue->kicked = false;
     queue->kick_told = false;
     queue->limited = false;
-    queue->interrupt_due = false;
+    bnti_host_set_queue_kicked(host, role, false);
+    host->interrupt_roles &= ~(UINT32_C(1) << role);
 }
 
-void bnti_host_wake_queue(struct bnt_host *host, bnt_balloon_queue role)
+void bnti_host_set_queue_kicked(struct bnt_host *host, bnt_balloon_queue role, bool kicked)
 {
-    host->queues[role].kicked = true;
+    const uint32_t bit = UINT32_C(1) << role;
+
+    host->kicked_roles = kicked ? host->kicked_roles | bit : host->kicked_roles & ~bit;
 }
 
 void bnti_host_kick_all_queues(struct bnt_host *host)
 {
     for (uint32_t role = 0; role < BNT_BALLOON_QUEUE_COUNT; role++) {
-        host->queues[role].kicked = host->queues[role].exists;
+        bnti_host_set_queue_kicked(host, (bnt_balloon_queue)role, host->queues[role].exists);
     }
 }
 
@@ -189,9 +189,18 @@ void bnt_host_handle_kick(struct bnt_host *host, uint16_t queue)
 {
     for (uint32_t role = 0; role < BNT_BALLOON_QUEUE_COUNT; role++) {
         if (host->queues[role].exists && host->queues[role].index == queue) {
-            host->queues[role].kicked = true;
+            bnti_host_set_queue_kicked(host, (bnt_balloon_queue)role, true);
         }
     }
+}
+
+static void pack_role_bit(struct bnti_pack *pack, uint32_t *roles, uint32_t role)
+{
+    const uint32_t bit = UINT32_C(1) << role;
+    bool set = (*roles & bit) != 0;
+
+    bnti_save_or_load_bool(pack, &set);
+    *roles = set ? *roles | bit : *roles & ~bit;
 }
 
 /** Saves or loads the queues. Existing queues and their indices must not change, because a driver
@@ -204,8 +213,8 @@ void bnti_host_save_or_load_queues(struct bnti_pack *pack, struct bnt_host *host
         uint16_t index = queue->index;
         bnti_save_or_load_bool(pack, &exists);
         bnti_save_or_load_u16(pack, &index);
-        bnti_save_or_load_bool(pack, &queue->kicked);
-        bnti_save_or_load_bool(pack, &queue->interrupt_due);
+        pack_role_bit(pack, &host->kicked_roles, role);
+        pack_role_bit(pack, &host->interrupt_roles, role);
         bnti_save_or_load_bool(pack, &queue->limited);
         bnti_save_or_load_bool(pack, &queue->kick_told);
         bnti_save_or_load_u16(pack, &queue->kick_next);

@@ -78,13 +78,12 @@ static bool may_serve_queue(const struct bnt_host *host, bnt_balloon_queue role)
 
 void bnti_host_serve_queue(struct bnt_host *host, bnt_balloon_queue role, uint32_t *budget)
 {
-    struct bnti_host_queue *queue = &host->queues[role];
     bool served = host->job.active;
 
     if (!may_serve_queue(host, role)) {
         return;
     }
-    queue->kicked = false;
+    bnti_host_set_queue_kicked(host, role, false);
     if (served) {
         run_job(host, budget);
     } else {
@@ -92,7 +91,7 @@ void bnti_host_serve_queue(struct bnt_host *host, bnt_balloon_queue role, uint32
     }
     while (bnt_dev_is_live(&host->dev)) {
         if (*budget == 0 || host->job.active || host->suspend_due) {
-            queue->kicked = true;
+            bnti_host_set_queue_kicked(host, role, true);
             break;
         }
         if (!serve_buffer(host, role, budget)) {
