@@ -53,6 +53,34 @@ static bnt_status judged(struct bnt_host_config config)
     return bnt_host_compute_footprint(&config, &bytes);
 }
 
+/* Beside the ledger, whose size follows the memory. */
+START_TEST(test_storage_follows_the_settings)
+{
+    static const struct {
+        uint32_t pfns_max;
+        uint16_t size_max;
+        uint32_t host_page_order;
+        size_t kib_max;
+    } cases[] = {
+        {256, 16, 0, 18},   {256, 256, 0, 22},
+        {256, 1024, 0, 34}, {0, 256, 0, 60}, /* a request of 8192 PFNs is read at once */
+        {256, 16, 9, 18},   {0, 256, 9, 184},
+    };
+    struct bnt_host_config config = virtio_valid();
+
+    config.memory.pfns = 512;
+    config.memory.ledger = BNT_HOST_LEDGER_LEAVES;
+    for (uint32_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        size_t bytes = 0;
+        config.requests.pfns_max = cases[i].pfns_max;
+        config.queues.size_max = cases[i].size_max;
+        config.memory.host_page_order = cases[i].host_page_order;
+        ck_assert_int_eq(bnt_host_compute_footprint(&config, &bytes), BNT_OK);
+        ck_assert_uint_le(bytes, cases[i].kib_max << 10);
+    }
+}
+END_TEST
+
 #define REFUSED(wire, ...)                                        \
     do {                                                          \
         struct bnt_host_config c = wire##_valid();                \
@@ -506,6 +534,7 @@ Suite *test_suite(void)
     Suite *suite = suite_create("host calls");
     TCase *tc = tcase_create("calls");
 
+    tcase_add_test(tc, test_storage_follows_the_settings);
     tcase_add_test(tc, test_ranges_of_settings);
     tcase_add_test(tc, test_ranges_of_settings_on_vmwares_wire);
     tcase_add_test(tc, test_init_needs_each_required_call);
