@@ -7,6 +7,15 @@
 
 #include <string.h>
 
+/* Bytes of the instance, and of the arrays of pages and the features' states that follow it. */
+static size_t count_state_bytes(const struct bnt_guest_config *config)
+{
+    const size_t pages = 4u * (size_t)config->sizing.refused_pages_max +
+                         (size_t)BNTI_GUEST_SLOTS * bnti_guest_count_request_pages_max(config);
+    return sizeof(struct bnt_guest) + sizeof(uint64_t) * pages +
+           bnti_guest_sum_features_state_bytes(config);
+}
+
 bnt_status bnt_guest_compute_footprint(const struct bnt_guest_config *config,
                                        struct bnt_guest_need *need)
 {
@@ -20,9 +29,7 @@ bnt_status bnt_guest_compute_footprint(const struct bnt_guest_config *config,
         return BNT_E_ARGUMENT;
     }
     if (settled.wire == BNT_GUEST_WIRE_VMWARE) {
-        need->state_bytes = sizeof(struct bnt_guest) +
-                            4u * sizeof(uint64_t) * settled.sizing.refused_pages_max +
-                            bnti_guest_sum_features_state_bytes(&settled);
+        need->state_bytes = count_state_bytes(&settled);
         need->dma_bytes = BNT_PFN_BYTES; /* the batch page */
         return BNT_OK;
     }
@@ -30,10 +37,8 @@ bnt_status bnt_guest_compute_footprint(const struct bnt_guest_config *config,
         return BNT_E_EXCLUSIVE;
     }
     const uint32_t queues = bnti_guest_count_rings_before(&settled, BNTI_GUEST_Q_COUNT);
-    need->state_bytes = sizeof(struct bnt_guest) +
-                        4u * sizeof(uint64_t) * settled.sizing.refused_pages_max +
-                        queues * sizeof(struct bnt_vq_slot) * settled.queues.size_max +
-                        bnti_guest_sum_features_state_bytes(&settled);
+    need->state_bytes =
+        count_state_bytes(&settled) + queues * sizeof(struct bnt_vq_slot) * settled.queues.size_max;
     need->dma_bytes = queues * bnti_guest_get_ring_stride(&settled) +
                       BNTI_GUEST_SLOTS * bnti_guest_get_dma_stride(&settled) +
                       bnti_guest_sum_features_dma_bytes(&settled);
@@ -62,7 +67,12 @@ static void lay_out_storage(struct bnt_guest *guest)
     guest->stuck = guest->held + guest->config.sizing.refused_pages_max;
     guest->huge_held = guest->stuck + guest->config.sizing.refused_pages_max;
     guest->huge_stuck = guest->huge_held + guest->config.sizing.refused_pages_max;
-    uint8_t *features = (uint8_t *)(guest->huge_stuck + guest->config.sizing.refused_pages_max);
+    uint64_t *pages = guest->huge_stuck + guest->config.sizing.refused_pages_max;
+    for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
+        guest->requests[slot].pages = pages;
+        pages += bnti_guest_count_request_pages_max(&guest->config);
+    }
+    uint8_t *features = (uint8_t *)pages;
     const size_t buffers = bnti_guest_count_rings_before(&guest->config, BNTI_GUEST_Q_COUNT) *
                            bnti_guest_get_ring_stride(&guest->config);
     bnti_guest_init_features(

@@ -56,7 +56,7 @@ struct bnti_guest_request {
     uint64_t wait_ns; /* length of the next wait */
     uint8_t *dma;
     uint64_t dma_gpa;
-    uint64_t pages[BNTI_GUEST_PAGES];
+    uint64_t *pages; /* room for bnti_guest_count_request_pages_max() pages */
 };
 
 /* The state of the reset of one queue. */
@@ -91,6 +91,18 @@ static inline uint32_t bnti_guest_get_request_pfns_max(const struct bnt_guest_co
 {
     const uint32_t page = UINT32_C(1) << config->memory.page_order;
     return page > BNTI_GUEST_BATCH ? page : BNTI_GUEST_BATCH;
+}
+
+/* Maximum number of pages in one request. On VIRTIO's wire, a request of huge pages has up to one
+ * batch of them, whatever requests.pfns_max is. */
+static inline uint32_t bnti_guest_count_request_pages_max(const struct bnt_guest_config *config)
+{
+    if (config->wire == BNT_GUEST_WIRE_VMWARE) {
+        return config->vmware.batch_max;
+    }
+    return (config->features.wanted & config->features.binding.huge_pages) != 0
+               ? BNTI_GUEST_BATCH
+               : (uint32_t)config->requests.pfns_max >> config->memory.page_order;
 }
 
 /* Offset of the answer in a request's DMA buffer. */

@@ -257,6 +257,7 @@ struct polled_queue {
  * and the queues that it polls, in their order. */
 struct used_pass {
     uint32_t left;
+    uint32_t open; /* queues that it still polls */
     uint32_t count;
     struct polled_queue queues[BNTI_GUEST_Q_COUNT];
 };
@@ -278,6 +279,7 @@ static uint32_t plan_used_ring_pass(struct bnt_guest *guest, struct used_pass *p
         if ((mark != BNTI_GUEST_MARK_NONE || outstanding > 0) && is_queue_live(guest, q)) {
             pass->queues[pass->count++] = (struct polled_queue){
                 .q = q, .want = outstanding + 1, .named = mark == BNTI_GUEST_MARK_NAMED};
+            pass->open++;
             buffers += outstanding;
         }
         if (mark != BNTI_GUEST_MARK_NONE) {
@@ -310,6 +312,7 @@ static void take_used_in_pass(struct bnt_guest *guest, struct used_pass *pass,
         guest->queue_marked[queue->q] =
             BNTI_GUEST_MARK_LOOK; /* new buffers wait for the next step */
     }
+    pass->open -= queue->want == 0;
 }
 
 /* Serves each queue up to its share, then spends the rest of the budget on queues that need more.
@@ -318,7 +321,7 @@ static void run_used_ring_pass(struct bnt_guest *guest, struct used_pass *pass, 
 {
     bool full = false;
     guest->used_first = 0;
-    for (uint32_t round = 0; round < 2; round++) {
+    for (uint32_t round = 0; round < 2 && pass->open > 0; round++) {
         for (uint32_t i = 0; i < pass->count; i++) {
             struct polled_queue *queue = &pass->queues[i];
             const uint32_t most =
@@ -338,6 +341,7 @@ void bnti_virtio_pop_used_buffers(struct bnt_guest *guest, uint32_t budget)
 {
     struct used_pass pass;
     pass.left = budget;
+    pass.open = 0;
     pass.count = 0;
     const uint32_t share = plan_used_ring_pass(guest, &pass);
     run_used_ring_pass(guest, &pass, share);
