@@ -55,6 +55,9 @@ static uint32_t count_huge_page_held(const struct bnt_host *host, uint64_t at)
 {
     uint32_t held = 0;
 
+    if (bnti_host_ledger_is_all_ballooned(&host->ledger, at, BNT_HOST_HUGE_PFNS)) {
+        return BNT_HOST_HUGE_PFNS;
+    }
     for (uint32_t i = 0; i < BNT_HOST_HUGE_PFNS; i++) {
         held += bnti_host_ledger_get_page(&host->ledger, at + i) != BNT_HOST_PAGE_GUEST;
     }

@@ -377,11 +377,11 @@ static void discard_or_restore_extents(struct bnt_host *host, struct bnti_host_j
     }
     /* Leaves are freed only now, because several extents can share a leaf, and a failed discard
      * needs the leaf. */
-    for (uint32_t i = 0; i < host->extent_count; i++) {
+    for (uint32_t i = 0; host->ledger.roots != NULL && i < host->extent_count; i++) {
         const struct bnti_host_extent *extent = &host->extents[i];
         const uint64_t at =
             bnti_host_get_ledger_position(host, bnti_host_get_extent_first(host, extent));
-        bnti_host_ledger_free_leaves_if_uniform(&host->ledger, at, extent->pfns);
+        bnti_host_ledger_free_leaves(&host->ledger, at, extent->pfns);
     }
 }
 

@@ -39,7 +39,7 @@ void bnti_host_add_extent(struct bnt_host *host, uint64_t first_pfn, uint32_t pf
     host->extent_count++;
 }
 
-/** Up to so many extents, insertion is faster than the counts of a radix sort. */
+/** Up to so many extents, insertion is faster than the counts of a digit. */
 #define INSERTION_MAX 24u
 #define DIGIT_BITS    8u
 #define DIGITS        (1u << DIGIT_BITS)
@@ -56,55 +56,70 @@ static void sort_by_insertion(struct bnti_host_extent *extents, uint32_t count)
     }
 }
 
-/** Copies the extents in the order of one digit. Extents with the same digit keep their order. */
-static void sort_by_digit(const struct bnti_host_extent *from, struct bnti_host_extent *to,
-                          uint32_t count, uint32_t low, uint32_t shift)
+/** Copies the extents to `extents_spare` in the order of one digit, and exchanges the two. Extents
+ * with the same digit keep their order. Returns the largest number of them. */
+static uint32_t sort_by_digit(struct bnt_host *host, uint32_t shift)
 {
+    const struct bnti_host_extent *from = host->extents;
+    struct bnti_host_extent *to = host->extents_spare;
     uint32_t place[DIGITS] = {0};
     uint32_t next = 0;
+    uint32_t most = 0;
 
-    for (uint32_t i = 0; i < count; i++) {
-        place[(from[i].first_pfn - low) >> shift & (DIGITS - 1)]++;
+    for (uint32_t i = 0; i < host->extent_count; i++) {
+        place[from[i].first_pfn >> shift & (DIGITS - 1)]++;
     }
     for (uint32_t digit = 0; digit < DIGITS; digit++) {
         const uint32_t with_digit = place[digit];
         place[digit] = next;
         next += with_digit;
+        most = with_digit > most ? with_digit : most;
     }
-    for (uint32_t i = 0; i < count; i++) {
-        to[place[(from[i].first_pfn - low) >> shift & (DIGITS - 1)]++] = from[i];
+    for (uint32_t i = 0; i < host->extent_count; i++) {
+        to[place[from[i].first_pfn >> shift & (DIGITS - 1)]++] = from[i];
     }
+    host->extents_spare = host->extents;
+    host->extents = to;
+    return most;
 }
 
-/** Sorts in linear time: one pass for each digit in which the PFNs of the request differ. Random
- * PFNs would otherwise cost more here than everywhere else together. */
-static void sort_by_radix(struct bnt_host *host)
+/**
+ * Sorts in linear time, because random PFNs would otherwise cost more here than in all other parts
+ * of the device together. `bits` has the bits in which the PFNs differ. The highest digit of random
+ * PFNs brings nearly all of them to their places; if it does not, each digit is sorted in turn.
+ */
+static void sort_by_digits(struct bnt_host *host, uint32_t bits)
 {
-    const uint32_t count = host->extent_count;
-    uint32_t low = UINT32_MAX;
     uint32_t high = 0;
 
-    for (uint32_t i = 0; i < count; i++) {
-        const uint32_t pfn = host->extents[i].first_pfn;
-        low = pfn < low ? pfn : low;
-        high = pfn > high ? pfn : high;
+    while (bits >> high >= DIGITS) {
+        high++;
     }
-    for (uint32_t shift = 0; shift < 32 && (high - low) >> shift != 0; shift += DIGIT_BITS) {
-        struct bnti_host_extent *sorted = host->extents_spare;
-        sort_by_digit(host->extents, sorted, count, low, shift);
-        host->extents_spare = host->extents;
-        host->extents = sorted;
+    if (sort_by_digit(host, high) <= INSERTION_MAX) {
+        sort_by_insertion(host->extents, host->extent_count);
+        return;
+    }
+    for (uint32_t shift = 0; shift < 32 && bits >> shift != 0; shift += DIGIT_BITS) {
+        (void)sort_by_digit(host, shift);
     }
 }
 
-static bool are_extents_ascending(const struct bnt_host *host)
+static void sort_extents(struct bnt_host *host)
 {
+    uint32_t bits = 0;
     uint32_t descents = 0;
 
+    if (host->extent_count <= INSERTION_MAX) {
+        sort_by_insertion(host->extents, host->extent_count);
+        return;
+    }
     for (uint32_t i = 1; i < host->extent_count; i++) {
+        bits |= host->extents[i].first_pfn ^ host->extents[i - 1].first_pfn;
         descents += host->extents[i].first_pfn < host->extents[i - 1].first_pfn;
     }
-    return descents == 0;
+    if (descents > 0) {
+        sort_by_digits(host, bits);
+    }
 }
 
 /** Sorts and joins the extents, so that each host page is visited a single time, and a whole host
@@ -113,12 +128,8 @@ void bnti_host_extents_sort(struct bnt_host *host)
 {
     uint32_t count = 0;
 
-    if (host->extent_count <= INSERTION_MAX) {
-        sort_by_insertion(host->extents, host->extent_count);
-    } else if (!are_extents_ascending(host)) {
-        sort_by_radix(host);
-    }
-    struct bnti_host_extent *extents = host->extents;
+    sort_extents(host);
+    struct bnti_host_extent *extents = host->extents; /* sorting exchanges it with the spare one */
     for (uint32_t i = 0; i < host->extent_count; i++) {
         struct bnti_host_extent *before = count > 0 ? &extents[count - 1] : NULL;
         if (before != NULL && (uint64_t)before->first_pfn + before->pfns == extents[i].first_pfn) {

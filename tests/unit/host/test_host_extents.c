@@ -78,6 +78,20 @@ START_TEST(test_pfns_of_any_order_and_spread_are_sorted)
 }
 END_TEST
 
+/* The highest digit of these PFNs tells only two of them apart. */
+START_TEST(test_pfns_of_a_small_range_with_a_distant_one_are_sorted)
+{
+    setup();
+    bnti_host_add_page_extent(&host, UINT32_MAX - 1);
+    for (uint32_t i = 1; i < EXTENTS; i++) {
+        bnti_host_add_page_extent(&host, (i * 77 % 257) << 9);
+    }
+    bnti_host_extents_sort(&host);
+    check_sorted(EXTENTS, EXTENTS);
+    ck_assert_uint_eq(host.extents[EXTENTS - 1].first_pfn, UINT32_MAX - 1);
+}
+END_TEST
+
 START_TEST(test_ascending_and_descending_pfns_are_sorted)
 {
     for (uint32_t descends = 0; descends < 2; descends++) {
@@ -110,6 +124,7 @@ Suite *test_suite(void)
     TCase *tcase = tcase_create("extents");
 
     tcase_add_loop_test(tcase, test_pfns_of_any_order_and_spread_are_sorted, 2, 25);
+    tcase_add_test(tcase, test_pfns_of_a_small_range_with_a_distant_one_are_sorted);
     tcase_add_test(tcase, test_ascending_and_descending_pfns_are_sorted);
     tcase_add_test(tcase, test_extents_that_touch_become_one_whatever_lies_between_them);
     suite_add_tcase(suite, tcase);
