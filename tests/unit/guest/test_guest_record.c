@@ -86,6 +86,36 @@ START_TEST(test_bits_are_all_clear_at_the_end)
 }
 END_TEST
 
+static size_t get_state_bytes(const struct bnt_guest_config *config)
+{
+    struct bnt_guest_need need;
+    ck_assert_int_eq(bnt_guest_compute_footprint(config, &need), BNT_OK);
+    return need.state_bytes;
+}
+
+START_TEST(test_state_has_room_for_the_pages_of_the_requests_that_the_settings_allow)
+{
+    const struct bnt_guest_config most = {.size = sizeof most,
+                                          .memory.pfns = 4096,
+                                          .features.binding = BNT_BALLOON_BINDING_DEFAULT,
+                                          .requests.pfns_max = 256,
+                                          .queues.size_max = 16};
+    struct bnt_guest_config config = most;
+    ck_assert_uint_lt(get_state_bytes(&most), 24u << 10);
+    config.requests.pfns_max = 16; /* three requests, each with 240 pages fewer */
+    ck_assert_uint_eq(get_state_bytes(&most) - get_state_bytes(&config), 3 * 240 * 8);
+    config.features.wanted = UINT64_C(1) << BNT_BALLOON_BIT_HUGE_PAGES;
+    ck_assert_uint_ge(get_state_bytes(&config), get_state_bytes(&most));
+    config = (struct bnt_guest_config){.size = sizeof config,
+                                       .wire = BNT_GUEST_WIRE_VMWARE,
+                                       .memory.pfns = 4096,
+                                       .vmware.batch_max = 512};
+    const size_t with_batches = get_state_bytes(&config);
+    config.vmware.batch_max = 1;
+    ck_assert_uint_eq(with_batches - get_state_bytes(&config), 3 * 511 * 8);
+}
+END_TEST
+
 START_TEST(test_settings_are_checked)
 {
     uint64_t bits[1] = {0};
@@ -152,6 +182,7 @@ Suite *test_suite(void)
     tcase_add_test(tc, test_large_pages_hold_64_gib);
     tcase_add_test(tc, test_bits_give_the_highest_address_first);
     tcase_add_test(tc, test_bits_are_all_clear_at_the_end);
+    tcase_add_test(tc, test_state_has_room_for_the_pages_of_the_requests_that_the_settings_allow);
     tcase_add_test(tc, test_settings_are_checked);
     tcase_add_test(tc, test_every_event_and_state_has_a_name);
     suite_add_tcase(suite, tc);
