@@ -221,7 +221,10 @@ static uint64_t get_running_deadline(const struct bnt_guest *guest)
     uint64_t due = bnti_guest_min(guest->config_due_ns, bnti_guest_get_features_deadline(guest));
     due = guest->leaving ? bnti_guest_min(due, guest->leave_due_ns) : due;
     for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
-        due = bnti_guest_min(due, bnti_guest_get_request_deadline(guest, (bnti_guest_slot)slot));
+        if (guest->requests[slot].busy) {
+            due =
+                bnti_guest_min(due, bnti_guest_get_request_deadline(guest, (bnti_guest_slot)slot));
+        }
     }
     due = bnti_guest_min(due, bnti_guest_get_queue_resets_deadline(guest));
     if (guest->state == BNT_GUEST_RUNNING) {

@@ -413,13 +413,12 @@ static void handle_overdue_request(struct bnt_guest *guest, bnti_guest_slot slot
     bnti_guest_notify_queue(guest, get_queue_of_slot(slot));
 }
 
-/* Returns the time at which a request in flight counts as late, or BNT_NEVER if no request is in
- * flight. */
+/* Returns the time at which a request in flight counts as late, or BNT_NEVER if no answer is
+ * expected. */
 uint64_t bnti_guest_get_request_deadline(const struct bnt_guest *guest, bnti_guest_slot slot)
 {
     const struct bnti_guest_request *request = &guest->requests[slot];
-    if (!request->busy || request->doubtful ||
-        bnti_guest_is_queue_resetting(guest, get_queue_of_slot(slot))) {
+    if (request->doubtful || bnti_guest_is_queue_resetting(guest, get_queue_of_slot(slot))) {
         return BNT_NEVER;
     }
     const uint64_t late_ns =
@@ -431,8 +430,8 @@ void bnti_guest_handle_overdue_requests(struct bnt_guest *guest)
 {
     for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
         const struct bnti_guest_request *request = &guest->requests[slot];
-        const uint64_t due_ns = bnti_guest_get_request_deadline(guest, (bnti_guest_slot)slot);
-        if (due_ns == BNT_NEVER ||
+        if (!request->busy ||
+            bnti_guest_get_request_deadline(guest, (bnti_guest_slot)slot) == BNT_NEVER ||
             bnti_guest_reset_late_queue(guest, get_queue_of_slot((bnti_guest_slot)slot),
                                         request->sent_ns)) {
             continue;
