@@ -83,7 +83,7 @@ struct bnt_host_request_config {
     /**
      * Number of PFNs of a request that the device reads at once: at least 256, at least those of a
      * guest page, and at most BNT_HOST_REQUEST_PFNS_MAX. A request with verdicts must not be
-     * longer. The value 256 saves 100 KiB of storage.
+     * longer. The value 256 saves 38 KiB of storage.
      */
     uint32_t pfns_max;
 };

@@ -58,13 +58,13 @@ START_TEST(test_storage_follows_the_settings)
 {
     static const struct {
         uint32_t pfns_max;
-        uint16_t size_max;
         uint32_t host_page_order;
         size_t kib_max;
     } cases[] = {
-        {256, 16, 0, 18},   {256, 256, 0, 22},
-        {256, 1024, 0, 34}, {0, 256, 0, 60}, /* a request of 8192 PFNs is read at once */
-        {256, 16, 9, 18},   {0, 256, 9, 184},
+        {256, 0, 34},
+        {0, 0, 72}, /* 8192 PFNs are read at once */
+        {256, 9, 34},
+        {0, 9, 196}, /* and each can begin a host page */
     };
     struct bnt_host_config config = virtio_valid();
 
@@ -73,7 +73,6 @@ START_TEST(test_storage_follows_the_settings)
     for (uint32_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         size_t bytes = 0;
         config.requests.pfns_max = cases[i].pfns_max;
-        config.queues.size_max = cases[i].size_max;
         config.memory.host_page_order = cases[i].host_page_order;
         ck_assert_int_eq(bnt_host_compute_footprint(&config, &bytes), BNT_OK);
         ck_assert_uint_le(bytes, cases[i].kib_max << 10);
