@@ -277,7 +277,7 @@ static const struct key_row device_rows[] = {
      .draw = {.like = "driver.queue_layout"}, .doc = "how the device numbers its queues"},
     {"host_page_size", KEY_CHOICE, VM(device.config.memory.host_page_order), .choices = page_choices, .fallback = "4KiB",
      .doc = "size of the host's page, the unit in which the host discards memory"},
-    {"ledger", KEY_CHOICE, VM(device.config.memory.ledger), .choices = ledger_choices, .fallback = "fixed",
+    {"ledger", KEY_CHOICE, VM(device.config.memory.ledger), .choices = ledger_choices, .fallback = "leaves",
      .doc = "how the device stores its ledger of ballooned pages"},
     {"stats_poll", KEY_TIME, VM(device.config.statistics.poll_ns), 0, TIME_MAX, .fallback = "0",
      .draw = {.low = 100000000, .high = SECONDS(5)}, .doc = "the device asks for statistics this often; 0: only when the script says so"},
