@@ -377,12 +377,13 @@ static void discard_or_restore_extents(struct bnt_host *host, struct bnti_host_j
     }
     /* Leaves are freed only now, because several extents can share a leaf, and a failed discard
      * needs the leaf. */
-    for (uint32_t i = 0; host->ledger.roots != NULL && i < host->extent_count; i++) {
+    for (uint32_t i = 0; host->ledger.leaf_uniform && i < host->extent_count; i++) {
         const struct bnti_host_extent *extent = &host->extents[i];
         const uint64_t at =
             bnti_host_get_ledger_position(host, bnti_host_get_extent_first(host, extent));
         bnti_host_ledger_free_leaves(&host->ledger, at, extent->pfns);
     }
+    host->ledger.leaf_uniform = false;
 }
 
 static bnt_verdict decide_huge_page(struct bnt_host *host, struct bnti_host_judge *judge,

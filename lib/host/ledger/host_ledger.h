@@ -96,6 +96,17 @@ static inline struct bnti_host_block *bnti_host_ledger_find_block(
     return &(*leaf)->blocks[at / BNTI_HOST_BLOCK_PFNS % BNTI_HOST_LEAF_BLOCKS];
 }
 
+/** Notes whether a leaf, whose count has changed, perhaps can be freed. The last range can have
+ * fewer pages than the others. */
+static inline void bnti_host_ledger_note_leaf_count(struct bnti_host_ledger *ledger,
+                                                    const struct bnti_host_leaf *leaf)
+{
+    const uint32_t count = leaf->ballooned;
+
+    ledger->leaf_uniform = ledger->leaf_uniform || count % BNT_HOST_LEAF_PFNS == 0 ||
+                           count == ledger->pfns % BNT_HOST_LEAF_PFNS;
+}
+
 /** Prefetches the block that records a page. */
 static inline void bnti_host_ledger_prefetch_page(const struct bnti_host_ledger *ledger,
                                                   uint64_t at)
@@ -122,6 +133,7 @@ static inline bool bnti_host_ledger_mark_page_ballooned(struct bnti_host_ledger 
     ledger->ballooned++;
     if (leaf != NULL) {
         leaf->ballooned++;
+        bnti_host_ledger_note_leaf_count(ledger, leaf);
     }
     return true;
 }
@@ -141,6 +153,7 @@ static inline bool bnti_host_ledger_mark_page_returned(struct bnti_host_ledger *
     ledger->ballooned--;
     if (leaf != NULL) {
         leaf->ballooned--;
+        bnti_host_ledger_note_leaf_count(ledger, leaf);
     }
     return true;
 }

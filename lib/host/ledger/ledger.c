@@ -250,6 +250,7 @@ void bnti_host_ledger_mark_ballooned(struct bnti_host_ledger *ledger, uint64_t a
         block->ballooned |= piece.mask;
         if (leaf != NULL) {
             leaf->ballooned += piece.pfns;
+            bnti_host_ledger_note_leaf_count(ledger, leaf);
         }
         at += piece.pfns;
         n -= piece.pfns;
@@ -284,6 +285,7 @@ void bnti_host_ledger_mark_returned(struct bnti_host_ledger *ledger, uint64_t at
         block->ballooned &= ~piece.mask;
         if (leaf != NULL) {
             leaf->ballooned -= piece.pfns;
+            bnti_host_ledger_note_leaf_count(ledger, leaf);
         }
         at += piece.pfns;
         n -= piece.pfns;
