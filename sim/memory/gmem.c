@@ -175,6 +175,7 @@ void gmem_destroy(struct gmem *gmem)
     page_map_destroy(&gmem->state);
     page_map_destroy(&gmem->links);
     page_map_destroy(&gmem->record);
+    gmem_forget_links_above(gmem);
     page_map_destroy(&gmem->tag);
     if (gmem->config.reports) {
         page_map_destroy(&gmem->reported);

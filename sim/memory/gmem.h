@@ -175,8 +175,7 @@ void gmem_balloon_fill_pages(struct gmem *gmem, const uint64_t *pages, uint32_t 
 /** The links of pages that bnt_guest_ops describes. The driver's list of ballooned pages is stored
  * in these links. */
 void gmem_push_page_links(struct gmem *gmem, uint64_t head, const uint64_t *pages, uint32_t count);
-uint64_t gmem_pop_page_links(const struct gmem *gmem, uint64_t head, uint64_t *pages,
-                             uint32_t count);
+uint64_t gmem_pop_page_links(struct gmem *gmem, uint64_t head, uint64_t *pages, uint32_t count);
 bool gmem_remove_page_link(struct gmem *gmem, uint64_t *head, uint64_t pfn);
 
 /* ---- Free page hinting (gmem_hint.c) ---- */

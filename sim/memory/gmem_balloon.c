@@ -178,47 +178,114 @@ static void set_record_link(struct gmem *gmem, uint32_t page, uint32_t to)
     page_map_set_u32(&gmem->record, page, page_link_encode(page, to));
 }
 
-void gmem_push_page_links(struct gmem *gmem, uint64_t head, const uint64_t *pages, uint32_t count)
+/*
+ * Links lead from a page to the page below it. To remove a page, the page above it must be found:
+ * the first removal walks the list and stores the page above each page. From then on, the stored
+ * pages follow the list, so that compaction does not walk the list for each page.
+ */
+
+void gmem_forget_links_above(struct gmem *gmem)
 {
-    uint32_t link = gmem_find_page(gmem, head);
-    for (uint32_t i = 0; i < count; i++) {
-        const uint32_t page = gmem_find_page(gmem, pages[i]);
-        if (page != BUDDY_NONE) {
-            set_record_link(gmem, page, link);
-            link = page;
-        }
+    if (gmem->above_known) {
+        page_map_destroy(&gmem->above);
+        gmem->above_known = false;
     }
 }
 
-uint64_t gmem_pop_page_links(const struct gmem *gmem, uint64_t head, uint64_t *pages,
-                             uint32_t count)
+static void learn_links_above(struct gmem *gmem, uint32_t head)
 {
+    uint32_t above = GMEM_ABOVE_NONE;
+    gmem_forget_links_above(gmem);
+    page_map_init(&gmem->above, gmem->config.arena, PAGE_WIDTH_U32, gmem->pages, 0);
+    gmem->above_known = true;
+    gmem->above_head = head;
+    for (uint32_t page = head; page != BUDDY_NONE; page = get_record_link(gmem, page)) {
+        page_map_set_u32(&gmem->above, page, above);
+        above = page + 1;
+    }
+}
+
+/** Whether the pages above are stored for the list that begins with this page. */
+static bool are_links_above_known(const struct gmem *gmem, uint32_t head)
+{
+    return gmem->above_known && gmem->above_head == head;
+}
+
+/** Stores the new head of the list. The list that is pushed onto an empty list can be another one,
+ * so an empty list is forgotten. */
+static void set_head_above(struct gmem *gmem, uint32_t head)
+{
+    gmem->above_head = head;
+    if (head == BUDDY_NONE) {
+        gmem_forget_links_above(gmem);
+    } else {
+        page_map_set_u32(&gmem->above, head, GMEM_ABOVE_NONE);
+    }
+}
+
+void gmem_push_page_links(struct gmem *gmem, uint64_t head, const uint64_t *pages, uint32_t count)
+{
+    uint32_t link = gmem_find_page(gmem, head);
+    const bool known = are_links_above_known(gmem, link);
     for (uint32_t i = 0; i < count; i++) {
-        const uint32_t page = gmem_find_page(gmem, head);
+        const uint32_t page = gmem_find_page(gmem, pages[i]);
+        if (page == BUDDY_NONE) {
+            continue;
+        }
+        set_record_link(gmem, page, link);
+        if (known) {
+            page_map_set_u32(&gmem->above, link, page + 1);
+        }
+        link = page;
+    }
+    if (known) {
+        set_head_above(gmem, link);
+    }
+}
+
+uint64_t gmem_pop_page_links(struct gmem *gmem, uint64_t head, uint64_t *pages, uint32_t count)
+{
+    uint32_t page = gmem_find_page(gmem, head);
+    const bool known = are_links_above_known(gmem, page);
+    for (uint32_t i = 0; i < count; i++) {
         const uint32_t below = page == BUDDY_NONE ? BUDDY_NONE : get_record_link(gmem, page);
+        if (known && page != BUDDY_NONE) {
+            page_map_set_u32(&gmem->above, page, 0);
+        }
         pages[i] = head;
         head = below == BUDDY_NONE ? GMEM_NONE : gmem_get_pfn_of_page_index(gmem, below);
+        page = below;
+    }
+    if (known) {
+        set_head_above(gmem, page);
     }
     return head;
 }
 
 bool gmem_remove_page_link(struct gmem *gmem, uint64_t *head, uint64_t pfn)
 {
-    const uint32_t wanted = gmem_find_page(gmem, pfn);
-    uint32_t above = BUDDY_NONE;
-    uint32_t page = *head == GMEM_NONE ? BUDDY_NONE : gmem_find_page(gmem, *head);
-    while (page != BUDDY_NONE && page != wanted) {
-        above = page;
-        page = get_record_link(gmem, page);
+    const uint32_t page = gmem_find_page(gmem, pfn);
+    const uint32_t first = *head == GMEM_NONE ? BUDDY_NONE : gmem_find_page(gmem, *head);
+    if (page == BUDDY_NONE || first == BUDDY_NONE) {
+        return false;
     }
-    if (page == BUDDY_NONE) {
+    if (!are_links_above_known(gmem, first)) {
+        learn_links_above(gmem, first);
+    }
+    const uint32_t above = page_map_get_u32(&gmem->above, page);
+    if (above == 0) {
         return false;
     }
     const uint32_t below = get_record_link(gmem, page);
-    if (above != BUDDY_NONE) {
-        set_record_link(gmem, above, below);
-    } else {
+    page_map_set_u32(&gmem->above, page, 0);
+    if (above == GMEM_ABOVE_NONE) {
         *head = below == BUDDY_NONE ? GMEM_NONE : gmem_get_pfn_of_page_index(gmem, below);
+        set_head_above(gmem, below);
+        return true;
+    }
+    set_record_link(gmem, above - 1, below);
+    if (below != BUDDY_NONE) {
+        page_map_set_u32(&gmem->above, below, above);
     }
     return true;
 }

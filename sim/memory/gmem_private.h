@@ -34,6 +34,8 @@ struct gmem_group {
     bool killed;
 };
 
+#define GMEM_ABOVE_NONE UINT32_MAX
+
 struct gmem {
     struct gmem_config config;
     uint32_t pages;
@@ -45,6 +47,11 @@ struct gmem {
                                  private to the pool */
     struct page_map links;  /**< of the groups' lists and of the pool (page_links.h) */
     struct page_map record; /**< 32 bits: links of the driver's list of ballooned pages */
+    /** 32 bits, while `above_known`: of the list that begins with `above_head`, the page above each
+     * page, plus 1; GMEM_ABOVE_NONE for the head; 0 for pages that are not in this list */
+    struct page_map above;
+    bool above_known;
+    uint32_t above_head;
     struct page_map tag;    /**< the content tag that the guest last wrote to each page */
     struct page_map stamps; /**< 32 bits: time of each page's last use in ms, with config.ages */
     /** a bit, set if the page is free and was reported since it became free; with config.reports */
@@ -131,6 +138,8 @@ void gmem_fill_page(struct gmem *gmem, uint32_t page);
 void gmem_record_page_access_time(struct gmem *gmem, uint32_t page);
 
 /* gmem_balloon.c */
+/** Forgets the pages above the pages of the driver's list. */
+void gmem_forget_links_above(struct gmem *gmem);
 /** Takes up to `count` free pages above the min watermark for the balloon and stores their PFNs. */
 uint32_t gmem_balloon_alloc_free_pages(struct gmem *gmem, uint64_t *pfns, uint32_t count);
 

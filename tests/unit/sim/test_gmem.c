@@ -254,6 +254,42 @@ START_TEST(test_links_are_last_in_first_out)
 }
 END_TEST
 
+/* With a second list (`_i` 1), pages of that list are not removed from the first one. */
+START_TEST(test_pages_are_removed_from_anywhere_in_their_list_alone)
+{
+    uint64_t pages[100];
+    uint64_t popped[100];
+    create();
+    ck_assert_uint_eq(balloon_fill(pages, 100), 100);
+    gmem_push_page_links(gmem, GMEM_NONE, pages, 90);
+    uint64_t head = pages[89];
+    ck_assert(!gmem_remove_page_link(gmem, &head, pages[95])); /* in no list */
+    ck_assert(!gmem_remove_page_link(gmem, &head, UINT64_C(1) << 40));
+    uint64_t none = GMEM_NONE;
+    ck_assert(!gmem_remove_page_link(gmem, &none, pages[0]));
+    if (_i == 1) {
+        uint64_t other = pages[95];
+        gmem_push_page_links(gmem, GMEM_NONE, &other, 1);
+        ck_assert(!gmem_remove_page_link(gmem, &head, pages[95]));
+        ck_assert(!gmem_remove_page_link(gmem, &other, pages[50]));
+    }
+    for (uint32_t i = 0; i < 90; i += 89) { /* the last and the first page of the list */
+        ck_assert(gmem_remove_page_link(gmem, &head, pages[i]));
+        ck_assert(!gmem_remove_page_link(gmem, &head, pages[i]));
+    }
+    ck_assert_uint_eq(head, pages[88]);
+    ck_assert(gmem_remove_page_link(gmem, &head, pages[50]));
+    ck_assert_uint_eq(gmem_pop_page_links(gmem, head, popped, 87), GMEM_NONE);
+    for (uint32_t i = 0; i < 87; i++) {
+        ck_assert_uint_eq(popped[i], pages[88 - i - (88 - i <= 50)]);
+    }
+    gmem_push_page_links(gmem, GMEM_NONE, pages, 1); /* the list begins again */
+    head = pages[0];
+    ck_assert(gmem_remove_page_link(gmem, &head, pages[0]));
+    ck_assert_uint_eq(head, GMEM_NONE);
+}
+END_TEST
+
 START_TEST(test_frees_of_foreign_pages_are_counted_and_change_nothing)
 {
     uint64_t pages[4];
@@ -448,6 +484,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, test_random_follows_the_seed_and_nothing_else);
     tcase_add_loop_test(tcase, test_pages_are_conserved_over_any_operations, 0, 3);
     tcase_add_test(tcase, test_links_are_last_in_first_out);
+    tcase_add_loop_test(tcase, test_pages_are_removed_from_anywhere_in_their_list_alone, 0, 2);
     tcase_add_test(tcase, test_frees_of_foreign_pages_are_counted_and_change_nothing);
     tcase_add_loop_test(tcase, test_audit_sees_each_kind_of_damage, 0,
                         (int)(sizeof damages / sizeof damages[0]));
