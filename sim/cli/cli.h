@@ -101,6 +101,7 @@ struct session_config {
     const struct choice_source *source;
     bool oracles_off;
     bool hash_off;
+    bool clauses; /**< world_get_conformance has the counts of clauses; a run takes longer */
     struct world_watch *watch; /**< NULL if no other process watches the run */
 };
 

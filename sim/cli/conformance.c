@@ -133,6 +133,7 @@ static struct session_config make_run_config(const struct runs *runs, uint64_t i
         config.seed = index % runs->seeds + 1;
     }
     config.log = LOG_NONE;
+    config.clauses = true;
     config.watch = watch;
     return config;
 }

@@ -98,7 +98,7 @@ static run_verdict run_scenario_text_once(const char *text, size_t bytes, uint8_
                                           struct generated_record *record)
 {
     const struct session_config config = {
-        .path = "generated", .text = text, .text_bytes = bytes, .fill = fill};
+        .path = "generated", .text = text, .text_bytes = bytes, .fill = fill, .clauses = true};
     struct session session;
     run_verdict verdict = session_open(&session, &config);
     if (verdict == VERDICT_PASS) {

@@ -251,6 +251,7 @@ run_verdict session_run(struct session *session)
         .file_count = session->file_count,
         .oracles_off = config->oracles_off,
         .hash_off = config->hash_off,
+        .clauses = config->clauses,
         .observer = make_engine_observer(session),
         .source = config->source,
         .log = config->log,

@@ -39,6 +39,7 @@ static struct session_config make_run_config(const struct suite *suite, uint64_t
         options_make_session_config(suite->options, suite->list->paths[index / suite->seeds]);
     config.has_seed = suite->options->seeds > 0;
     config.seed = index % suite->seeds + 1;
+    config.clauses = true; /* the suite runs the watchers under more seeds than `conformance` */
     config.watch = watch;
     return config;
 }

@@ -8,7 +8,9 @@
  * right. It draws no choice, changes no state of the run, and adds nothing to the hash. A violated
  * clause does not fail a run; only `ballonet conformance` reports it.
  *
- * Every function accepts NULL as the instance: a world without oracles has no instance.
+ * Every function accepts NULL as the instance. A world has an instance only if somebody asks for
+ * the counts (`clauses` in struct world_config): the verbs `conformance` and `test`, and the judge
+ * of generated scenarios. A plain `run` prints no counts and does not pay for them.
  */
 #ifndef SIM_CONFORMANCE_CONFORMANCE_H
 #define SIM_CONFORMANCE_CONFORMANCE_H

@@ -48,6 +48,9 @@ void vm_start_conformance_watch(const struct vm *vm)
 void vm_report_event_end_to_conformance(const struct vm *vm)
 {
     uint8_t config[64];
+    if (vm->world->conformance == NULL) {
+        return;
+    }
     vm->ends.device.config_read(vm, 0, config, sizeof config);
     conformance_observe_event_end(vm->world->conformance, vm->index,
                                   vm->ends.device.status_read(vm), config, sizeof config);

@@ -58,6 +58,7 @@ struct world_config {
     uint32_t file_count;
     bool oracles_off; /**< a benchmark's world only */
     bool hash_off;    /**< a benchmark's world only */
+    bool clauses;     /**< counts how clauses of the standard are kept; not without oracles */
     struct engine_observer observer;
     const struct choice_source *source; /**< NULL: draw */
     log_level log;

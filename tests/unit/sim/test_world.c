@@ -126,7 +126,8 @@ START_TEST(test_a_world_of_which_a_part_fails_leaves_nothing)
                                                 .seed = 1,
                                                 .files = files,
                                                 .file_count = 1,
-                                                .oracles_off = oracles_off != 0};
+                                                .oracles_off = oracles_off != 0,
+                                                .clauses = true};
             ck_assert_msg(world_create(&config, error, sizeof error) == NULL,
                           "%s of VM %u: the world was made", broken[_i].part, vm);
             ck_assert_msg(error[0] != '\0', "%s of VM %u: no sentence", broken[_i].part, vm);
