@@ -114,7 +114,8 @@ static void observe_hint_accepted(struct watch *watch, uint64_t first_pfn, uint6
 
 static void observe_discard(struct watch *watch, uint64_t first_pfn, uint64_t pfns)
 {
-    for (uint64_t i = 0; i < pfns; i += UINT64_C(1) << watch->config.page_order) {
+    const bool hinted = watch->hints.pages != NULL;
+    for (uint64_t i = 0; hinted && i < pfns; i += UINT64_C(1) << watch->config.page_order) {
         const uint32_t *page = find_hint_id(watch, first_pfn + i);
         if (page == NULL || *page == 0) {
             continue;

@@ -161,7 +161,7 @@ static void observe_discard(struct watch *watch, uint64_t first_pfn, uint64_t pf
 /** Counts one violation for each ring that cannot be read in the guest's byte order. */
 static void check_ring_byte_order(struct watch *watch)
 {
-    for (uint32_t i = 0; i < SEEN_QUEUES_MAX; i++) {
+    for (uint32_t i = 0; i < watch->rings.queue_count; i++) {
         const struct seen_queue *queue = &watch->rings.queues[i];
         const uint32_t bit = 1u << i;
         if (queue->enabled && queue->lost && (watch->legacy_seen.lost & bit) == 0) {

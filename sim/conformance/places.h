@@ -145,6 +145,12 @@ struct request_walk {
     struct page_run run;
 };
 
+/** How many entries, from the next one of the walk, name PFNs that follow each other (requests.c).
+ */
+uint32_t request_count_adjacent(const struct watch *watch, const struct seen_buffer *buffer,
+                                const struct seen_request *request,
+                                const struct request_walk *walk);
+
 /** Finds the next run; false if there is none. */
 static inline bool request_walk_next(const struct watch *watch, const struct seen_buffer *buffer,
                                      const struct seen_request *request, struct request_walk *walk)
@@ -153,12 +159,14 @@ static inline bool request_walk_next(const struct watch *watch, const struct see
         if (walk->entry >= walk->end) {
             return false;
         }
-        walk->next_pfn = request_read_pfn(watch, buffer, request, walk->entry++);
+        walk->next_pfn = request_read_pfn(watch, buffer, request, walk->entry);
         walk->end_pfn = walk->next_pfn + walk->span;
-        while (walk->entry < walk->end &&
-               request_read_pfn(watch, buffer, request, walk->entry) == walk->end_pfn) {
-            walk->entry++;
-            walk->end_pfn += walk->span;
+        walk->entry++;
+        if (walk->entry < walk->end &&
+            request_read_pfn(watch, buffer, request, walk->entry) == walk->end_pfn) {
+            const uint32_t more = request_count_adjacent(watch, buffer, request, walk);
+            walk->end_pfn += (uint64_t)more * walk->span;
+            walk->entry += more;
         }
     }
     walk->run = facts_find_run(walk->facts, walk->next_pfn, walk->end_pfn);

@@ -92,7 +92,7 @@ static void observe_buffer_used(struct watch *watch, const struct seen_queue *qu
 static void check_queue_restarts_after_reset(struct watch *watch)
 {
     struct watch_queue_resets *s = &watch->queue_resets;
-    for (uint32_t i = 0; i < SEEN_QUEUES_MAX; i++) {
+    for (uint32_t i = 0; i < watch->rings.queue_count; i++) {
         const struct seen_queue *queue = &watch->rings.queues[i];
         const uint32_t bit = get_queue_bit(queue->index);
         if (queue->enabled && queue->lost && (s->fresh & bit) != 0) {

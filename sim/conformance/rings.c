@@ -10,24 +10,9 @@
 
 #include <inttypes.h>
 
-uint64_t rings_get_desc_bytes(const struct seen_queue *queue)
-{
-    return UINT64_C(16) * queue->size;
-}
-
-uint64_t rings_get_avail_bytes(const struct seen_queue *queue)
-{
-    return queue->packed ? 4 : UINT64_C(6) + UINT64_C(2) * queue->size;
-}
-
-uint64_t rings_get_used_bytes(const struct seen_queue *queue)
-{
-    return queue->packed ? 4 : UINT64_C(6) + UINT64_C(8) * queue->size;
-}
-
 struct seen_queue *rings_find_queue(struct watch *watch, uint16_t index)
 {
-    for (int i = 0; i < SEEN_QUEUES_MAX; i++) {
+    for (uint32_t i = 0; i < watch->rings.queue_count; i++) {
         struct seen_queue *queue = &watch->rings.queues[i];
         if (queue->enabled && queue->index == index) {
             return queue;
@@ -70,7 +55,7 @@ void rings_disable_queue(struct watch *watch, struct seen_queue *queue)
 
 void rings_disable_all_queues(struct watch *watch)
 {
-    for (int i = 0; i < SEEN_QUEUES_MAX; i++) {
+    for (uint32_t i = 0; i < watch->rings.queue_count; i++) {
         rings_disable_queue(watch, &watch->rings.queues[i]);
     }
 }
@@ -114,6 +99,27 @@ static struct seen_queue *find_queue_slot(struct watch *watch, uint16_t index)
     return free;
 }
 
+static uint64_t choose_lower(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t choose_higher(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/** Sets the bounds outside of which no access of the device concerns the ring. */
+static void set_ring_bounds(struct seen_queue *queue)
+{
+    const uint64_t desc_end = queue->desc_gpa + rings_get_desc_bytes(queue);
+    const uint64_t avail_end = queue->avail_gpa + rings_get_avail_bytes(queue);
+    const uint64_t used_end = queue->used_gpa + rings_get_used_bytes(queue);
+    queue->first_gpa =
+        choose_lower(choose_lower(queue->desc_gpa, queue->avail_gpa), queue->used_gpa);
+    queue->end_gpa = choose_higher(choose_higher(desc_end, avail_end), used_end);
+}
+
 void rings_enable_queue(struct watch *watch, uint16_t index, uint16_t role, uint16_t size,
                         uint64_t desc_gpa, uint64_t avail_gpa, uint64_t used_gpa)
 {
@@ -139,6 +145,10 @@ void rings_enable_queue(struct watch *watch, uint16_t index, uint16_t role, uint
     queue->desc = watch_find_guest_memory(watch, desc_gpa, rings_get_desc_bytes(queue));
     queue->avail = watch_find_guest_memory(watch, avail_gpa, rings_get_avail_bytes(queue));
     queue->used = watch_find_guest_memory(watch, used_gpa, rings_get_used_bytes(queue));
+    set_ring_bounds(queue);
+    const uint32_t queues = (uint32_t)(queue - watch->rings.queues) + 1;
+    watch->rings.queue_count =
+        watch->rings.queue_count > queues ? watch->rings.queue_count : queues;
     check_ring_addresses(watch, queue);
     struct arena *arena = watch_get_arena(watch);
     queue->buffers = arena_alloc_zeroed(arena, size * sizeof *queue->buffers);

@@ -96,6 +96,8 @@ struct seen_queue {
     uint64_t desc_gpa;
     uint64_t avail_gpa; /**< packed ring: address of the driver's event structure */
     uint64_t used_gpa;  /**< packed ring: address of the device's event structure */
+    uint64_t first_gpa; /**< no byte of the ring is below this address */
+    uint64_t end_gpa;   /**< or at this one or above */
     const uint8_t *desc;
     const uint8_t *avail;
     const uint8_t *used;
@@ -123,12 +125,29 @@ struct seen_queue {
 /** All queues of a VM. */
 struct watch_rings {
     struct seen_queue queues[SEEN_QUEUES_MAX];
+    uint32_t queue_count; /**< queues that were ever enabled; they are the first ones */
     struct seen_chain scratch;
     bool spurious[2];        /**< the last notification that this party got was spurious */
     bool needs_reset;        /**< the status showed NEEDS_RESET at the end of the last event */
     bool given_up;           /**< the driver read NEEDS_RESET */
     bool config_interrupted; /**< the device sent a configuration interrupt in this event */
 };
+
+/* The sizes, in bytes, of the parts of a ring. */
+static inline uint64_t rings_get_desc_bytes(const struct seen_queue *queue)
+{
+    return UINT64_C(16) * queue->size;
+}
+
+static inline uint64_t rings_get_avail_bytes(const struct seen_queue *queue)
+{
+    return queue->packed ? 4 : UINT64_C(6) + UINT64_C(2) * queue->size;
+}
+
+static inline uint64_t rings_get_used_bytes(const struct seen_queue *queue)
+{
+    return queue->packed ? 4 : UINT64_C(6) + UINT64_C(8) * queue->size;
+}
 
 static inline void queue_stop_tracking(struct seen_queue *queue, bool fatal)
 {
@@ -167,10 +186,6 @@ void rings_disable_queue(struct watch *watch, struct seen_queue *queue);
 void rings_disable_all_queues(struct watch *watch);
 /** Forgets a buffer that is no longer in flight. */
 void rings_remove_buffer(struct watch *watch, struct seen_queue *queue, struct seen_buffer *buffer);
-/** The sizes, in bytes, of the parts of a ring. */
-uint64_t rings_get_desc_bytes(const struct seen_queue *queue);
-uint64_t rings_get_avail_bytes(const struct seen_queue *queue);
-uint64_t rings_get_used_bytes(const struct seen_queue *queue);
 
 /* rings_available.c */
 /** Reads the buffers that the driver made available. Call this before any check that depends on

@@ -15,6 +15,9 @@ static bool do_ranges_overlap(uint64_t gpa, uint32_t bytes, uint64_t other, uint
 
 static bool is_in_queue_memory(const struct seen_queue *queue, uint64_t gpa, uint32_t bytes)
 {
+    if (gpa >= queue->end_gpa || queue->first_gpa >= gpa + bytes) {
+        return false;
+    }
     return do_ranges_overlap(gpa, bytes, queue->desc_gpa, rings_get_desc_bytes(queue)) ||
            do_ranges_overlap(gpa, bytes, queue->avail_gpa, rings_get_avail_bytes(queue)) ||
            do_ranges_overlap(gpa, bytes, queue->used_gpa, rings_get_used_bytes(queue));
@@ -61,15 +64,16 @@ static void mark_segment_read(struct seen_buffer *buffer, uint64_t gpa, uint32_t
 
 static void observe_device_read(struct watch *watch, uint64_t gpa, uint32_t bytes)
 {
-    for (int i = 0; i < SEEN_QUEUES_MAX; i++) {
+    for (uint32_t i = 0; i < watch->rings.queue_count; i++) {
         struct seen_queue *queue = &watch->rings.queues[i];
         if (queue->size == 0) {
             continue;
         }
-        if (must_not_access_queues(watch) && is_in_queue_memory(queue, gpa, bytes)) {
+        const bool of_ring = is_in_queue_memory(queue, gpa, bytes);
+        if (of_ring && must_not_access_queues(watch)) {
             check_access_allowed(watch, queue, "reads");
         }
-        if (queue->lost && !queue->looked_at && is_in_queue_memory(queue, gpa, bytes)) {
+        if (of_ring && queue->lost && !queue->looked_at) {
             queue->looked_at = true;
             queue->fatal =
                 queue->fatal && rings_is_queue_broken(watch, queue, &watch->rings.scratch);
@@ -77,7 +81,8 @@ static void observe_device_read(struct watch *watch, uint64_t gpa, uint32_t byte
         if (!queue->enabled || queue->lost) {
             continue;
         }
-        if (do_ranges_overlap(gpa, bytes, queue->desc_gpa, rings_get_desc_bytes(queue))) {
+        if (of_ring &&
+            do_ranges_overlap(gpa, bytes, queue->desc_gpa, rings_get_desc_bytes(queue))) {
             const uint64_t slot = (gpa - queue->desc_gpa) / 16;
             if (gpa >= queue->desc_gpa && queue->buffers[slot].in_flight &&
                 !queue->buffers[slot].fetched) {
@@ -147,7 +152,7 @@ static bool is_gpa_range_within(uint64_t gpa, uint32_t bytes, uint64_t other, ui
 /** Whether these bytes are in a device-writable part of a buffer in any queue. */
 static bool device_may_write(const struct watch *watch, uint64_t gpa, uint32_t bytes)
 {
-    for (int i = 0; i < SEEN_QUEUES_MAX; i++) {
+    for (uint32_t i = 0; i < watch->rings.queue_count; i++) {
         const struct seen_queue *queue = &watch->rings.queues[i];
         if (!queue->enabled) {
             continue;
@@ -197,7 +202,7 @@ static void check_write_into_buffers(struct watch *watch, struct seen_queue *que
 
 static void observe_device_write(struct watch *watch, uint64_t gpa, uint32_t bytes)
 {
-    for (int i = 0; i < SEEN_QUEUES_MAX; i++) {
+    for (uint32_t i = 0; i < watch->rings.queue_count; i++) {
         struct seen_queue *queue = &watch->rings.queues[i];
         if (queue->size == 0) {
             continue;

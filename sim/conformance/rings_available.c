@@ -13,39 +13,44 @@
     (FAULT_RANGE | FAULT_LOOP | FAULT_ORDER | FAULT_BYTES | FAULT_TABLE | FAULT_LENGTH | \
      FAULT_UNAVAILABLE | FAULT_FLAGS)
 
-#define SUM_LANES 4u
+#define SUM_FACTOR UINT64_C(0x9E3779B97F4A7C15)
 
-/** Adds bytes to sums that depend on their order. Neighbouring words go to different sums, so that
- * a compiler can add several words at a time. */
-static void add_bytes_to_sums(uint64_t sums[SUM_LANES], const uint8_t *bytes, uint32_t count)
+static uint64_t read_word(const uint8_t *at)
 {
-    uint64_t words[SUM_LANES];
-    uint32_t at = 0;
-    for (; at + sizeof words <= count; at += (uint32_t)sizeof words) {
-        memcpy(words, bytes + at, sizeof words);
-        for (uint32_t lane = 0; lane < SUM_LANES; lane++) {
-            sums[lane] = ((sums[lane] << 5) + sums[lane]) ^ words[lane];
-        }
-    }
-    for (; at < count; at++) {
-        sums[at % SUM_LANES] = ((sums[at % SUM_LANES] << 5) + sums[at % SUM_LANES]) ^ bytes[at];
-    }
+    uint64_t word;
+    memcpy(&word, at, sizeof word);
+    return word;
 }
 
-/** A sum of the readable bytes of a buffer, which tells whether the driver altered them. */
+/** Adds bytes to a sum that depends on their order. There are four sums, so that no multiplication
+ * waits for the one before it. */
+static uint64_t add_bytes_to_sum(uint64_t sum, const uint8_t *bytes, uint32_t count)
+{
+    uint64_t a = sum;
+    uint64_t b = 1;
+    uint64_t c = 2;
+    uint64_t d = 3;
+    uint32_t at = 0;
+    for (; count - at >= 4 * sizeof sum; at += (uint32_t)(4 * sizeof sum)) {
+        a = a * SUM_FACTOR + read_word(bytes + at);
+        b = b * SUM_FACTOR + read_word(bytes + at + 8);
+        c = c * SUM_FACTOR + read_word(bytes + at + 16);
+        d = d * SUM_FACTOR + read_word(bytes + at + 24);
+    }
+    for (; at < count; at++) {
+        a = a * SUM_FACTOR + bytes[at];
+    }
+    return bnt_add_to_hash(bnt_add_to_hash(bnt_add_to_hash(a, b), c), d);
+}
+
+/** A sum of the readable bytes of a buffer, which shows whether the driver altered them. */
 static uint64_t sum_payload(const struct watch *watch, const struct seen_buffer *buffer)
 {
     const struct bnt_vq_seg *segs = watch_get_buffer_segments(buffer);
-    uint64_t sums[SUM_LANES] = {0};
     uint64_t sum = 0;
     for (uint32_t i = 0; i < buffer->readable_count; i++) {
         const uint8_t *bytes = watch_find_guest_memory(watch, segs[i].gpa, segs[i].bytes);
-        if (bytes != NULL) {
-            add_bytes_to_sums(sums, bytes, segs[i].bytes);
-        }
-    }
-    for (uint32_t lane = 0; lane < SUM_LANES; lane++) {
-        sum = bnt_add_to_hash(sum, sums[lane]);
+        sum = bytes != NULL ? add_bytes_to_sum(sum, bytes, segs[i].bytes) : sum;
     }
     return sum;
 }
@@ -206,7 +211,7 @@ static void read_available_packed(struct watch *watch, struct seen_queue *queue)
 
 void rings_read_available(struct watch *watch)
 {
-    for (int i = 0; i < SEEN_QUEUES_MAX; i++) {
+    for (uint32_t i = 0; i < watch->rings.queue_count; i++) {
         struct seen_queue *queue = &watch->rings.queues[i];
         if (!queue->enabled || queue->lost) {
             continue;

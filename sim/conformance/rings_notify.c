@@ -240,7 +240,7 @@ static void check_needs_reset(struct watch *watch, uint8_t status)
 /** A device must set NEEDS_RESET after it accessed a ring that the driver broke. */
 static void check_broken_ring(struct watch *watch, uint8_t status)
 {
-    for (int i = 0; i < SEEN_QUEUES_MAX; i++) {
+    for (uint32_t i = 0; i < watch->rings.queue_count; i++) {
         struct seen_queue *queue = &watch->rings.queues[i];
         if (!queue->enabled || !queue->fatal || !queue->looked_at) {
             continue;
@@ -255,7 +255,7 @@ static void check_broken_ring(struct watch *watch, uint8_t status)
 static void observe_event_end(struct watch *watch, const struct seen_device *device)
 {
     const uint8_t status = device->status;
-    for (int i = 0; i < SEEN_QUEUES_MAX; i++) {
+    for (uint32_t i = 0; i < watch->rings.queue_count; i++) {
         struct seen_queue *queue = &watch->rings.queues[i];
         if (queue->enabled && watch->live) {
             if (!watch->config.foreign) { /* when a recording is replayed, each kick is a separate

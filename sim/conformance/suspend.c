@@ -30,7 +30,7 @@ static void observe_reset(struct watch *watch)
 static void check_fetched_buffers(struct watch *watch)
 {
     bool finished = true;
-    for (uint32_t i = 0; i < SEEN_QUEUES_MAX; i++) {
+    for (uint32_t i = 0; i < watch->rings.queue_count; i++) {
         const struct seen_queue *queue = &watch->rings.queues[i];
         const bool counts = queue->enabled && !queue->lost && !queue->in_order &&
                             queue->role != BNT_BALLOON_QUEUE_STATS &&

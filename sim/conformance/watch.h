@@ -228,7 +228,7 @@ static inline uint64_t watch_read_ring_u64(const struct watch *watch, const uint
 /** Returns the role of a queue; NONE if the device has no such queue. */
 static inline uint16_t watch_find_queue_role(const struct watch *watch, uint16_t index)
 {
-    for (int i = 0; i < SEEN_QUEUES_MAX; i++) {
+    for (uint32_t i = 0; i < watch->rings.queue_count; i++) {
         const struct seen_queue *queue = &watch->rings.queues[i];
         if (queue->index == index && queue->size > 0) {
             return queue->role;
