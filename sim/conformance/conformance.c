@@ -380,7 +380,12 @@ void conformance_observe_discard(struct conformance *seen, uint32_t vm, uint64_t
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
-        CALL_WATCHERS(watch, discarded, watch, first_pfn, pfns);
+        pages_note_discard(watch, first_pfn, pfns);
+        /* legacy.c, reports.c and hints.c can have something to say about the discard only now;
+         * nearly all discards are of single pages, and none of the three applies to them */
+        if (watch->legacy || watch->reports.in_flight_pfns > 0 || watch->hints.pages != NULL) {
+            CALL_WATCHERS(watch, discarded, watch, first_pfn, pfns);
+        }
     }
 }
 

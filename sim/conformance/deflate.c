@@ -107,10 +107,14 @@ void deflate_note_answer(struct watch *watch, const struct seen_buffer *buffer,
                                (verdict == BNT_VERDICT_NOT_LOCKED ? PAGE_NOT_LOCKED : 0);
         while (request_walk_next(watch, buffer, request, &walk)) {
             if ((walk.run.fact & PAGE_PLACE) == PAGE_DEFLATING) {
-                answers_add_run(watch, false, &walk.run);
+                answers_add_run(watch, false, walk.run.pfn, walk.run.count);
                 pages_set_run(watch, &walk.run,
                               (walk.run.fact & ~(PAGE_PLACE | PAGE_UNKNOWN)) | state);
             }
+            const uint32_t entry = walk.entry;
+            const uint32_t more =
+                request_walk_move_pages(watch, request, &walk, PAGE_DEFLATING, state);
+            answers_add_entries(watch, request, entry, more);
         }
     }
     for (uint32_t i = 0; parts && i < request->count; i++) {

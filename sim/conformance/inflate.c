@@ -35,6 +35,7 @@ void inflate_note_submitted_request(struct watch *watch, const struct seen_buffe
     struct request_walk walk = request_begin_walk(watch, request);
     while (request_walk_next(watch, buffer, request, &walk)) {
         note_submitted_run(watch, &walk.run);
+        (void)request_walk_move_pages(watch, request, &walk, PAGE_TAKEN, PAGE_INFLATING);
     }
 }
 
@@ -112,8 +113,12 @@ void inflate_note_answer(struct watch *watch, const struct seen_buffer *buffer,
         while (request_walk_next(watch, buffer, request, &walk)) {
             if ((walk.run.fact & PAGE_PLACE) == PAGE_INFLATING) {
                 pages_set_run(watch, &walk.run, (walk.run.fact & ~PAGE_PLACE) | state);
-                answers_add_run(watch, true, &walk.run);
+                answers_add_run(watch, true, walk.run.pfn, walk.run.count);
             }
+            const uint32_t entry = walk.entry;
+            const uint32_t more =
+                request_walk_move_pages(watch, request, &walk, PAGE_INFLATING, state);
+            answers_add_entries(watch, request, entry, more);
         }
     }
     const uint32_t span = UINT32_C(1) << watch->config.page_order;

@@ -71,6 +71,24 @@ static void observe_queue_reset(struct watch *watch, uint16_t queue)
 
 /* ---- Who uses a page ---- */
 
+/** Takes single pages in any order, as long as they are the guest's and have no marks; returns how
+ * many. */
+static uint32_t take_own_pages(struct watch *watch, const uint64_t *pfns, uint32_t count)
+{
+    const struct page_facts *facts = &watch->pages.state;
+    uint32_t taken = 0;
+    for (; taken < count; taken++) {
+        const uint64_t at = pfns[taken] - facts->first_pfn;
+        if (at >= facts->pfns || facts->bytes[at] != PAGE_OWN) {
+            break;
+        }
+        facts->bytes[at] = PAGE_TAKEN;
+    }
+    watch->pages.in[PAGE_OWN] -= taken;
+    watch->pages.in[PAGE_TAKEN] += taken;
+    return taken;
+}
+
 static void observe_pages_allocated(struct watch *watch, const uint64_t *taken, uint32_t count)
 {
     const uint64_t span = UINT64_C(1) << watch->config.page_order;
@@ -85,6 +103,9 @@ static void observe_pages_allocated(struct watch *watch, const uint64_t *taken, 
             pfn += run.count;
         }
         i += adjacent;
+        if (adjacent == 1 && span == 1) {
+            i += take_own_pages(watch, taken + i, count - i);
+        }
     }
 }
 
@@ -160,7 +181,7 @@ static void observe_pages_freed(struct watch *watch, const uint64_t *given, uint
 }
 
 /** A device may discard only pages of the balloon, since the guest loses their content. */
-static void observe_discard(struct watch *watch, uint64_t first_pfn, uint64_t pfns)
+void pages_note_discard(struct watch *watch, uint64_t first_pfn, uint64_t pfns)
 {
     const bool must_tell = (watch->features & BNT_BALLOON_F_MUST_TELL_HOST) != 0;
     for (uint64_t pfn = first_pfn; pfn < first_pfn + pfns;) {
@@ -209,5 +230,4 @@ const struct watcher watch_pages_watcher = {
     .guest_new = observe_kernel_replaced,
     .pages_taken = observe_pages_allocated,
     .pages_given = observe_pages_freed,
-    .discarded = observe_discard,
 };

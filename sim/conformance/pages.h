@@ -51,16 +51,11 @@ struct seen_request {
 
 #define ANSWER_HEAD_BYTES 8u /**< bytes of a response before its verdicts */
 
-/** The PFNs of the last answer on a queue, as ranges. The list is empty after the driver has read
- * the answer. */
+/** The PFNs of the last answer on a queue. The list is empty after the driver has read the
+ * answer. */
 struct seen_answers {
-    struct {
-        uint32_t first_pfn;
-        uint32_t count;
-    } * ranges;
-    uint32_t capacity; /**< ranges */
-    uint32_t count;    /**< ranges */
-    uint32_t pfns;
+    uint32_t *pfns; /**< PAGES_ANSWERED_MAX of them; NULL before the first answer */
+    uint32_t count;
 };
 
 struct watch_pages {

@@ -5,6 +5,8 @@
  */
 #include "sim/conformance/places.h"
 
+#define ANSWERED_BYTES (PAGES_ANSWERED_MAX * sizeof(uint32_t))
+
 void pages_init(struct watch *watch)
 {
     watch->pages.state = (struct page_facts){
@@ -18,9 +20,7 @@ void pages_init(struct watch *watch)
 void pages_free(struct watch *watch)
 {
     for (int inflate = 0; inflate < 2; inflate++) {
-        struct seen_answers *answered = &watch->pages.answered[inflate];
-        arena_free(watch_get_arena(watch), answered->ranges,
-                   answered->capacity * sizeof *answered->ranges);
+        arena_free(watch_get_arena(watch), watch->pages.answered[inflate].pfns, ANSWERED_BYTES);
     }
     arena_free(watch_get_arena(watch), watch->pages.state.bytes, watch->pages.state.pfns);
 }
@@ -44,31 +44,43 @@ void pages_return_all_to_driver(struct watch *watch, uint8_t mark)
 
 /* ---- The last answers ---- */
 
-void answers_add_run(struct watch *watch, bool inflate, const struct page_run *run)
+/** Makes room for PFNs in the list of the last answer; returns how many of them it may take. */
+static uint32_t reserve_answers(struct watch *watch, bool inflate, uint64_t count)
 {
     struct seen_answers *answered = &watch->pages.answered[inflate];
-    const uint64_t room = PAGES_ANSWERED_MAX - answered->pfns;
-    if (room == 0) {
-        return;
+    const uint32_t room = PAGES_ANSWERED_MAX - answered->count;
+    if (answered->pfns == NULL) {
+        answered->pfns = arena_alloc(watch_get_arena(watch), ANSWERED_BYTES);
     }
-    if (answered->count == answered->capacity) {
-        const uint32_t capacity = answered->capacity > 0 ? 2 * answered->capacity : 16;
-        answered->ranges = arena_realloc(watch_get_arena(watch), answered->ranges,
-                                         answered->capacity * sizeof *answered->ranges,
-                                         capacity * sizeof *answered->ranges);
-        answered->capacity = capacity;
+    return count < room ? (uint32_t)count : room;
+}
+
+void answers_add_run(struct watch *watch, bool inflate, uint64_t first_pfn, uint64_t count)
+{
+    struct seen_answers *answered = &watch->pages.answered[inflate];
+    const uint32_t pfns = reserve_answers(watch, inflate, count);
+    uint32_t *to = answered->pfns + answered->count;
+    for (uint32_t i = 0; i < pfns; i++) {
+        to[i] = (uint32_t)first_pfn + i;
     }
-    const uint32_t count = (uint32_t)(run->count < room ? run->count : room);
-    answered->ranges[answered->count].first_pfn = (uint32_t)run->pfn;
-    answered->ranges[answered->count].count = count;
-    answered->count++;
-    answered->pfns += count;
+    answered->count += pfns;
+}
+
+void answers_add_entries(struct watch *watch, const struct seen_request *request, uint32_t entry,
+                         uint32_t count)
+{
+    struct seen_answers *answered = &watch->pages.answered[request->inflate];
+    const uint32_t pfns = reserve_answers(watch, request->inflate, count);
+    uint32_t *to = answered->pfns + answered->count;
+    for (uint32_t i = 0; i < pfns; i++) {
+        to[i] = request_read_plain_pfn(request, entry + i);
+    }
+    answered->count += pfns;
 }
 
 void answers_clear(struct watch *watch, bool inflate)
 {
     watch->pages.answered[inflate].count = 0;
-    watch->pages.answered[inflate].pfns = 0;
 }
 
 void mark_answers_as_read(struct watch *watch)
@@ -82,14 +94,11 @@ void answers_mark_outcome_unknown(struct watch *watch, bool inflate)
 {
     const struct seen_answers *answered = &watch->pages.answered[inflate];
     for (uint32_t i = 0; i < answered->count; i++) {
-        const uint64_t end = (uint64_t)answered->ranges[i].first_pfn + answered->ranges[i].count;
-        for (uint64_t pfn = answered->ranges[i].first_pfn; pfn < end;) {
-            const struct page_run run = pages_find_run(watch, pfn, end);
-            const unsigned place = run.fact & PAGE_PLACE;
-            if (place != PAGE_OWN && place != PAGE_INFLATING && place != PAGE_DEFLATING) {
-                pages_set_run(watch, &run, (run.fact & ~PAGE_PLACE) | PAGE_BALLOON | PAGE_UNKNOWN);
-            }
-            pfn += run.count;
+        const uint64_t pfn = answered->pfns[i];
+        const struct page_run run = pages_find_run(watch, pfn, pfn + 1);
+        const unsigned place = run.fact & PAGE_PLACE;
+        if (place != PAGE_OWN && place != PAGE_INFLATING && place != PAGE_DEFLATING) {
+            pages_set_run(watch, &run, (run.fact & ~PAGE_PLACE) | PAGE_BALLOON | PAGE_UNKNOWN);
         }
     }
     answers_clear(watch, inflate);

@@ -25,18 +25,30 @@ uint32_t request_copy_pfn(const struct watch *watch, const struct seen_buffer *b
 uint8_t request_copy_verdict(const struct watch *watch, const struct seen_buffer *buffer,
                              uint32_t entry);
 
+/** Whether all PFNs of a request lie in one piece of memory, each as a single little-endian PFN. */
+static inline bool request_has_plain_pfns(const struct seen_request *request)
+{
+    return request->pfns != NULL && !request->swapped && request->span == 1;
+}
+
+static inline uint32_t request_read_plain_pfn(const struct seen_request *request, uint32_t entry)
+{
+    bnt_le32 wire;
+    memcpy(&wire, request->pfns + (size_t)4 * entry, sizeof wire);
+    return bnt_le32_to_cpu(wire);
+}
+
 /** The PFN of an entry. A legacy driver writes PFNs in the guest's byte order, which is what Linux
  * and QEMU do.
  */
 static inline uint32_t request_read_pfn(const struct watch *watch, const struct seen_buffer *buffer,
                                         const struct seen_request *request, uint32_t entry)
 {
-    bnt_le32 wire;
     if (request->pfns == NULL) {
         return request_copy_pfn(watch, buffer, request, entry);
     }
-    memcpy(&wire, request->pfns + (size_t)4 * entry, sizeof wire);
-    return bnt_guest32_to_cpu(wire, request->swapped);
+    const uint32_t pfn = request_read_plain_pfn(request, entry);
+    return request->swapped ? __builtin_bswap32(pfn) : pfn;
 }
 
 /** The verdict on an entry. It is NONE if the verdict lies beyond `len`, and ACCEPTED if VERDICTS
@@ -102,13 +114,19 @@ static inline uint64_t pages_count_held_refused(const struct watch *watch)
     return watch->pages.in[PAGE_HELD] + watch->pages.in[PAGE_HELD_PART];
 }
 
+/* pages.c, called by conformance.c before the watchers */
+void pages_note_discard(struct watch *watch, uint64_t first_pfn, uint64_t pfns);
+
 void pages_init(struct watch *watch);
 void pages_free(struct watch *watch);
 /** Records that the driver owns all pages that the device had, and sets this mark on them. */
 void pages_return_all_to_driver(struct watch *watch, uint8_t mark);
 
-/** Adds PFNs to the last answer on a queue. */
-void answers_add_run(struct watch *watch, bool inflate, const struct page_run *run);
+/** Adds PFNs that follow each other to the last answer on a queue. */
+void answers_add_run(struct watch *watch, bool inflate, uint64_t first_pfn, uint64_t count);
+/** Adds the PFNs of some entries of a request that `request_has_plain_pfns`. */
+void answers_add_entries(struct watch *watch, const struct seen_request *request, uint32_t entry,
+                         uint32_t count);
 /** Forgets the last answer on a queue. */
 void answers_clear(struct watch *watch, bool inflate);
 /** Call this when the driver has surely read the last answers. */
@@ -145,11 +163,11 @@ struct request_walk {
     struct page_run run;
 };
 
-/** How many entries, from the next one of the walk, name PFNs that follow each other (requests.c).
- */
+/** How many of `most` entries, from `entry` on, name pages that follow each other; each page has
+ * `span` PFNs (requests.c). */
 uint32_t request_count_adjacent(const struct watch *watch, const struct seen_buffer *buffer,
-                                const struct seen_request *request,
-                                const struct request_walk *walk);
+                                const struct seen_request *request, uint32_t entry, uint32_t most,
+                                uint32_t span);
 
 /** Finds the next run; false if there is none. */
 static inline bool request_walk_next(const struct watch *watch, const struct seen_buffer *buffer,
@@ -164,7 +182,8 @@ static inline bool request_walk_next(const struct watch *watch, const struct see
         walk->entry++;
         if (walk->entry < walk->end &&
             request_read_pfn(watch, buffer, request, walk->entry) == walk->end_pfn) {
-            const uint32_t more = request_count_adjacent(watch, buffer, request, walk);
+            const uint32_t more = request_count_adjacent(watch, buffer, request, walk->entry,
+                                                         walk->end - walk->entry, walk->span);
             walk->end_pfn += (uint64_t)more * walk->span;
             walk->entry += more;
         }
@@ -172,6 +191,35 @@ static inline bool request_walk_next(const struct watch *watch, const struct see
     walk->run = facts_find_run(walk->facts, walk->next_pfn, walk->end_pfn);
     walk->next_pfn += walk->run.count;
     return true;
+}
+
+/**
+ * Moves single pages in this state, which the next entries of a walk name in any order, to another
+ * state; returns how many. It ends at the first page that is not in this state. The requests of a
+ * guest without consecutive free pages consist of such pages.
+ */
+static inline uint32_t request_walk_move_pages(struct watch *watch,
+                                               const struct seen_request *request,
+                                               struct request_walk *walk, unsigned from,
+                                               unsigned to)
+{
+    const struct page_facts *facts = &watch->pages.state;
+    uint32_t count = 0;
+    if (walk->run.count > 1 || walk->next_pfn != walk->end_pfn ||
+        !request_has_plain_pfns(request)) {
+        return 0;
+    }
+    for (; count < walk->end - walk->entry; count++) {
+        const uint64_t at = request_read_plain_pfn(request, walk->entry + count) - facts->first_pfn;
+        if (at >= facts->pfns || facts->bytes[at] != from) {
+            break;
+        }
+        facts->bytes[at] = (uint8_t)to;
+    }
+    watch->pages.in[from & PAGE_PLACE] -= count;
+    watch->pages.in[to & PAGE_PLACE] += count;
+    walk->entry += count;
+    return count;
 }
 
 /** A walk over all pages of a request, by their state. */

@@ -87,27 +87,26 @@ uint32_t request_find_verdict_end(const struct watch *watch, const struct seen_b
     return end;
 }
 
-/** Two entries are compared at a time if they lie in the memory as they are read. */
+/** Compares two entries at a time if they lie in the memory as they are read. */
 uint32_t request_count_adjacent(const struct watch *watch, const struct seen_buffer *buffer,
-                                const struct seen_request *request, const struct request_walk *walk)
+                                const struct seen_request *request, uint32_t entry, uint32_t most,
+                                uint32_t span)
 {
-    const uint32_t most = walk->end - walk->entry;
-    const uint64_t first = request_read_pfn(watch, buffer, request, walk->entry);
+    const uint64_t first = request_read_pfn(watch, buffer, request, entry);
     uint32_t count = 0;
-    if (request->pfns != NULL && !request->swapped &&
-        first + (uint64_t)most * walk->span <= UINT32_MAX) {
-        const uint64_t step = (UINT64_C(1) << 32 | 1) * 2 * walk->span;
-        uint64_t pair = (first + walk->span) << 32 | first;
+    if (request->pfns != NULL && !request->swapped && first + (uint64_t)most * span <= UINT32_MAX) {
+        const uint64_t step = (UINT64_C(1) << 32 | 1) * 2 * span;
+        uint64_t pair = (first + span) << 32 | first;
         for (; count + 2 <= most; count += 2, pair += step) {
             bnt_le64 wire;
-            memcpy(&wire, request->pfns + (size_t)4 * (walk->entry + count), sizeof wire);
+            memcpy(&wire, request->pfns + (size_t)4 * (entry + count), sizeof wire);
             if (bnt_le64_to_cpu(wire) != pair) {
                 break;
             }
         }
     }
-    while (count < most && request_read_pfn(watch, buffer, request, walk->entry + count) ==
-                               first + (uint64_t)count * walk->span) {
+    while (count < most && request_read_pfn(watch, buffer, request, entry + count) ==
+                               first + (uint64_t)count * span) {
         count++;
     }
     return count;
