@@ -59,6 +59,8 @@ static void change_marks(struct watch *watch, const struct page_run *run, unsign
 {
     const uint8_t marks = (uint8_t)((run->fact & ~remove) | add);
     if (run->known && marks != run->fact) {
+        watch->reports.marked_pfns += marks != 0 ? run->count : 0;
+        watch->reports.marked_pfns -= run->fact != 0 ? run->count : 0;
         facts_set_run(&watch->reports.marks, run, marks);
     }
 }
@@ -66,7 +68,7 @@ static void change_marks(struct watch *watch, const struct page_run *run, unsign
 static void remove_marks_of_range(struct watch *watch, uint64_t first_pfn, uint64_t pfns,
                                   unsigned marks)
 {
-    for (uint64_t pfn = first_pfn; pfn < first_pfn + pfns;) {
+    for (uint64_t pfn = first_pfn; watch->reports.marked_pfns > 0 && pfn < first_pfn + pfns;) {
         const struct page_run run = find_marked_run(watch, pfn, first_pfn + pfns);
         change_marks(watch, &run, marks, 0);
         pfn += run.count;

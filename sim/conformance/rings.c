@@ -31,6 +31,7 @@ void rings_remove_buffer(struct watch *watch, struct seen_queue *queue, struct s
     }
     buffer->in_flight = false;
     queue->in_flight--;
+    queue->scattered -= buffer->readable_count > 1;
     queue->descs_in_flight -= buffer->descs;
     const uint16_t last = queue->list[queue->in_flight];
     queue->list[buffer->listed] = last;

@@ -111,6 +111,7 @@ struct seen_queue {
     uint16_t order_next;      /**< split ring with IN_ORDER: the descriptor with which the next
                                    buffer must begin */
     uint32_t in_flight;       /**< buffers in flight */
+    uint32_t scattered;       /**< those of them that have more than one readable segment */
     uint32_t descs_in_flight; /**< packed ring: number of descriptors in flight */
     uint64_t submitted;       /**< number of buffers since the queue was enabled */
     uint64_t fetched;    /**< number of the last buffer whose first descriptor the device read */
@@ -172,9 +173,45 @@ const uint8_t *watch_find_guest_memory(const struct watch *watch, uint64_t gpa, 
 uint32_t watch_read_buffer_bytes(const struct watch *watch, const struct seen_buffer *buffer,
                                  bool writable, uint64_t offset, void *out, uint32_t bytes);
 /** Clears `walk` before a walk over descriptors begins. */
-void chain_set_empty(struct seen_chain *chain);
+static inline void chain_set_empty(struct seen_chain *chain)
+{
+    chain->readable_count = 0;
+    chain->writable_count = 0;
+    chain->readable_bytes = 0;
+    chain->writable_bytes = 0;
+    chain->descs = 0;
+    chain->in_ring = 0;
+    chain->faults = 0;
+    chain->indirect = false;
+    chain->table_marked = false;
+    chain->sum = 0;
+}
+
 /** Adds the segment of the next descriptor to the result of a walk. */
-void chain_add_segment(struct seen_chain *chain, uint64_t gpa, uint32_t bytes, bool writable);
+static inline void chain_add_segment(struct seen_chain *chain, uint64_t gpa, uint32_t bytes,
+                                     bool writable)
+{
+    const uint32_t count = chain->readable_count + chain->writable_count;
+    if (!writable && chain->writable_count > 0) {
+        chain->faults |= FAULT_ORDER;
+        return;
+    }
+    if (count == SEEN_SEGS_MAX) {
+        chain->faults |= FAULT_LENGTH;
+        return;
+    }
+    chain->segs[count] = (struct bnt_vq_seg){gpa, bytes};
+    if (writable) {
+        chain->writable_count++;
+        chain->writable_bytes += bytes;
+    } else {
+        chain->readable_count++;
+        chain->readable_bytes += bytes;
+    }
+    if (chain->readable_bytes + chain->writable_bytes > UINT64_C(1) << 32) {
+        chain->faults |= FAULT_BYTES;
+    }
+}
 
 /* rings.c */
 struct seen_queue *rings_find_queue(struct watch *watch, uint16_t index);

@@ -90,7 +90,7 @@ static void observe_device_read(struct watch *watch, uint64_t gpa, uint32_t byte
             }
             continue;
         }
-        for (uint32_t k = 0; k < queue->in_flight; k++) {
+        for (uint32_t k = 0; queue->scattered > 0 && k < queue->in_flight; k++) {
             struct seen_buffer *buffer = &queue->buffers[queue->list[k]];
             if (buffer->readable_count > 1) {
                 mark_segment_read(buffer, gpa, bytes);

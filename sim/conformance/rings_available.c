@@ -87,6 +87,7 @@ static struct seen_buffer *record_available_buffer(struct watch *watch, struct s
     }
     buffer->payload_sum = sum_payload(watch, buffer);
     queue->list[queue->in_flight++] = position;
+    queue->scattered += buffer->readable_count > 1;
     queue->descs_in_flight += buffer->descs;
     return buffer;
 }

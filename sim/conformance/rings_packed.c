@@ -18,9 +18,9 @@ static struct packed_desc read_packed_desc(const struct watch *watch, const uint
                                            uint32_t index)
 {
     const uint8_t *at = table + (size_t)index * DESC_BYTES;
-    return (struct packed_desc){watch_read_ring_u64(watch, at), watch_read_ring_u32(watch, at + 8),
-                                watch_read_ring_u16(watch, at + 12),
-                                watch_read_ring_u16(watch, at + 14)};
+    const bool swapped = watch_are_rings_swapped(watch);
+    return (struct packed_desc){read_ring_u64(at, swapped), read_ring_u32(at + 8, swapped),
+                                read_ring_u16(at + 12, swapped), read_ring_u16(at + 14, swapped)};
 }
 
 static bool is_desc_available(const struct packed_desc *desc, bool wrap)

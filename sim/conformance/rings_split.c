@@ -13,13 +13,10 @@ struct split_desc {
     uint16_t next;
 };
 
-static struct split_desc read_split_desc(const struct watch *watch, const uint8_t *table,
-                                         uint32_t index)
+static struct split_desc read_split_desc(const uint8_t *at, bool swapped)
 {
-    const uint8_t *at = table + (size_t)index * DESC_BYTES;
-    return (struct split_desc){watch_read_ring_u64(watch, at), watch_read_ring_u32(watch, at + 8),
-                               watch_read_ring_u16(watch, at + 12),
-                               watch_read_ring_u16(watch, at + 14)};
+    return (struct split_desc){read_ring_u64(at, swapped), read_ring_u32(at + 8, swapped),
+                               read_ring_u16(at + 12, swapped), read_ring_u16(at + 14, swapped)};
 }
 
 static uint64_t hash_split_desc(uint64_t sum, const struct split_desc *desc)
@@ -60,6 +57,7 @@ static void check_next_in_order(const struct seen_queue *queue, const struct spl
 void split_walk_chain(const struct watch *watch, const struct seen_queue *queue, uint16_t head,
                       struct seen_chain *chain)
 {
+    const bool swapped = watch_are_rings_swapped(watch);
     const uint8_t *table = queue->desc;
     uint32_t entries = queue->size;
     uint32_t index = head;
@@ -74,7 +72,7 @@ void split_walk_chain(const struct watch *watch, const struct seen_queue *queue,
             chain->faults |= chain->indirect ? FAULT_LENGTH : FAULT_LOOP;
             return;
         }
-        const struct split_desc desc = read_split_desc(watch, table, index);
+        const struct split_desc desc = read_split_desc(table + (size_t)index * DESC_BYTES, swapped);
         chain->sum = hash_split_desc(chain->sum, &desc);
         chain->in_ring = (uint16_t)(chain->in_ring + !chain->indirect);
         if ((desc.flags & BNT_VQ_DESC_F_INDIRECT) != 0) {

@@ -125,6 +125,7 @@ struct watch_statistics {
 /** The state of free page reports and of the poison value (reports.c). */
 struct watch_reports {
     struct page_facts marks; /**< no PFNs if the driver can neither report nor poison pages */
+    uint64_t marked_pfns;    /**< PFNs that have a mark */
     uint64_t in_flight_pfns;
     uint32_t poison_val;
     bool poison_written;
@@ -203,26 +204,36 @@ static inline bool watch_are_rings_swapped(const struct watch *watch)
     return watch->config.big_endian && (watch->registers.features & BNT_F_VERSION_1) == 0;
 }
 
-/* Numbers in the byte order of the rings. */
-static inline uint16_t watch_read_ring_u16(const struct watch *watch, const uint8_t *at)
+/* Numbers in the byte order of the rings; `swapped` is whether they are big-endian. */
+static inline uint16_t read_ring_u16(const uint8_t *at, bool swapped)
 {
     bnt_le16 wire;
     memcpy(&wire, at, sizeof wire);
-    return bnt_guest16_to_cpu(wire, watch_are_rings_swapped(watch));
+    return bnt_guest16_to_cpu(wire, swapped);
+}
+
+static inline uint32_t read_ring_u32(const uint8_t *at, bool swapped)
+{
+    bnt_le32 wire;
+    memcpy(&wire, at, sizeof wire);
+    return bnt_guest32_to_cpu(wire, swapped);
+}
+
+static inline uint64_t read_ring_u64(const uint8_t *at, bool swapped)
+{
+    bnt_le64 wire;
+    memcpy(&wire, at, sizeof wire);
+    return bnt_guest64_to_cpu(wire, swapped);
+}
+
+static inline uint16_t watch_read_ring_u16(const struct watch *watch, const uint8_t *at)
+{
+    return read_ring_u16(at, watch_are_rings_swapped(watch));
 }
 
 static inline uint32_t watch_read_ring_u32(const struct watch *watch, const uint8_t *at)
 {
-    bnt_le32 wire;
-    memcpy(&wire, at, sizeof wire);
-    return bnt_guest32_to_cpu(wire, watch_are_rings_swapped(watch));
-}
-
-static inline uint64_t watch_read_ring_u64(const struct watch *watch, const uint8_t *at)
-{
-    bnt_le64 wire;
-    memcpy(&wire, at, sizeof wire);
-    return bnt_guest64_to_cpu(wire, watch_are_rings_swapped(watch));
+    return read_ring_u32(at, watch_are_rings_swapped(watch));
 }
 
 /** Returns the role of a queue; NONE if the device has no such queue. */
