@@ -199,43 +199,50 @@ typedef struct bnt_le64 {
     uint8_t b[8];
 } bnt_le64;
 
+/* Copies of a known size, which compilers make one load or store, also in a freestanding build; a
+ * loop over bytes would stay a loop. */
 static inline uint16_t bnt_le16_to_cpu(bnt_le16 v)
 {
-    return (uint16_t)((uint32_t)v.b[0] | (uint32_t)v.b[1] << 8);
+    uint16_t value;
+    __builtin_memcpy(&value, v.b, sizeof value);
+    return __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? __builtin_bswap16(value) : value;
 }
 
 static inline uint32_t bnt_le32_to_cpu(bnt_le32 v)
 {
-    return (uint32_t)v.b[0] | (uint32_t)v.b[1] << 8 | (uint32_t)v.b[2] << 16 |
-           (uint32_t)v.b[3] << 24;
+    uint32_t value;
+    __builtin_memcpy(&value, v.b, sizeof value);
+    return __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? __builtin_bswap32(value) : value;
 }
 
 static inline uint64_t bnt_le64_to_cpu(bnt_le64 v)
 {
-    const bnt_le32 low = {{v.b[0], v.b[1], v.b[2], v.b[3]}};
-    const bnt_le32 high = {{v.b[4], v.b[5], v.b[6], v.b[7]}};
-    return (uint64_t)bnt_le32_to_cpu(low) | (uint64_t)bnt_le32_to_cpu(high) << 32;
+    uint64_t value;
+    __builtin_memcpy(&value, v.b, sizeof value);
+    return __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? __builtin_bswap64(value) : value;
 }
 
 static inline bnt_le16 bnt_cpu_to_le16(uint16_t v)
 {
-    const bnt_le16 w = {{(uint8_t)(v & 0xFF), (uint8_t)(v >> 8)}};
+    const uint16_t value = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? __builtin_bswap16(v) : v;
+    bnt_le16 w;
+    __builtin_memcpy(w.b, &value, sizeof w);
     return w;
 }
 
 static inline bnt_le32 bnt_cpu_to_le32(uint32_t v)
 {
-    const bnt_le32 w = {{(uint8_t)(v & 0xFF), (uint8_t)(v >> 8 & 0xFF), (uint8_t)(v >> 16 & 0xFF),
-                         (uint8_t)(v >> 24)}};
+    const uint32_t value = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? __builtin_bswap32(v) : v;
+    bnt_le32 w;
+    __builtin_memcpy(w.b, &value, sizeof w);
     return w;
 }
 
 static inline bnt_le64 bnt_cpu_to_le64(uint64_t v)
 {
+    const uint64_t value = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? __builtin_bswap64(v) : v;
     bnt_le64 w;
-    for (unsigned i = 0; i < 8; i++) {
-        w.b[i] = (uint8_t)(v >> (8 * i) & 0xFF);
-    }
+    __builtin_memcpy(w.b, &value, sizeof w);
     return w;
 }
 
