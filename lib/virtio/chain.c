@@ -22,7 +22,7 @@ struct chain_desc {
 /** The state of a walk. */
 struct chain_walk {
     const struct bnt_vq_dev *vq;
-    const struct bnt_mem *mem;
+    struct bnti_mem_view *view;
     struct bnt_vq_chain *chain;
     struct bnt_diag *told;
     uint64_t table_gpa;
@@ -46,7 +46,7 @@ static bnt_status read_walk_desc(struct chain_walk *walk, struct chain_desc *des
 {
     const uint64_t gpa = walk->table_gpa + sizeof(struct bnt_vq_desc) * walk->desc;
     struct bnt_vq_desc wire;
-    const bnt_status status = bnt_mem_read(walk->mem, gpa, &wire, sizeof wire);
+    const bnt_status status = bnti_view_load(walk->view, gpa, &wire, sizeof wire);
 
     walk->told->desc = walk->desc;
     walk->told->gpa = gpa;
@@ -81,7 +81,7 @@ static bnt_status enter_walk_table(struct chain_walk *walk, const struct chain_d
         return set_walk_fault(walk, BNT_FAULT_INDIRECT_LENGTH, sizeof(struct bnt_vq_desc),
                               desc->bytes);
     }
-    if (!bnt_mem_contains(walk->mem, desc->gpa, desc->bytes)) {
+    if (!bnti_view_contains(walk->view, desc->gpa, desc->bytes)) {
         return set_walk_fault(walk, BNT_FAULT_DESC_ADDRESS, 0, desc->bytes);
     }
     walk->indirect = true;
@@ -110,7 +110,7 @@ static bnt_status add_walk_segment(struct chain_walk *walk, const struct chain_d
     if (bytes > BNTI_CHAIN_BYTES_MAX) {
         return set_walk_fault(walk, BNT_FAULT_DESC_BYTES, BNTI_CHAIN_BYTES_MAX, bytes);
     }
-    if (!bnt_mem_contains(walk->mem, desc->gpa, desc->bytes)) {
+    if (!bnti_view_contains(walk->view, desc->gpa, desc->bytes)) {
         return set_walk_fault(walk, BNT_FAULT_DESC_ADDRESS, 0, desc->bytes);
     }
     if (count >= chain->seg_max) {
@@ -166,11 +166,11 @@ static void clear_chain(struct bnt_vq_chain *chain, uint16_t head)
     chain->head = head;
 }
 
-bnt_status bnti_chain_walk_split(const struct bnt_vq_dev *vq, const struct bnt_mem *mem,
+bnt_status bnti_chain_walk_split(const struct bnt_vq_dev *vq, struct bnti_mem_view *view,
                                  uint16_t head, struct bnt_vq_chain *chain, struct bnt_diag *told)
 {
     struct chain_walk walk = {.vq = vq,
-                              .mem = mem,
+                              .view = view,
                               .chain = chain,
                               .told = told,
                               .table_gpa = vq->desc_gpa,
@@ -201,14 +201,12 @@ static bnt_status take_packed_desc(struct chain_walk *walk, const struct chain_d
     return add_walk_segment(walk, desc);
 }
 
-/** Reads the first `bytes` of a packed descriptor, in the current table or in the ring. If `bytes`
- * does not include the flags, they keep their value. */
-static bnt_status load_packed_desc(struct chain_walk *walk, uint32_t index, uint32_t bytes,
-                                   struct chain_desc *desc)
+/** Reads a packed descriptor, in the current table or in the ring. */
+static bnt_status load_packed_desc(struct chain_walk *walk, uint32_t index, struct chain_desc *desc)
 {
-    struct bnt_vq_packed_desc wire = {.flags = bnt_cpu_to_le16(desc->flags)};
-    const uint64_t gpa = walk->table_gpa + sizeof wire * (uint64_t)index;
-    const bnt_status status = bnt_mem_read(walk->mem, gpa, &wire, bytes);
+    const uint64_t gpa = walk->table_gpa + sizeof(struct bnt_vq_packed_desc) * (uint64_t)index;
+    struct bnt_vq_packed_desc wire = {.flags = {{0, 0}}};
+    const bnt_status status = bnti_view_load(walk->view, gpa, &wire, sizeof wire);
 
     walk->told->desc = index;
     walk->told->gpa = gpa;
@@ -227,8 +225,7 @@ static bnt_status walk_packed_table(struct chain_walk *walk, const struct chain_
 
     for (; status == BNT_OK && walk->desc < walk->table_count; walk->desc++) {
         struct chain_desc desc = {0};
-        status =
-            load_packed_desc(walk, walk->desc, (uint32_t)sizeof(struct bnt_vq_packed_desc), &desc);
+        status = load_packed_desc(walk, walk->desc, &desc);
         if (status == BNT_OK) {
             status = take_packed_desc(walk, &desc);
         }
@@ -236,30 +233,32 @@ static bnt_status walk_packed_table(struct chain_walk *walk, const struct chain_
     return status;
 }
 
-/** Reads the ring descriptor at `position`. The flags of the first descriptor were already read. */
-static bnt_status read_packed_ring_desc(struct chain_walk *walk, uint32_t position, bool first,
-                                        struct chain_desc *desc)
+/** Reads the ring descriptor at `position`. The flags of the first descriptor were read before it,
+ * and only these count. */
+static bnt_status read_packed_ring_desc(struct chain_walk *walk, uint32_t position,
+                                        const uint16_t *first_flags, struct chain_desc *desc)
 {
     const uint32_t size = walk->vq->size;
     const uint16_t available = bnti_packed_avail_flags(position, size);
-    const uint32_t bytes = first ? (uint32_t)offsetof(struct bnt_vq_packed_desc, flags)
-                                 : (uint32_t)sizeof(struct bnt_vq_packed_desc);
     const bnt_status status =
-        load_packed_desc(walk, bnti_packed_position_offset(position, size), bytes, desc);
+        load_packed_desc(walk, bnti_packed_position_offset(position, size), desc);
 
+    if (first_flags != NULL) {
+        desc->flags = *first_flags;
+    }
     if (status == BNT_OK && !bnti_packed_flags_match(desc->flags, available)) {
         return set_walk_fault(walk, BNT_FAULT_DESC_UNAVAILABLE, available, desc->flags);
     }
     return status;
 }
 
-bnt_status bnti_read_packed_chain(const struct bnt_vq_dev *vq, const struct bnt_mem *mem,
+bnt_status bnti_read_packed_chain(const struct bnt_vq_dev *vq, struct bnti_mem_view *view,
                                   uint16_t first_flags, struct bnt_vq_chain *chain, uint16_t *descs,
                                   struct bnt_diag *told)
 {
     struct chain_walk walk = {
-        .vq = vq, .mem = mem, .chain = chain, .told = told, .table_gpa = vq->desc_gpa};
-    struct chain_desc desc = {.flags = first_flags};
+        .vq = vq, .view = view, .chain = chain, .told = told, .table_gpa = vq->desc_gpa};
+    struct chain_desc desc = {0};
     bnt_status status = BNT_OK;
     uint32_t count = 0;
 
@@ -271,8 +270,9 @@ bnt_status bnti_read_packed_chain(const struct bnt_vq_dev *vq, const struct bnt_
                 &walk, vq->descs_inflight == 0 ? BNT_FAULT_DESC_LOOP : BNT_FAULT_DESC_OVERRUN,
                 vq->size - vq->descs_inflight, (uint64_t)count + 1);
         }
-        status = read_packed_ring_desc(
-            &walk, bnti_packed_position_add(vq->avail_next, count, vq->size), count == 0, &desc);
+        status =
+            read_packed_ring_desc(&walk, bnti_packed_position_add(vq->avail_next, count, vq->size),
+                                  count == 0 ? &first_flags : NULL, &desc);
         count++;
         if (status == BNT_OK && (desc.flags & BNT_VQ_DESC_F_INDIRECT) != 0) {
             /* NEXT is not allowed together with INDIRECT, so this is the last descriptor. */

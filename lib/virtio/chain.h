@@ -6,13 +6,15 @@
 
 #include <ballonet/virtqueue.h>
 
+#include "lib/virtio/view.h"
+
 /**
  * Reads the chain that begins at `head` into `chain`. Returns OK, E_RING, E_RANGE (a table is
  * outside memory) or E_CALLBACK; `told` contains the place and the fault, but not the status. The
  * queue does not change.
  */
 BNT_MUST_USE bnt_status bnti_chain_walk_split(const struct bnt_vq_dev *vq,
-                                              const struct bnt_mem *mem, uint16_t head,
+                                              struct bnti_mem_view *view, uint16_t head,
                                               struct bnt_vq_chain *chain, struct bnt_diag *told);
 
 /**
@@ -21,7 +23,7 @@ BNT_MUST_USE bnt_status bnti_chain_walk_split(const struct bnt_vq_dev *vq,
  * its ring descriptors.
  */
 BNT_MUST_USE bnt_status bnti_read_packed_chain(const struct bnt_vq_dev *vq,
-                                               const struct bnt_mem *mem, uint16_t first_flags,
+                                               struct bnti_mem_view *view, uint16_t first_flags,
                                                struct bnt_vq_chain *chain, uint16_t *descs,
                                                struct bnt_diag *told);
 

@@ -27,32 +27,12 @@ bnt_status bnti_vq_dev_mark_broken(struct bnt_vq_dev *vq, struct bnt_diag *told,
     return bnti_write_diag(diag, told);
 }
 
-bnt_status bnti_vq_dev_load16(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint64_t gpa,
-                              uint16_t *value, struct bnt_diag *diag)
+bnt_status bnti_vq_dev_mark_inaccessible(struct bnt_vq_dev *vq, bnt_status status, uint64_t gpa,
+                                         struct bnt_diag *diag)
 {
-    bnt_le16 wire = {{0, 0}};
-    struct bnt_diag told = {.gpa = gpa};
+    struct bnt_diag told = {.status = status, .gpa = gpa};
 
-    told.status = bnt_mem_read(mem, gpa, &wire, sizeof wire);
-    *value = bnt_guest16_to_cpu(wire, vq->big_endian);
-    return told.status == BNT_OK ? BNT_OK : bnti_vq_dev_mark_broken(vq, &told, diag);
-}
-
-bnt_status bnti_vq_dev_store_bytes(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint64_t gpa,
-                                   const void *src, uint32_t bytes, struct bnt_diag *diag)
-{
-    struct bnt_diag told = {.gpa = gpa};
-
-    told.status = bnt_mem_write(mem, gpa, src, bytes);
-    return told.status == BNT_OK ? BNT_OK : bnti_vq_dev_mark_broken(vq, &told, diag);
-}
-
-bnt_status bnti_vq_dev_store16(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint64_t gpa,
-                               uint16_t value, struct bnt_diag *diag)
-{
-    const bnt_le16 wire = bnt_cpu_to_guest16(value, vq->big_endian);
-
-    return bnti_vq_dev_store_bytes(vq, mem, gpa, &wire, sizeof wire, diag);
+    return bnti_vq_dev_mark_broken(vq, &told, diag);
 }
 
 /** The checks at the beginning of every call on a queue. */
@@ -161,25 +141,29 @@ uint32_t bnti_vq_dev_find_in_flight(const struct bnt_vq_dev *vq, uint16_t head)
 static void track_in_flight_buffer(struct bnt_vq_dev *vq, const struct bnt_vq_chain *chain,
                                    uint16_t descs)
 {
-    struct bnt_vq_dev_inflight *out = &vq->inflight[vq->inflight_count++];
     const uint64_t bytes = chain->writable_bytes;
+    const struct bnt_vq_dev_inflight out = {.writable_bytes =
+                                                bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes,
+                                            .head = chain->head,
+                                            .descs = descs};
 
-    memset(out, 0, sizeof *out);
-    out->head = chain->head;
-    out->descs = descs;
-    out->writable_bytes = bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes;
+    vq->inflight[vq->inflight_count++] = out;
 }
 
 static void untrack_in_flight_buffers(struct bnt_vq_dev *vq, uint32_t first, uint32_t count)
 {
-    memmove(&vq->inflight[first], &vq->inflight[first + count],
-            sizeof vq->inflight[0] * (vq->inflight_count - first - count));
+    const uint32_t left = vq->inflight_count - first - count;
+
+    if (left > 0) {
+        memmove(&vq->inflight[first], &vq->inflight[first + count], sizeof vq->inflight[0] * left);
+    }
     vq->inflight_count -= count;
 }
 
 bnt_status bnt_vq_dev_pop(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
                           struct bnt_vq_chain *chain, struct bnt_diag *diag)
 {
+    struct bnti_mem_view view;
     uint16_t descs = 0;
     bnt_status status = check_vq_dev_usable(vq);
 
@@ -187,7 +171,8 @@ bnt_status bnt_vq_dev_pop(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
         status = BNT_E_LIMIT;
     }
     if (status == BNT_OK) {
-        status = get_vq_dev_ops(vq)->take(vq, mem, chain, &descs, diag);
+        bnti_view_open(&view, mem, vq->desc_gpa);
+        status = get_vq_dev_ops(vq)->take(vq, &view, chain, &descs, diag);
     }
     if (status == BNT_OK && does_vq_dev_track_buffers(vq)) {
         track_in_flight_buffer(vq, chain, descs);
@@ -205,8 +190,8 @@ static bool is_used_length_inferable(const struct bnt_vq_dev_inflight *out)
 /**
  * Returns the tracked buffers [first, first + count) as one used entry, and stops tracking them.
  */
-static bnt_status return_in_flight(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint32_t first,
-                                   uint32_t count, struct bnt_diag *diag)
+static bnt_status return_in_flight(struct bnt_vq_dev *vq, struct bnti_mem_view *view,
+                                   uint32_t first, uint32_t count, struct bnt_diag *diag)
 {
     const struct bnt_vq_dev_inflight *last = &vq->inflight[first + count - 1];
     struct bnti_vq_used used = {
@@ -216,7 +201,7 @@ static bnt_status return_in_flight(struct bnt_vq_dev *vq, const struct bnt_mem *
     for (uint32_t i = first; i < first + count; i++) {
         used.descs += vq->inflight[i].descs;
     }
-    status = get_vq_dev_ops(vq)->use(vq, mem, &used, diag);
+    status = get_vq_dev_ops(vq)->use(vq, view, &used, diag);
     if (status == BNT_OK) {
         untrack_in_flight_buffers(vq, first, count);
     }
@@ -225,7 +210,7 @@ static bnt_status return_in_flight(struct bnt_vq_dev *vq, const struct bnt_mem *
 
 /** Returns the completed buffers that do not wait for an older one, in the largest possible
  * batches. */
-static bnt_status return_completed_in_order(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
+static bnt_status return_completed_in_order(struct bnt_vq_dev *vq, struct bnti_mem_view *view,
                                             struct bnt_diag *diag)
 {
     bnt_status status = BNT_OK;
@@ -236,12 +221,12 @@ static bnt_status return_completed_in_order(struct bnt_vq_dev *vq, const struct 
                is_used_length_inferable(&vq->inflight[count - 1])) {
             count++;
         }
-        status = return_in_flight(vq, mem, 0, count, diag);
+        status = return_in_flight(vq, view, 0, count, diag);
     }
     return status;
 }
 
-static bnt_status push_tracked_buffer(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
+static bnt_status push_tracked_buffer(struct bnt_vq_dev *vq, struct bnti_mem_view *view,
                                       uint16_t head, uint32_t len, struct bnt_diag *diag)
 {
     const uint32_t i = bnti_vq_dev_find_in_flight(vq, head);
@@ -254,8 +239,8 @@ static bnt_status push_tracked_buffer(struct bnt_vq_dev *vq, const struct bnt_me
     }
     vq->inflight[i].len = len;
     vq->inflight[i].done = true;
-    return is_vq_dev_in_order(vq) ? return_completed_in_order(vq, mem, diag)
-                                  : return_in_flight(vq, mem, i, 1, diag);
+    return is_vq_dev_in_order(vq) ? return_completed_in_order(vq, view, diag)
+                                  : return_in_flight(vq, view, i, 1, diag);
 }
 
 bnt_status bnt_vq_dev_push(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint16_t head,
@@ -263,12 +248,14 @@ bnt_status bnt_vq_dev_push(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uin
 {
     const struct bnti_vq_used used = {.len = len, .head = head, .buffers = 1, .descs = 0};
     const bnt_status status = check_vq_dev_usable(vq);
+    struct bnti_mem_view view;
 
     if (status != BNT_OK) {
         return status;
     }
+    bnti_view_open(&view, mem, vq->used_gpa);
     if (does_vq_dev_track_buffers(vq)) {
-        return push_tracked_buffer(vq, mem, head, len, diag);
+        return push_tracked_buffer(vq, &view, head, len, diag);
     }
     if (head >= vq->size) {
         return BNT_E_ARGUMENT;
@@ -276,19 +263,22 @@ bnt_status bnt_vq_dev_push(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uin
     if (vq->used_next == vq->avail_next) {
         return BNT_E_STATE;
     }
-    return get_vq_dev_ops(vq)->use(vq, mem, &used, diag);
+    return get_vq_dev_ops(vq)->use(vq, &view, &used, diag);
 }
 
 bnt_status bnt_vq_dev_check_interrupt_due(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
                                           bool *due, struct bnt_diag *diag)
 {
+    struct bnti_mem_view view;
+
     *due = false;
     if (vq->size == 0) {
         return BNT_E_STATE;
     }
     /* A broken queue is checked, too, because buffers that were pushed before still need their
      * interrupt. If no buffer was pushed, no memory is read. */
-    const bnt_status status = get_vq_dev_ops(vq)->interrupt_due(vq, mem, due, diag);
+    bnti_view_open(&view, mem, vq->avail_gpa);
+    const bnt_status status = get_vq_dev_ops(vq)->interrupt_due(vq, &view, due, diag);
     return status == BNT_OK && !*due ? check_vq_dev_usable(vq) : status;
 }
 
@@ -297,11 +287,13 @@ bnt_status bnt_vq_dev_check_notify_data(struct bnt_vq_dev *vq, const struct bnt_
 {
     struct bnt_diag told = {
         .status = BNT_E_MESSAGE, .fault = BNT_FAULT_NOTIFY_DATA, .queue = vq->queue, .found = next};
+    struct bnti_mem_view view;
     bnt_status status = check_vq_dev_usable(vq);
     bool ahead = false;
 
     if (status == BNT_OK) {
-        status = get_vq_dev_ops(vq)->notified(vq, mem, next, &ahead, diag);
+        bnti_view_open(&view, mem, vq->avail_gpa);
+        status = get_vq_dev_ops(vq)->notified(vq, &view, next, &ahead, diag);
     }
     if (status != BNT_OK || !ahead) {
         return status;
@@ -312,11 +304,13 @@ bnt_status bnt_vq_dev_check_notify_data(struct bnt_vq_dev *vq, const struct bnt_
 bnt_status bnt_vq_dev_set_kicks_wanted(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
                                        bool wanted, struct bnt_diag *diag)
 {
+    struct bnti_mem_view view;
     const bnt_status status = check_vq_dev_usable(vq);
 
     if (status != BNT_OK) {
         return status;
     }
+    bnti_view_open(&view, mem, vq->used_gpa);
     vq->kicks_wanted = wanted;
-    return get_vq_dev_ops(vq)->kicks_set(vq, mem, wanted, diag);
+    return get_vq_dev_ops(vq)->kicks_set(vq, &view, wanted, diag);
 }

@@ -1,11 +1,13 @@
 /*
  * Internals of the device side of a queue: a table of the functions that differ between split and
- * packed rings, and access to ring memory by bounded copies. Only lib/virtio includes this header.
+ * packed rings, and access to ring memory through a view. Only lib/virtio includes this header.
  */
 #ifndef LIB_VIRTIO_QUEUE_DEVICE_H
 #define LIB_VIRTIO_QUEUE_DEVICE_H
 
 #include <ballonet/virtqueue.h>
+
+#include "lib/virtio/view.h"
 
 /** One used entry: one buffer, or with IN_ORDER a batch whose last buffer is `head`. */
 struct bnti_vq_used {
@@ -20,17 +22,17 @@ struct bnti_vq_used {
 struct bnti_vq_dev_ops {
     /** Takes the next available buffer; `descs` is set only by packed rings. Returns OK, E_AGAIN,
      * or an error that broke the queue. */
-    bnt_status (*take)(struct bnt_vq_dev *vq, const struct bnt_mem *mem, struct bnt_vq_chain *chain,
-                       uint16_t *descs, struct bnt_diag *diag);
+    bnt_status (*take)(struct bnt_vq_dev *vq, struct bnti_mem_view *view,
+                       struct bnt_vq_chain *chain, uint16_t *descs, struct bnt_diag *diag);
     /** Writes one used entry. */
-    bnt_status (*use)(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
+    bnt_status (*use)(struct bnt_vq_dev *vq, struct bnti_mem_view *view,
                       const struct bnti_vq_used *used, struct bnt_diag *diag);
-    bnt_status (*interrupt_due)(struct bnt_vq_dev *vq, const struct bnt_mem *mem, bool *due,
+    bnt_status (*interrupt_due)(struct bnt_vq_dev *vq, struct bnti_mem_view *view, bool *due,
                                 struct bnt_diag *diag);
     /** Sets `ahead` if the data of a notification are beyond the available buffers. */
-    bnt_status (*notified)(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint16_t next,
+    bnt_status (*notified)(struct bnt_vq_dev *vq, struct bnti_mem_view *view, uint16_t next,
                            bool *ahead, struct bnt_diag *diag);
-    bnt_status (*kicks_set)(struct bnt_vq_dev *vq, const struct bnt_mem *mem, bool wanted,
+    bnt_status (*kicks_set)(struct bnt_vq_dev *vq, struct bnti_mem_view *view, bool wanted,
                             struct bnt_diag *diag);
 };
 
@@ -41,12 +43,37 @@ extern const struct bnti_vq_dev_ops bnti_vq_dev_packed;
 bnt_status bnti_vq_dev_mark_broken(struct bnt_vq_dev *vq, struct bnt_diag *told,
                                    struct bnt_diag *diag);
 
-bnt_status bnti_vq_dev_load16(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint64_t gpa,
-                              uint16_t *value, struct bnt_diag *diag);
-bnt_status bnti_vq_dev_store_bytes(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint64_t gpa,
-                                   const void *src, uint32_t bytes, struct bnt_diag *diag);
-bnt_status bnti_vq_dev_store16(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint64_t gpa,
-                               uint16_t value, struct bnt_diag *diag);
+/** Marks the queue broken after an access to `gpa` failed with `status`. */
+bnt_status bnti_vq_dev_mark_inaccessible(struct bnt_vq_dev *vq, bnt_status status, uint64_t gpa,
+                                         struct bnt_diag *diag);
+
+static inline bnt_status bnti_vq_dev_load16(struct bnt_vq_dev *vq, struct bnti_mem_view *view,
+                                            uint64_t gpa, uint16_t *value, struct bnt_diag *diag)
+{
+    bnt_le16 wire = {{0, 0}};
+    const bnt_status status = bnti_view_load(view, gpa, &wire, sizeof wire);
+
+    *value = bnt_guest16_to_cpu(wire, vq->big_endian);
+    return status == BNT_OK ? BNT_OK : bnti_vq_dev_mark_inaccessible(vq, status, gpa, diag);
+}
+
+static inline bnt_status bnti_vq_dev_store_bytes(struct bnt_vq_dev *vq, struct bnti_mem_view *view,
+                                                 uint64_t gpa, const void *src, uint32_t bytes,
+                                                 struct bnt_diag *diag)
+{
+    const bnt_status status = bnti_view_store(view, gpa, src, bytes);
+
+    return status == BNT_OK ? BNT_OK : bnti_vq_dev_mark_inaccessible(vq, status, gpa, diag);
+}
+
+static inline bnt_status bnti_vq_dev_store16(struct bnt_vq_dev *vq, struct bnti_mem_view *view,
+                                             uint64_t gpa, uint16_t value, struct bnt_diag *diag)
+{
+    const bnt_le16 wire = bnt_cpu_to_guest16(value, vq->big_endian);
+    const bnt_status status = bnti_view_store(view, gpa, &wire, sizeof wire);
+
+    return status == BNT_OK ? BNT_OK : bnti_vq_dev_mark_inaccessible(vq, status, gpa, diag);
+}
 
 /** Index of the oldest tracked buffer with this `head` that is not completed; inflight_count if
  * there is none. */

@@ -303,15 +303,22 @@ static uint32_t clamp_used_length(const struct bnt_vq_drv *vq, uint16_t head,
 {
     const uint32_t bound = vq->config.slots[head].writable_bytes;
     const uint32_t len = entry->len_reserved && bound == 0 ? 0 : entry->len;
-    const struct bnt_diag told = {.status = BNT_OK,
-                                  .fault = len > bound ? BNT_FAULT_USED_LENGTH : BNT_FAULT_NONE,
-                                  .queue = vq->config.queue,
-                                  .head = head,
-                                  .expected = bound,
-                                  .found = len};
 
-    (void)bnti_write_diag(diag, &told);
-    return len > bound ? bound : len;
+    if (len > bound) {
+        const struct bnt_diag told = {.status = BNT_OK,
+                                      .fault = BNT_FAULT_USED_LENGTH,
+                                      .queue = vq->config.queue,
+                                      .head = head,
+                                      .expected = bound,
+                                      .found = len};
+        (void)bnti_write_diag(diag, &told);
+        return bound;
+    }
+    if (diag != NULL) {
+        diag->status = BNT_OK;
+        diag->fault = BNT_FAULT_NONE;
+    }
+    return len;
 }
 
 /**

@@ -9,12 +9,12 @@
 #include "lib/virtio/ring.h"
 
 /** Reads avail.idx. A correct driver never has more than `size` buffers in flight. */
-static bnt_status read_avail_index(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
+static bnt_status read_avail_index(struct bnt_vq_dev *vq, struct bnti_mem_view *view,
                                    struct bnt_diag *diag)
 {
     uint16_t index = 0;
     const bnt_status status =
-        bnti_vq_dev_load16(vq, mem, vq->avail_gpa + BNTI_RING_INDEX, &index, diag);
+        bnti_vq_dev_load16(vq, view, vq->avail_gpa + BNTI_RING_INDEX, &index, diag);
     const uint16_t held = bnti_index_distance(vq->avail_next, vq->used_next);
     const uint16_t moved = bnti_index_distance(index, vq->avail_next);
 
@@ -39,11 +39,11 @@ static bnt_status read_avail_index(struct bnt_vq_dev *vq, const struct bnt_mem *
 
 /** Requests a kick for the next buffer. The caller must read avail.idx again, to see buffers that
  * came meanwhile. */
-static bnt_status request_kick(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
+static bnt_status request_kick(struct bnt_vq_dev *vq, struct bnti_mem_view *view,
                                struct bnt_diag *diag)
 {
     const bnt_status status = bnti_vq_dev_store16(
-        vq, mem, vq->used_gpa + BNTI_AVAIL_EVENT(vq->size), vq->avail_next, diag);
+        vq, view, vq->used_gpa + BNTI_AVAIL_EVENT(vq->size), vq->avail_next, diag);
     /* Orders the store of avail_event before the next load of avail.idx. This barrier pairs with
      * the full barrier in publish_split. Without this barrier, the driver can miss that the device
      * wants a kick while the device misses the buffer: the kick is lost. */
@@ -53,10 +53,10 @@ static bnt_status request_kick(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
 
 /** Updates avail_known. Before E_AGAIN is returned, a kick is requested and avail.idx is read
  * again. */
-static bnt_status refresh_avail_index(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
+static bnt_status refresh_avail_index(struct bnt_vq_dev *vq, struct bnti_mem_view *view,
                                       struct bnt_diag *diag)
 {
-    bnt_status status = read_avail_index(vq, mem, diag);
+    bnt_status status = read_avail_index(vq, view, diag);
 
     if (status != BNT_OK || vq->avail_known != vq->avail_next) {
         return status;
@@ -64,9 +64,9 @@ static bnt_status refresh_avail_index(struct bnt_vq_dev *vq, const struct bnt_me
     if (!bnti_vq_dev_has_event_idx(vq) || !vq->kicks_wanted) {
         return BNT_E_AGAIN;
     }
-    status = request_kick(vq, mem, diag);
+    status = request_kick(vq, view, diag);
     if (status == BNT_OK) {
-        status = read_avail_index(vq, mem, diag);
+        status = read_avail_index(vq, view, diag);
     }
     if (status == BNT_OK && vq->avail_known == vq->avail_next) {
         status = BNT_E_AGAIN;
@@ -74,7 +74,7 @@ static bnt_status refresh_avail_index(struct bnt_vq_dev *vq, const struct bnt_me
     return status;
 }
 
-static bnt_status take_split_chain(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
+static bnt_status take_split_chain(struct bnt_vq_dev *vq, struct bnti_mem_view *view,
                                    struct bnt_vq_chain *chain, uint16_t *descs,
                                    struct bnt_diag *diag)
 {
@@ -84,17 +84,17 @@ static bnt_status take_split_chain(struct bnt_vq_dev *vq, const struct bnt_mem *
 
     *descs = 0;
     if (vq->avail_known == vq->avail_next) {
-        status = refresh_avail_index(vq, mem, diag);
+        status = refresh_avail_index(vq, view, diag);
     }
     if (status == BNT_OK) {
         const uint32_t slot = vq->avail_next & (vq->size - 1u);
-        status =
-            bnti_vq_dev_load16(vq, mem, vq->avail_gpa + BNTI_RING_ENTRIES + 2u * slot, &head, diag);
+        status = bnti_vq_dev_load16(vq, view, vq->avail_gpa + BNTI_RING_ENTRIES + 2u * slot, &head,
+                                    diag);
     }
     if (status != BNT_OK) {
         return status;
     }
-    told.status = bnti_chain_walk_split(vq, mem, head, chain, &told);
+    told.status = bnti_chain_walk_split(vq, view, head, chain, &told);
     if (told.status != BNT_OK) {
         return bnti_vq_dev_mark_broken(vq, &told, diag);
     }
@@ -104,7 +104,7 @@ static bnt_status take_split_chain(struct bnt_vq_dev *vq, const struct bnt_mem *
 
 /** Writes one used entry. A batch has one used entry, at the position of its first buffer
  * (VS-17). */
-static bnt_status write_split_used(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
+static bnt_status write_split_used(struct bnt_vq_dev *vq, struct bnti_mem_view *view,
                                    const struct bnti_vq_used *used, struct bnt_diag *diag)
 {
     const struct bnt_vq_used_elem elem = {bnt_cpu_to_guest32(used->head, vq->big_endian),
@@ -112,7 +112,7 @@ static bnt_status write_split_used(struct bnt_vq_dev *vq, const struct bnt_mem *
     const uint64_t gpa =
         vq->used_gpa + BNTI_RING_ENTRIES + sizeof elem * (vq->used_next & (vq->size - 1u));
     const uint32_t undecided = bnti_index_distance(vq->used_next, vq->used_signalled);
-    const bnt_status status = bnti_vq_dev_store_bytes(vq, mem, gpa, &elem, sizeof elem, diag);
+    const bnt_status status = bnti_vq_dev_store_bytes(vq, view, gpa, &elem, sizeof elem, diag);
 
     if (status != BNT_OK) {
         return status;
@@ -127,7 +127,7 @@ static bnt_status write_split_used(struct bnt_vq_dev *vq, const struct bnt_mem *
          * distinguished. */
         vq->used_signalled = bnti_add_to_index(vq->used_next, 1);
     }
-    return bnti_vq_dev_store16(vq, mem, vq->used_gpa + BNTI_RING_INDEX, vq->used_next, diag);
+    return bnti_vq_dev_store16(vq, view, vq->used_gpa + BNTI_RING_INDEX, vq->used_next, diag);
 }
 
 /**
@@ -141,7 +141,7 @@ static bool has_ring_run_empty(const struct bnt_vq_dev *vq)
            vq->used_next == vq->avail_next;
 }
 
-static bnt_status is_split_interrupt_due(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
+static bnt_status is_split_interrupt_due(struct bnt_vq_dev *vq, struct bnti_mem_view *view,
                                          bool *due, struct bnt_diag *diag)
 {
     const uint16_t told = vq->used_signalled;
@@ -159,7 +159,7 @@ static bnt_status is_split_interrupt_due(struct bnt_vq_dev *vq, const struct bnt
      * the used buffer: the interrupt is lost. */
     bnti_issue_full_fence();
     status = bnti_vq_dev_load16(
-        vq, mem, vq->avail_gpa + (event_idx ? BNTI_USED_EVENT(vq->size) : BNTI_RING_FLAGS), &wish,
+        vq, view, vq->avail_gpa + (event_idx ? BNTI_USED_EVENT(vq->size) : BNTI_RING_FLAGS), &wish,
         diag);
     if (status != BNT_OK) {
         return status;
@@ -175,16 +175,16 @@ static bnt_status is_split_interrupt_due(struct bnt_vq_dev *vq, const struct bnt
     return BNT_OK;
 }
 
-static bnt_status set_split_kicks(struct bnt_vq_dev *vq, const struct bnt_mem *mem, bool wanted,
+static bnt_status set_split_kicks(struct bnt_vq_dev *vq, struct bnti_mem_view *view, bool wanted,
                                   struct bnt_diag *diag)
 {
     bnt_status status;
 
     if (bnti_vq_dev_has_event_idx(vq)) {
         /* With EVENT_IDX an old event suppresses kicks; the flags must be 0 (VS-12). */
-        return wanted ? request_kick(vq, mem, diag) : BNT_OK;
+        return wanted ? request_kick(vq, view, diag) : BNT_OK;
     }
-    status = bnti_vq_dev_store16(vq, mem, vq->used_gpa + BNTI_RING_FLAGS,
+    status = bnti_vq_dev_store16(vq, view, vq->used_gpa + BNTI_RING_FLAGS,
                                  (uint16_t)(wanted ? 0 : BNT_VQ_USED_F_NO_NOTIFY), diag);
     /* Orders the store of the used flags before the next load of avail.idx. This barrier pairs with
      * the full barrier in publish_split. Without this barrier, the driver can miss that the device
@@ -195,12 +195,12 @@ static bnt_status set_split_kicks(struct bnt_vq_dev *vq, const struct bnt_mem *m
 
 /** Checks the data of a notification: the distance between avail.idx and the notified index must
  * not exceed the queue size. */
-static bnt_status check_split_notification(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
+static bnt_status check_split_notification(struct bnt_vq_dev *vq, struct bnti_mem_view *view,
                                            uint16_t next, bool *ahead, struct bnt_diag *diag)
 {
     uint16_t index = 0;
     const bnt_status status =
-        bnti_vq_dev_load16(vq, mem, vq->avail_gpa + BNTI_RING_INDEX, &index, diag);
+        bnti_vq_dev_load16(vq, view, vq->avail_gpa + BNTI_RING_INDEX, &index, diag);
     const uint32_t by = bnti_index_distance(next, index);
 
     *ahead = status == BNT_OK && by > 0 && by <= vq->size;

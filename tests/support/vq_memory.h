@@ -20,6 +20,8 @@ struct vq_memory {
     struct bnt_mem mem;
     uint32_t copies;  /**< calls so far */
     uint32_t fail_at; /**< the call that fails; 0: none */
+    uint32_t maps;    /**< times that the map was asked for the address of its region */
+    bool unmapped;    /**< the map then has none */
     uint8_t *bytes;
 };
 
@@ -55,6 +57,14 @@ static inline bnt_status vq_memory_write(void *opaque, uint64_t gpa, const void 
     }
     memcpy(to, src, bytes);
     return BNT_OK;
+}
+
+static inline void *vq_memory_map(void *opaque, const struct bnt_mem_region *region)
+{
+    struct vq_memory *memory = opaque;
+
+    memory->maps++;
+    return memory->unmapped ? NULL : vq_memory_at(memory, region->gpa, region->bytes);
 }
 
 static inline bnt_status vq_memory_open(struct vq_memory *memory)

@@ -292,10 +292,19 @@ static void *device_run(void *opaque)
     return NULL;
 }
 
-static bool world_init(struct world *w, uint64_t features, uint32_t buffers)
+static void *memory_map(void *opaque, const struct bnt_mem_region *region)
 {
-    const struct bnt_mem_ops ops = {
-        .size = sizeof(ops), .read = memory_read, .write = memory_write};
+    struct world *w = opaque;
+
+    return w->memory + region->gpa;
+}
+
+static bool world_init(struct world *w, uint64_t features, uint32_t buffers, bool mapped)
+{
+    const struct bnt_mem_ops ops = {.size = sizeof(ops),
+                                    .read = memory_read,
+                                    .write = memory_write,
+                                    .map = mapped ? memory_map : NULL};
     const struct bnt_mem_region ram = {0, MEMORY_BYTES};
     const struct bnt_vq_parts parts = bnt_vq_compute_layout_for_features(QUEUE_SIZE, features);
     const struct bnt_vq_drv_config config = {.size = sizeof(config),
@@ -319,14 +328,15 @@ static bool world_init(struct world *w, uint64_t features, uint32_t buffers)
                            features, &diag) == BNT_OK;
 }
 
-static int run(uint64_t features, uint32_t buffers)
+static int run(uint64_t features, uint32_t buffers, bool mapped)
 {
     static struct world w;
     pthread_t driver;
     pthread_t device;
 
     memset(&w, 0, sizeof(w));
-    if (!world_init(&w, features, buffers) || pthread_create(&device, NULL, device_run, &w) != 0) {
+    if (!world_init(&w, features, buffers, mapped) ||
+        pthread_create(&device, NULL, device_run, &w) != 0) {
         return 1;
     }
     if (pthread_create(&driver, NULL, driver_run, &w) != 0) {
@@ -334,11 +344,11 @@ static int run(uint64_t features, uint32_t buffers)
     }
     pthread_join(driver, NULL);
     pthread_join(device, NULL);
-    printf("%s%s%s%s: %s, %u and %u sleeps\n",
+    printf("%s%s%s%s%s: %s, %u and %u sleeps\n",
            (features & BNT_F_RING_PACKED) != 0 ? "packed" : "split",
            (features & BNT_F_RING_EVENT_IDX) != 0 ? " event_idx" : "",
            (features & BNT_F_RING_INDIRECT_DESC) != 0 ? " indirect" : "",
-           (features & BNT_F_IN_ORDER) != 0 ? " in_order" : "",
+           (features & BNT_F_IN_ORDER) != 0 ? " in_order" : "", mapped ? " mapped" : "",
            w.wrong  ? "WRONG"
            : w.lost ? "LOST WAKE-UP"
                     : "ok",
@@ -353,12 +363,12 @@ int main(int argc, char **argv)
     const uint32_t buffers = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 1000;
     int worst = 0;
 
-    for (unsigned chosen = 0; chosen < 16 && worst != 1; chosen++) {
+    for (unsigned chosen = 0; chosen < 32 && worst != 1; chosen++) {
         uint64_t features = BNT_F_VERSION_1;
         for (unsigned i = 0; i < 4; i++) {
             features |= (chosen >> i & 1u) != 0 ? options[i] : 0;
         }
-        const int result = run(features, buffers);
+        const int result = run(features, buffers, chosen >= 16);
         worst = result == 0 ? worst : result;
     }
     return worst;

@@ -2,10 +2,11 @@
  * Guest memory as the libraries see it: a map of regions, accessed by bounded copies.
  *
  * The library checks every access against the map, and then calls the embedder for a copy inside
- * one region; therefore a callback of the embedder never gets a range that is not memory. The
- * library stores no pointer into guest memory. The map is plain data: copy it, or build a new one
- * when memory changes (hot-add). Several instances can use one map, and several threads can read it
- * at the same time.
+ * one region; therefore a callback of the embedder never gets a range that is not memory. An
+ * embedder that has guest memory in its own address space can also let the library access the rings
+ * directly (`map`). No pointer into guest memory outlives the call of the library that asked for
+ * it. The map is plain data: copy it, or build a new one when memory changes (hot-add). Several
+ * instances can use one map, and several threads can read it at the same time.
  *
  *     const struct bnt_mem_region ram = {.gpa = 0, .bytes = 512 << 20};
  *     const struct bnt_mem_ops ops = {.size = sizeof ops, .read = my_read, .write = my_write};
@@ -31,10 +32,10 @@ struct bnt_mem_region {
 };
 
 /**
- * Copies by the embedder. Both callbacks are required, and must not call the library. If guest and
- * device run at the same time, a copy of 2 bytes at an even address must be a single access,
- * because the library reads and writes ring indices this way. The library executes the memory
- * barriers.
+ * Copies by the embedder. `read` and `write` are required, and `map` is optional. The callbacks
+ * must not call the library. If guest and device run at the same time, a copy of 2 bytes at an even
+ * address must be a single access, because the library reads and writes ring indices this way. The
+ * library executes the memory barriers.
  */
 struct bnt_mem_ops {
     uint32_t size; /**< sizeof(struct bnt_mem_ops) */
@@ -44,6 +45,18 @@ struct bnt_mem_ops {
     /** Copies `bytes` from `src` to guest memory. The range is in one region. Returns OK or
      * E_CALLBACK. */
     bnt_status (*write)(void *opaque, uint64_t gpa, const void *src, uint32_t bytes);
+    /**
+     * Returns the address of the first byte of a region, if the library can read and write the
+     * whole region directly from there on. The address must be equal to region->gpa modulo 16.
+     * Returns NULL if the library must copy, for example while each write has to be recorded
+     * because the guest migrates. A `map` of NULL means the same for all regions.
+     *
+     * The memory stays the embedder's, and must stay mapped until the function of the library that
+     * called `map` returns: the library asks again in each function, and keeps no address. It
+     * accesses rings and descriptors directly, 2 bytes at an even address by a single access; the
+     * content of buffers is copied by `read` and `write` as before.
+     */
+    void *(*map)(void *opaque, const struct bnt_mem_region *region);
 };
 
 struct bnt_mem {

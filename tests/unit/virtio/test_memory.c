@@ -71,6 +71,19 @@ START_TEST(test_ops_must_be_complete_and_of_a_known_size)
 }
 END_TEST
 
+START_TEST(test_ops_of_a_program_that_knows_no_map_are_complete)
+{
+    const struct bnt_mem_region region = {0, 1};
+    struct bnt_mem_ops ops = memory_ops();
+    struct bnt_mem mem;
+
+    ops.size = offsetof(struct bnt_mem_ops, map);
+    ops.map = vq_memory_map; /* beyond the size, and not read */
+    ck_assert_int_eq(bnt_mem_init(&mem, &ops, NULL, &region, 1), BNT_OK);
+    ck_assert(mem.ops.map == NULL);
+}
+END_TEST
+
 START_TEST(test_one_region_too_many_is_a_limit)
 {
     struct bnt_mem_region regions[BNT_MEM_REGIONS_MAX + 1];
@@ -142,6 +155,7 @@ Suite *test_suite(void)
     Suite *suite = suite_create("memory");
     TCase *tcase = tcase_create("memory");
 
+    tcase_add_test(tcase, test_ops_of_a_program_that_knows_no_map_are_complete);
     tcase_add_test(tcase, test_regions_that_touch_are_joined);
     tcase_add_test(tcase, test_regions_that_make_no_sense_are_refused);
     tcase_add_test(tcase, test_ops_must_be_complete_and_of_a_known_size);

@@ -252,6 +252,78 @@ START_TEST(test_ring_that_is_no_longer_memory_is_a_fault)
 }
 END_TEST
 
+/** A mapping with another alignment than the guest's: an even address would be odd. */
+static void *misaligned_map(void *opaque, const struct bnt_mem_region *region)
+{
+    return (uint8_t *)vq_memory_map(opaque, region) + 1;
+}
+
+/** The number of copies of a round trip with one descriptor. */
+static uint32_t count_round_trip_copies(void *(*map)(void *opaque,
+                                                     const struct bnt_mem_region *region))
+{
+    bool due = false;
+
+    memset(vq_memory_at(&memory, AVAIL, 4), 0, 4);
+    open_with(ALL);
+    desc_put(DESC, 0, DATA, 1, 0, 0);
+    avail_put(0);
+    memory.copies = 0;
+    memory.mem.ops.map = map;
+    ck_assert_int_eq(pop(), BNT_OK);
+    ck_assert_int_eq(push(0, 0), BNT_OK);
+    ck_assert_int_eq(bnt_vq_dev_check_interrupt_due(&vq, &memory.mem, &due, &diag), BNT_OK);
+    ck_assert_int_eq(pop(), BNT_E_AGAIN);
+    ck_assert_uint_eq(vq_memory_get16(&memory, USED + 2), 1);
+    return memory.copies;
+}
+
+START_TEST(test_mapped_ring_is_accessed_directly_and_asked_for_again_in_each_call)
+{
+    ck_assert_uint_eq(count_round_trip_copies(vq_memory_map), 0);
+    ck_assert_uint_eq(memory.maps, 4);
+}
+END_TEST
+
+START_TEST(test_without_a_usable_mapping_the_ring_is_copied)
+{
+    const uint32_t copies = count_round_trip_copies(NULL);
+
+    ck_assert_uint_eq(copies, 9);
+    memory.unmapped = true;
+    ck_assert_uint_eq(count_round_trip_copies(vq_memory_map), copies);
+    ck_assert_uint_gt(memory.maps, 0);
+    memory.unmapped = false;
+    ck_assert_uint_eq(count_round_trip_copies(misaligned_map), copies);
+}
+END_TEST
+
+START_TEST(test_mapped_ring_and_table_may_be_in_different_regions)
+{
+    const struct bnt_mem_ops ops = memory.mem.ops;
+    const struct bnt_mem_region regions[] = {{VQ_MEMORY_GPA, 0x3000}, {TABLE + 16, 0x8000}};
+
+    ck_assert_int_eq(bnt_mem_init(&memory.mem, &ops, &memory, regions, 2), BNT_OK);
+    memory.mem.ops.map = vq_memory_map;
+    open_with(ALL);
+    desc_put(DESC, 0, TABLE + 24, 32, INDIRECT, 0); /* at no multiple of 16 */
+    desc_put(TABLE + 24, 0, DATA, 3, NEXT, 1);
+    desc_put(TABLE + 24, 1, DATA + 3, 5, WRITE, 0);
+    avail_put(0);
+    memory.copies = 0;
+    ck_assert_int_eq(pop(), BNT_OK);
+    ck_assert_uint_eq(chain.readable_bytes, 3);
+    ck_assert_uint_eq(chain.writable_bytes, 5);
+    ck_assert_uint_eq(memory.copies, 0);
+    ck_assert_int_eq(push(0, 5), BNT_OK);
+    ck_assert_uint_eq(vq_memory_get32(&memory, USED + 8), 5);
+
+    desc_put(DESC, 0, TABLE, 32, INDIRECT, 0); /* between the regions */
+    avail_put(0);
+    check_pop_fault(BNT_FAULT_DESC_ADDRESS);
+}
+END_TEST
+
 START_TEST(test_failing_copy_breaks_the_queue_wherever_it_happens)
 {
     bool finished = false;
@@ -304,6 +376,9 @@ static void add_ring_tests(TCase *tcase)
     tcase_add_test(tcase, test_vs12_kicks_are_asked_for_by_the_event_and_flags_stay_0);
     tcase_add_test(tcase, test_buffer_exposed_while_the_device_goes_to_sleep_is_not_lost);
     tcase_add_test(tcase, test_ring_that_is_no_longer_memory_is_a_fault);
+    tcase_add_test(tcase, test_mapped_ring_is_accessed_directly_and_asked_for_again_in_each_call);
+    tcase_add_test(tcase, test_without_a_usable_mapping_the_ring_is_copied);
+    tcase_add_test(tcase, test_mapped_ring_and_table_may_be_in_different_regions);
     tcase_add_test(tcase, test_failing_copy_breaks_the_queue_wherever_it_happens);
     tcase_add_test(tcase, test_every_value_is_read_once);
 }
