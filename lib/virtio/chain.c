@@ -42,20 +42,35 @@ static bnt_status set_walk_fault(struct chain_walk *walk, bnt_fault fault, uint6
     return BNT_E_RING;
 }
 
+/** Reads descriptor `index` of the current table, as two halves in little-endian order. */
+static bnt_status read_raw_desc(struct chain_walk *walk, uint32_t index, uint64_t *low,
+                                uint64_t *high)
+{
+    const uint64_t gpa = walk->table_gpa + sizeof(struct bnti_raw_desc) * (uint64_t)index;
+    struct bnti_raw_desc raw;
+    const bnt_status status = bnti_view_load_desc(walk->view, gpa, &raw);
+
+    walk->told->desc = index;
+    walk->told->gpa = gpa;
+    *low = bnt_le64_to_cpu(raw.low);
+    *high = bnt_le64_to_cpu(raw.high);
+    return status;
+}
+
+/** The fields of a split descriptor: address, length, flags, next. */
 static bnt_status read_walk_desc(struct chain_walk *walk, struct chain_desc *desc)
 {
-    const uint64_t gpa = walk->table_gpa + sizeof(struct bnt_vq_desc) * walk->desc;
-    struct bnt_vq_desc wire;
-    const bnt_status status = bnti_view_load(walk->view, gpa, &wire, sizeof wire);
+    uint64_t high;
+    const bnt_status status = read_raw_desc(walk, walk->desc, &desc->gpa, &high);
 
-    walk->told->desc = walk->desc;
-    walk->told->gpa = gpa;
-    if (status == BNT_OK) {
-        const bool big = walk->vq->big_endian;
-        desc->gpa = bnt_guest64_to_cpu(wire.gpa, big);
-        desc->bytes = bnt_guest32_to_cpu(wire.bytes, big);
-        desc->flags = bnt_guest16_to_cpu(wire.flags, big);
-        desc->next = bnt_guest16_to_cpu(wire.next, big);
+    desc->bytes = (uint32_t)high;
+    desc->flags = (uint16_t)(high >> 32);
+    desc->next = (uint16_t)(high >> 48);
+    if (__builtin_expect(walk->vq->big_endian, 0)) {
+        desc->gpa = __builtin_bswap64(desc->gpa);
+        desc->bytes = __builtin_bswap32(desc->bytes);
+        desc->flags = __builtin_bswap16(desc->flags);
+        desc->next = __builtin_bswap16(desc->next);
     }
     return status;
 }
@@ -201,19 +216,15 @@ static bnt_status take_packed_desc(struct chain_walk *walk, const struct chain_d
     return add_walk_segment(walk, desc);
 }
 
-/** Reads a packed descriptor, in the current table or in the ring. */
+/** Reads a packed descriptor, in the current table or in the ring: address, length, id, flags. */
 static bnt_status load_packed_desc(struct chain_walk *walk, uint32_t index, struct chain_desc *desc)
 {
-    const uint64_t gpa = walk->table_gpa + sizeof(struct bnt_vq_packed_desc) * (uint64_t)index;
-    struct bnt_vq_packed_desc wire = {.flags = {{0, 0}}};
-    const bnt_status status = bnti_view_load(walk->view, gpa, &wire, sizeof wire);
+    uint64_t high;
+    const bnt_status status = read_raw_desc(walk, index, &desc->gpa, &high);
 
-    walk->told->desc = index;
-    walk->told->gpa = gpa;
-    desc->gpa = bnt_le64_to_cpu(wire.gpa);
-    desc->bytes = bnt_le32_to_cpu(wire.bytes);
-    desc->flags = bnt_le16_to_cpu(wire.flags);
-    desc->next = bnt_le16_to_cpu(wire.id);
+    desc->bytes = (uint32_t)high;
+    desc->next = (uint16_t)(high >> 32);
+    desc->flags = (uint16_t)(high >> 48);
     return status;
 }
 

@@ -131,27 +131,22 @@ bool bnti_view_seek(struct bnti_mem_view *view, uint64_t gpa)
     return true;
 }
 
+uint8_t *bnti_view_find_address(struct bnti_mem_view *view, uint64_t gpa, uint32_t bytes)
+{
+    return bnti_view_contains(view, gpa, bytes) && view->mapped_bytes > 0
+               ? view->at + (gpa - view->region.gpa)
+               : NULL;
+}
+
 bnt_status bnti_view_read(struct bnti_mem_view *view, uint64_t gpa, void *dst, uint32_t bytes)
 {
-    if (!bnti_view_contains(view, gpa, bytes)) {
-        return BNT_E_RANGE;
-    }
-    if (view->mapped_bytes == 0) {
-        return read_region(view->mem, gpa, dst, bytes);
-    }
-    bnti_load_guest_bytes(dst, view->at + (gpa - view->region.gpa), bytes);
-    return BNT_OK;
+    return bnti_view_contains(view, gpa, bytes) ? read_region(view->mem, gpa, dst, bytes)
+                                                : BNT_E_RANGE;
 }
 
 bnt_status bnti_view_write(struct bnti_mem_view *view, uint64_t gpa, const void *src,
                            uint32_t bytes)
 {
-    if (!bnti_view_contains(view, gpa, bytes)) {
-        return BNT_E_RANGE;
-    }
-    if (view->mapped_bytes == 0) {
-        return write_region(view->mem, gpa, src, bytes);
-    }
-    bnti_store_guest_bytes(view->at + (gpa - view->region.gpa), src, bytes);
-    return BNT_OK;
+    return bnti_view_contains(view, gpa, bytes) ? write_region(view->mem, gpa, src, bytes)
+                                                : BNT_E_RANGE;
 }

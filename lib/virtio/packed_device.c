@@ -105,18 +105,16 @@ static bnt_status write_packed_used(struct bnt_vq_dev *vq, struct bnti_mem_view 
                                     const struct bnti_vq_used *used, struct bnt_diag *diag)
 {
     const uint64_t gpa = get_packed_desc_gpa(vq, vq->used_next);
-    const struct {
-        bnt_le32 bytes;
-        bnt_le16 id;
-    } told = {bnt_cpu_to_le32(used->len), bnt_cpu_to_le16(used->head)};
     const unsigned flags = bnti_packed_used_flags(vq->used_next, vq->size) |
                            (used->len > 0 && !vq->used_unflagged ? BNT_VQ_DESC_F_WRITE : 0u);
-    bnt_status status = bnti_vq_dev_store_bytes(
-        vq, view, gpa + offsetof(struct bnt_vq_packed_desc, bytes), &told, sizeof told, diag);
+    const uint64_t length_gpa = gpa + offsetof(struct bnt_vq_packed_desc, bytes);
+    /* Length and id are adjacent. */
+    bnt_status status = bnti_vq_dev_store_pair(
+        vq, view, length_gpa, bnt_cpu_to_le32(used->len), bnt_cpu_to_le32(used->head),
+        (uint32_t)(offsetof(struct bnt_vq_packed_desc, flags) -
+                   offsetof(struct bnt_vq_packed_desc, bytes)),
+        diag);
 
-    _Static_assert(sizeof told == offsetof(struct bnt_vq_packed_desc, flags) -
-                                      offsetof(struct bnt_vq_packed_desc, bytes),
-                   "length and id are adjacent");
     if (status != BNT_OK) {
         return status;
     }

@@ -51,17 +51,18 @@ static inline bnt_status bnti_vq_dev_load16(struct bnt_vq_dev *vq, struct bnti_m
                                             uint64_t gpa, uint16_t *value, struct bnt_diag *diag)
 {
     bnt_le16 wire = {{0, 0}};
-    const bnt_status status = bnti_view_load(view, gpa, &wire, sizeof wire);
+    const bnt_status status = bnti_view_load16(view, gpa, &wire);
 
     *value = bnt_guest16_to_cpu(wire, vq->big_endian);
     return status == BNT_OK ? BNT_OK : bnti_vq_dev_mark_inaccessible(vq, status, gpa, diag);
 }
 
-static inline bnt_status bnti_vq_dev_store_bytes(struct bnt_vq_dev *vq, struct bnti_mem_view *view,
-                                                 uint64_t gpa, const void *src, uint32_t bytes,
-                                                 struct bnt_diag *diag)
+/** As bnti_view_store_pair. */
+static inline bnt_status bnti_vq_dev_store_pair(struct bnt_vq_dev *vq, struct bnti_mem_view *view,
+                                                uint64_t gpa, bnt_le32 first, bnt_le32 second,
+                                                uint32_t bytes, struct bnt_diag *diag)
 {
-    const bnt_status status = bnti_view_store(view, gpa, src, bytes);
+    const bnt_status status = bnti_view_store_pair(view, gpa, first, second, bytes);
 
     return status == BNT_OK ? BNT_OK : bnti_vq_dev_mark_inaccessible(vq, status, gpa, diag);
 }
@@ -70,7 +71,7 @@ static inline bnt_status bnti_vq_dev_store16(struct bnt_vq_dev *vq, struct bnti_
                                              uint64_t gpa, uint16_t value, struct bnt_diag *diag)
 {
     const bnt_le16 wire = bnt_cpu_to_guest16(value, vq->big_endian);
-    const bnt_status status = bnti_view_store(view, gpa, &wire, sizeof wire);
+    const bnt_status status = bnti_view_store16(view, gpa, wire);
 
     return status == BNT_OK ? BNT_OK : bnti_vq_dev_mark_inaccessible(vq, status, gpa, diag);
 }

@@ -245,11 +245,11 @@ bnt_status bnt_vq_drv_add(struct bnt_vq_drv *vq, const struct bnt_vq_seg *segs, 
     slot->writable_bytes = writable_bytes;
     slot->published = false;
     slot->unpublished_next = vq->unpublished_head;
+    vq->outstanding = (uint16_t)(vq->outstanding + 1u);
+    vq->free_count = (uint16_t)(vq->free_count - descs);
     get_vq_drv_ops(vq)->fill(vq, &request);
     vq->unpublished_head = request.head;
     vq->unpublished = (uint16_t)(vq->unpublished + 1u);
-    vq->outstanding = (uint16_t)(vq->outstanding + 1u);
-    vq->free_count = (uint16_t)(vq->free_count - descs);
     *head = request.head;
     return BNT_OK;
 }

@@ -107,12 +107,13 @@ static bnt_status take_split_chain(struct bnt_vq_dev *vq, struct bnti_mem_view *
 static bnt_status write_split_used(struct bnt_vq_dev *vq, struct bnti_mem_view *view,
                                    const struct bnti_vq_used *used, struct bnt_diag *diag)
 {
-    const struct bnt_vq_used_elem elem = {bnt_cpu_to_guest32(used->head, vq->big_endian),
-                                          bnt_cpu_to_guest32(used->len, vq->big_endian)};
+    const uint32_t entry = (uint32_t)sizeof(struct bnt_vq_used_elem);
     const uint64_t gpa =
-        vq->used_gpa + BNTI_RING_ENTRIES + sizeof elem * (vq->used_next & (vq->size - 1u));
+        vq->used_gpa + BNTI_RING_ENTRIES + (uint64_t)entry * (vq->used_next & (vq->size - 1u));
     const uint32_t undecided = bnti_index_distance(vq->used_next, vq->used_signalled);
-    const bnt_status status = bnti_vq_dev_store_bytes(vq, view, gpa, &elem, sizeof elem, diag);
+    const bnt_status status =
+        bnti_vq_dev_store_pair(vq, view, gpa, bnt_cpu_to_guest32(used->head, vq->big_endian),
+                               bnt_cpu_to_guest32(used->len, vq->big_endian), entry, diag);
 
     if (status != BNT_OK) {
         return status;

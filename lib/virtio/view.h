@@ -35,7 +35,7 @@ static inline void bnti_view_open(struct bnti_mem_view *view, const struct bnt_m
     (void)bnti_view_seek(view, gpa);
 }
 
-/** Reads or writes anywhere, mapped or not. Return OK, E_RANGE or E_CALLBACK. */
+/** Copies of at most 16 bytes where no address is known. Return OK, E_RANGE or E_CALLBACK. */
 bnt_status bnti_view_read(struct bnti_mem_view *view, uint64_t gpa, void *dst, uint32_t bytes);
 bnt_status bnti_view_write(struct bnti_mem_view *view, uint64_t gpa, const void *src,
                            uint32_t bytes);
@@ -54,64 +54,100 @@ static inline bool bnti_view_contains(struct bnti_mem_view *view, uint64_t gpa, 
            (bnti_view_seek(view, gpa) && bytes <= view->region.bytes - (gpa - view->region.gpa));
 }
 
+/** The address of a range that may be in another region, or NULL if it is not mapped. */
+uint8_t *bnti_view_find_address(struct bnti_mem_view *view, uint64_t gpa, uint32_t bytes);
+
+/** The address of a range, or NULL if it is not mapped. */
+static inline uint8_t *bnti_view_get_address(struct bnti_mem_view *view, uint64_t gpa,
+                                             uint32_t bytes)
+{
+    const uint64_t offset = gpa - view->region.gpa;
+
+    if (bnti_is_range_inside(offset, bytes, view->mapped_bytes)) {
+        return view->at + offset;
+    }
+    return view->mem->ops.map == NULL ? NULL : bnti_view_find_address(view, gpa, bytes);
+}
+
 /* These types are allowed to alias guest memory, which the guest can change at any time. */
 typedef uint16_t __attribute__((may_alias)) bnti_guest_u16;
 typedef uint64_t __attribute__((may_alias, aligned(1))) bnti_guest_u64;
 
-/**
- * Copies 2 bytes at an even address by one access, or 16 bytes at any address. The loads are atomic
- * or volatile, because a compiler is allowed to read plain memory again instead of the copy; by
- * then the guest may have changed it.
+/** The 16 bytes of a descriptor, as they were read. */
+struct bnti_raw_desc {
+    bnt_le64 low;
+    bnt_le64 high;
+};
+
+/*
+ * Direct accesses, and in a region that is not mapped copies by the embedder. A copy has variables
+ * of its own, so that the values of a direct access stay in registers. Return as bnti_view_read.
  */
-static inline void bnti_load_guest_bytes(void *dst, const uint8_t *at, uint32_t bytes)
-{
-    if (bytes == sizeof(uint16_t)) {
-        const uint16_t raw =
-            __atomic_load_n((const bnti_guest_u16 *)(const void *)at, BNTI_RING_LOAD_ORDER);
-        __builtin_memcpy(dst, &raw, sizeof raw);
-    } else {
-        const uint64_t raw[2] = {*(const volatile bnti_guest_u64 *)(const void *)at,
-                                 *(const volatile bnti_guest_u64 *)(const void *)(at + 8)};
-        __builtin_memcpy(dst, raw, sizeof raw);
-    }
-}
 
-/** Writes 2 bytes at an even address by one access, or other bytes that an index announces later.
- */
-static inline void bnti_store_guest_bytes(uint8_t *at, const void *src, uint32_t bytes)
+/** Loads 2 bytes at an even address by one access. */
+static inline bnt_status bnti_view_load16(struct bnti_mem_view *view, uint64_t gpa, bnt_le16 *wire)
 {
-    if (bytes == sizeof(uint16_t)) {
-        uint16_t raw;
-        __builtin_memcpy(&raw, src, sizeof raw);
-        __atomic_store_n((bnti_guest_u16 *)(void *)at, raw, BNTI_RING_STORE_ORDER);
-    } else {
-        __builtin_memcpy(at, src, bytes);
-    }
-}
+    const uint8_t *at = bnti_view_get_address(view, gpa, sizeof *wire);
 
-/** Loads 2 or 16 bytes, as bnti_view_read. */
-static inline bnt_status bnti_view_load(struct bnti_mem_view *view, uint64_t gpa, void *dst,
-                                        uint32_t bytes)
-{
-    const uint64_t offset = gpa - view->region.gpa;
-
-    if (!bnti_is_range_inside(offset, bytes, view->mapped_bytes)) {
-        return bnti_view_read(view, gpa, dst, bytes);
+    if (at == NULL) {
+        bnt_le16 copy = {{0, 0}};
+        const bnt_status status = bnti_view_read(view, gpa, &copy, sizeof copy);
+        *wire = copy;
+        return status;
     }
-    bnti_load_guest_bytes(dst, view->at + offset, bytes);
+    const uint16_t raw =
+        __atomic_load_n((const bnti_guest_u16 *)(const void *)at, BNTI_RING_LOAD_ORDER);
+    __builtin_memcpy(wire, &raw, sizeof raw);
     return BNT_OK;
 }
 
-/** Stores bytes, as bnti_view_write. The caller knows their number when it is compiled. */
-static inline bnt_status bnti_view_store(struct bnti_mem_view *view, uint64_t gpa, const void *src,
-                                         uint32_t bytes)
+/** Loads a descriptor, at any address. The loads are volatile, because a compiler is allowed to
+ * read plain memory a second time instead of the copy; by then the guest may have changed it. */
+static inline bnt_status bnti_view_load_desc(struct bnti_mem_view *view, uint64_t gpa,
+                                             struct bnti_raw_desc *desc)
 {
-    const uint64_t offset = gpa - view->region.gpa;
+    const uint8_t *at = bnti_view_get_address(view, gpa, sizeof *desc);
 
-    if (!bnti_is_range_inside(offset, bytes, view->mapped_bytes)) {
-        return bnti_view_write(view, gpa, src, bytes);
+    if (at == NULL) {
+        struct bnti_raw_desc copy = {.low = {{0}}};
+        const bnt_status status = bnti_view_read(view, gpa, &copy, sizeof copy);
+        *desc = copy;
+        return status;
     }
-    bnti_store_guest_bytes(view->at + offset, src, bytes);
+    const uint64_t low = *(const volatile bnti_guest_u64 *)(const void *)at;
+    const uint64_t high = *(const volatile bnti_guest_u64 *)(const void *)(at + sizeof low);
+    __builtin_memcpy(&desc->low, &low, sizeof low);
+    __builtin_memcpy(&desc->high, &high, sizeof high);
+    return BNT_OK;
+}
+
+/** Stores 2 bytes at an even address by one access. */
+static inline bnt_status bnti_view_store16(struct bnti_mem_view *view, uint64_t gpa, bnt_le16 wire)
+{
+    uint8_t *at = bnti_view_get_address(view, gpa, sizeof wire);
+
+    if (at == NULL) {
+        const bnt_le16 copy = wire;
+        return bnti_view_write(view, gpa, &copy, sizeof copy);
+    }
+    uint16_t raw;
+    __builtin_memcpy(&raw, &wire, sizeof raw);
+    __atomic_store_n((bnti_guest_u16 *)(void *)at, raw, BNTI_RING_STORE_ORDER);
+    return BNT_OK;
+}
+
+/** Stores 4 bytes, and behind them the first bytes of `second`: `bytes` in all. */
+static inline bnt_status bnti_view_store_pair(struct bnti_mem_view *view, uint64_t gpa,
+                                              bnt_le32 first, bnt_le32 second, uint32_t bytes)
+{
+    uint8_t *at = bnti_view_get_address(view, gpa, bytes);
+
+    if (at == NULL) {
+        const bnt_le32 copy[] = {first, second};
+        return bnti_view_write(view, gpa, copy, bytes);
+    }
+    __builtin_memcpy(at, &first, sizeof first);
+    __builtin_memcpy(at + sizeof first, &second, bytes - sizeof first);
     return BNT_OK;
 }
 

@@ -1,14 +1,18 @@
 /*
  * What the analyser is to see in place of the compiler's own functions. Fences order accesses and
- * compute nothing; a swap of bytes is arithmetic. A failed assertion is an error to be proven
- * unreachable.
+ * compute nothing; an atomic access is an access; a swap of bytes is arithmetic. A failed assertion
+ * is an error to be proven unreachable.
  */
 #ifndef BALLONET_TESTS_PROOF_EVA_PRELUDE_H
 #define BALLONET_TESTS_PROOF_EVA_PRELUDE_H
 
 #include <stdint.h>
+#include <string.h>
 
-#define __atomic_thread_fence(order) ((void)0)
+#define __atomic_thread_fence(order)       ((void)0)
+#define __atomic_load_n(at, order)         (*(at))
+#define __atomic_store_n(at, value, order) (*(at) = (value))
+#define __builtin_memcpy(dst, src, bytes)  memcpy(dst, src, bytes)
 
 static inline uint16_t eva_swap16(uint16_t v)
 {

@@ -18,7 +18,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 entries="eva_map eva_split eva_split_in_order eva_packed eva_packed_in_order"
 splits=bnt_mem_read:full,bnt_mem_write:full,any_read:full,any_write:full,read_walk_desc:full
-splits=$splits,bnti_vq_dev_load16:full,bnti_vq_dev_store_bytes:full,check_packed_avail:full
+splits=$splits,bnti_vq_dev_load16:full,bnti_vq_dev_store_pair:full,check_packed_avail:full
+splits=$splits,bnti_view_read:full,bnti_view_write:full,bnti_view_load16:full,bnti_view_load_desc:full
 splits=$splits,load_packed_desc:full,bnt_mem_contains:full,bnt_vq_dev_pop:full
 slevels=any_call:200,bnt_vq_dev_push:100,push_tracked_buffer:100,return_in_flight:100,return_completed_in_order:100
 slevels=$slevels,bnti_vq_dev_find_in_flight:50,untrack_in_flight_buffers:20,advance_cursor:100
