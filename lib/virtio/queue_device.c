@@ -142,11 +142,9 @@ static void track_in_flight_buffer(struct bnt_vq_dev *vq, const struct bnt_vq_ch
                                    uint16_t descs)
 {
     const uint64_t bytes = chain->writable_bytes;
-    const struct bnt_vq_dev_inflight out = {.writable_bytes =
-                                                bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes,
-                                            .head = chain->head,
-                                            .descs = descs};
+    struct bnt_vq_dev_inflight out = {.head = chain->head, .descs = descs};
 
+    out.writable_bytes = bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes;
     vq->inflight[vq->inflight_count++] = out;
 }
 
