@@ -48,6 +48,36 @@ bnt_host_page bnt_host_page_state_get(const struct bnt_host *host, uint64_t pfn)
                                   : BNT_HOST_PAGE_GUEST;
 }
 
+/** Reads which PFNs of the block of the ledger at the position `first` are in the balloon, up to
+ * the end of memory. */
+static uint64_t read_held_block(const struct bnti_host_ledger *ledger, uint64_t first)
+{
+    const uint64_t left = first < ledger->pfns ? ledger->pfns - first : 0;
+    struct bnti_host_block bits;
+
+    if (left == 0 || !bnti_host_ledger_read_block(ledger, first / BNTI_HOST_BLOCK_PFNS, &bits)) {
+        return 0;
+    }
+    return left >= BNTI_HOST_BLOCK_PFNS ? bits.ballooned
+                                        : bits.ballooned & ((UINT64_C(1) << left) - 1);
+}
+
+void bnt_host_held_pfns_get(const struct bnt_host *host, uint64_t first_pfn, uint64_t *held,
+                            uint32_t words)
+{
+    const uint64_t at = bnti_host_get_ledger_position(host, first_pfn);
+    const uint32_t shift = at % BNTI_HOST_BLOCK_PFNS;
+
+    for (uint32_t i = 0; i < words; i++) {
+        const uint64_t first = at - shift + (uint64_t)i * BNTI_HOST_BLOCK_PFNS;
+        held[i] = read_held_block(&host->ledger, first) >> shift;
+        if (shift != 0) {
+            held[i] |= read_held_block(&host->ledger, first + BNTI_HOST_BLOCK_PFNS)
+                       << (BNTI_HOST_BLOCK_PFNS - shift);
+        }
+    }
+}
+
 bnt_status bnt_host_info_get(const struct bnt_host *host, struct bnt_host_info *info)
 {
     const bool agreed = bnt_dev_negotiated(&host->dev);

@@ -615,6 +615,11 @@ typedef enum bnt_host_page {
  * LEDGER_LEAVES for a page without a leaf. */
 bnt_host_page bnt_host_page_state_get(const struct bnt_host *host, uint64_t pfn);
 
+/** Reads which of `words` * 64 PFNs are in the balloon, ballooned or retained: PFN `first_pfn` + n
+ * is bit n % 64 of held[n / 64]. A bit is clear where bnt_host_page_state_get returns GUEST. */
+void bnt_host_held_pfns_get(const struct bnt_host *host, uint64_t first_pfn, uint64_t *held,
+                            uint32_t words);
+
 /**
  * Fills `info`, whose `size` the caller has set.
  *

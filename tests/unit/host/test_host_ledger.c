@@ -88,6 +88,18 @@ static void plain_apply(bool inflate, const uint32_t *pfns, uint32_t n)
     reference.count += inflate ? n : (uint64_t) - (int64_t)n;
 }
 
+/** The bits of 64 PFNs, each as it reads alone. */
+static uint64_t read_held_pfns_one_by_one(uint64_t first_pfn)
+{
+    uint64_t held = 0;
+
+    for (uint64_t i = 0; i < 64; i++) {
+        held |= (uint64_t)(bnt_host_page_state_get(fake.host, first_pfn + i) != BNT_HOST_PAGE_GUEST)
+                << i;
+    }
+    return held;
+}
+
 /** The population is exact, no page of the guest's is dropped, and each page reads as it is.
  * Mistakes are counted first: Check writes to a file at each assertion. */
 static void ledger_compare(void)
@@ -96,6 +108,7 @@ static void ledger_compare(void)
     uint64_t kept = 0;
     uint32_t dropped_wrong = 0;
     uint32_t page_wrong = 0;
+    uint32_t held_wrong = 0;
 
     for (uint32_t at = 0; at < PAGES; at++) {
         const bnt_host_page page = bnt_host_page_state_get(fake.host, FAKE_FIRST_PFN + at);
@@ -106,6 +119,13 @@ static void ledger_compare(void)
         page_wrong += !seen && reference.held[at] && info.ledger.leafless_pfns == 0;
         kept += page == BNT_HOST_PAGE_RETAINED;
     }
+    for (uint64_t at = FAKE_FIRST_PFN - 70; at < FAKE_FIRST_PFN + PAGES + 70; at += 23) {
+        uint64_t held[2];
+        bnt_host_held_pfns_get(fake.host, at, held, 2);
+        held_wrong += held[0] != read_held_pfns_one_by_one(at);
+        held_wrong += held[1] != read_held_pfns_one_by_one(at + 64);
+    }
+    ck_assert_uint_eq(held_wrong, 0);
     ck_assert_uint_eq(dropped_wrong, 0);
     ck_assert_uint_eq(page_wrong, 0);
     ck_assert_uint_eq(info.ledger.retained_pfns, kept + info.ledger.leafless_pfns);
