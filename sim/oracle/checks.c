@@ -1,10 +1,7 @@
 /*
- * The checks after each event, the full audit, and the checks at the end of a run that ends with a
- * quiet phase. The world calls this file. pages.c, requests.c and device.c check each single change
- * of a page at the moment when it happens.
- *
- * The incremental check compares only counters. The audit counts every page again, and compares
- * each page with the device's ledger. A test shows that the incremental check and the audit agree.
+ * The checks after each event, the audit of counters, and the checks at the end of a run that ends
+ * with a quiet phase. The world calls this file. pages.c, requests.c and device.c check each single
+ * change of a page at the moment when it happens; audit.c audits pages.
  */
 #include "sim/oracle/shadow.h"
 
@@ -99,9 +96,7 @@ static void check_empty_after_reset(struct oracle *oracle, uint32_t vm)
     }
 }
 
-/** Whether guest and host must agree about all pages. They must if no request is in flight, no
- * reset is in progress, and no page has an unknown outcome. */
-static bool is_vm_settled(const struct shadow *shadow)
+bool shadow_is_settled(const struct shadow *shadow)
 {
     const bool reset_done =
         !shadow->releasing && (shadow->epoch == shadow->epoch_acked || shadow->epoch_acked == 0);
@@ -115,7 +110,7 @@ static void check_guest_and_host_agree(struct oracle *oracle, uint32_t vm)
 {
     const struct shadow *shadow = &oracle->vms[vm];
     const uint64_t balloon = shadow->in_place[PLACE_BALLOON] << shadow->config.page_order;
-    if (is_vm_settled(shadow) && balloon != shadow->host_pfns) {
+    if (shadow_is_settled(shadow) && balloon != shadow->host_pfns) {
         oracle_record_violation(oracle, vm, INVARIANT_VIEWS_AGREE,
                                 "no request is in flight, but the guest counts %" PRIu64
                                 " PFNs in the balloon and the host %" PRIu64,
@@ -214,89 +209,6 @@ static void audit_idle_steps(struct oracle *oracle, uint32_t vm, const struct bn
     }
 }
 
-/* ---- Full audit ---- */
-
-static void audit_page_places(struct oracle *oracle, uint32_t vm, uint64_t allocator_pages,
-                              uint64_t reported_pages)
-{
-    const struct shadow *shadow = &oracle->vms[vm];
-    uint64_t counted[PLACE_COUNT] = {0};
-    for (uint64_t i = 0; i < shadow->pages; i++) {
-        counted[shadow_get_place_without_lent_flag(shadow->place[i])]++;
-    }
-    uint64_t with_driver = 0;
-    for (int place = 0; place < PLACE_COUNT; place++) {
-        if (counted[place] != shadow->in_place[place]) {
-            oracle_record_violation(oracle, vm, INVARIANT_CONSERVED,
-                                    "place %d contains %" PRIu64
-                                    " pages, but its counter says %" PRIu64,
-                                    place, counted[place], shadow->in_place[place]);
-        }
-        if (place != PLACE_OS && (place <= PLACE_HELD || place == PLACE_HELD_PARTS)) {
-            with_driver += counted[place];
-        }
-    }
-    if (counted[PLACE_REPORTING] + counted[PLACE_REPORTED] != reported_pages) {
-        oracle_record_violation(oracle, vm, INVARIANT_CONSERVED,
-                                "the allocator counts %" PRIu64
-                                " pages in free page reports, but the reports hold %" PRIu64,
-                                reported_pages, counted[PLACE_REPORTING] + counted[PLACE_REPORTED]);
-    }
-    if (with_driver != allocator_pages) {
-        oracle_record_violation(oracle, vm, INVARIANT_CONSERVED,
-                                "the allocator counts %" PRIu64
-                                " pages that the driver owns, but the driver owns %" PRIu64,
-                                allocator_pages, with_driver);
-    }
-}
-
-static void audit_ledger(struct oracle *oracle, uint32_t vm, const struct bnt_host *host)
-{
-    const struct shadow *shadow = &oracle->vms[vm];
-    struct bnt_host_info info = {.size = sizeof info};
-    if (bnt_host_info_get(host, &info) != BNT_OK || info.ledger.leafless_pfns > 0) {
-        return; /* if a ledger has no leaf for a page, it only counts the page */
-    }
-    for (uint64_t i = 0; i < shadow->config.pfns; i++) {
-        const uint64_t pfn = shadow->config.first_pfn + i;
-        const bool held = bnt_host_page_state_get(host, pfn) != BNT_HOST_PAGE_GUEST;
-        if (held != (shadow->host[i] != 0)) {
-            oracle_record_violation(oracle, vm, INVARIANT_LEDGER_COUNT,
-                                    "the ledger says that PFN %" PRIu64
-                                    " is %s, which the completed requests contradict",
-                                    pfn, held ? "in the balloon" : "the guest's");
-            return;
-        }
-    }
-}
-
-static void audit_guest_and_host_agree(struct oracle *oracle, uint32_t vm)
-{
-    const struct shadow *shadow = &oracle->vms[vm];
-    if (!is_vm_settled(shadow)) {
-        return;
-    }
-    for (uint64_t i = 0; i < shadow->config.pfns; i++) {
-        const bool guest = shadow->place[i >> shadow->config.page_order] == PLACE_BALLOON;
-        if (guest != (shadow->host[i] != 0)) {
-            oracle_record_violation(oracle, vm, INVARIANT_VIEWS_AGREE,
-                                    "PFN %" PRIu64 " is %s for the guest and %s for the host",
-                                    shadow->config.first_pfn + i,
-                                    guest ? "in the balloon" : "its own",
-                                    guest ? "the guest's" : "in the balloon");
-            return;
-        }
-    }
-}
-
-void oracle_audit_pages(struct oracle *oracle, uint32_t vm, const struct bnt_host *host,
-                        uint64_t allocator_pages, uint64_t reported_pages)
-{
-    audit_page_places(oracle, vm, allocator_pages, reported_pages);
-    audit_ledger(oracle, vm, host);
-    audit_guest_and_host_agree(oracle, vm);
-}
-
 void oracle_audit_counters(struct oracle *oracle, uint32_t vm, const struct bnt_guest_info *guest,
                            const struct bnt_host_info *host)
 {
@@ -329,20 +241,7 @@ void oracle_audit_counters(struct oracle *oracle, uint32_t vm, const struct bnt_
     }
 }
 
-uint64_t oracle_recompute_state(const struct oracle *oracle)
-{
-    uint64_t state = 0;
-    for (uint32_t vm = 0; vm < oracle->vm_count; vm++) {
-        const struct shadow *shadow = &oracle->vms[vm];
-        for (uint64_t i = 0; i < shadow->pages; i++) {
-            const uint64_t pfn = shadow->config.first_pfn + (i << shadow->config.page_order);
-            if (shadow->place[i] == PLACE_BALLOON || shadow->place[i] == PLACE_HELD) {
-                state += shadow_hash_page(vm, pfn, shadow->place[i] == PLACE_HELD);
-            }
-        }
-    }
-    return state;
-}
+/* ---- The end of a run ---- */
 
 /** Whether the script set the target during the quiet phase so recently that the driver might not
  * have reached it yet.

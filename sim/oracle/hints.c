@@ -34,6 +34,11 @@ void oracle_observe_hint_pages_returned(struct oracle *oracle, uint32_t vm, cons
     }
 }
 
+static uint64_t find_hinted_pfns(const struct shadow_leaf *leaf, uint32_t word)
+{
+    return shadow_find_pfns_in_place(leaf, word, PLACE_HINTED);
+}
+
 void oracle_observe_hint_submitted(struct oracle *oracle, uint32_t vm,
                                    const struct bnt_guest_hint *hint)
 {
@@ -43,15 +48,13 @@ void oracle_observe_hint_submitted(struct oracle *oracle, uint32_t vm,
                                 "the driver sent a hint before it acknowledged epoch %" PRIu32,
                                 shadow->epoch);
     }
-    for (uint64_t i = 0; i < hint->pfns; i += UINT64_C(1) << shadow->config.page_order) {
-        const uint64_t pfn = hint->first_pfn + i;
-        if (pfn - shadow->config.first_pfn >= shadow->config.pfns ||
-            oracle_get_page_place(oracle, vm, pfn) != PLACE_HINTED) {
-            oracle_record_violation(
-                oracle, vm, INVARIANT_HINT_FREE,
-                "PFN %" PRIu64 " was hinted, but the driver did not take it for a hint", pfn);
-            return;
-        }
+    const uint64_t at = shadow_get_index(shadow, hint->first_pfn);
+    const uint64_t hinted = shadow_count_run(shadow, at, hint->pfns, find_hinted_pfns);
+    if (hinted < hint->pfns) {
+        oracle_record_violation(oracle, vm, INVARIANT_HINT_FREE,
+                                "PFN %" PRIu64
+                                " was hinted, but the driver did not take it for a hint",
+                                hint->first_pfn + hinted);
     }
 }
 

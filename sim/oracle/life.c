@@ -14,15 +14,8 @@ void oracle_observe_reset_without_driver(struct oracle *oracle, uint32_t vm)
     shadow->uncompleted[0] = 0;
     shadow->uncompleted[1] = 0;
     shadow->discard_count = 0;
-    for (uint64_t page = 0; page < shadow->pages && shadow->in_place[PLACE_REPORTING] > 0; page++) {
-        if (shadow->place[page] == PLACE_REPORTING) { /* the pages of a free page report are free
-                                                         again, even if the driver does not know
-                                                         this yet */
-            shadow_move_page(oracle, vm,
-                             shadow->config.first_pfn + (page << shadow->config.page_order),
-                             &shadow->place[page], PLACE_REPORTED);
-        }
-    }
+    /* The pages of a free page report are free again, even if the driver does not know this yet. */
+    shadow_move_all_pages(oracle, vm, PLACE_REPORTING, PLACE_REPORTED);
 }
 
 void oracle_observe_device_reset(struct oracle *oracle, uint32_t vm)
@@ -34,17 +27,10 @@ void oracle_observe_device_reset(struct oracle *oracle, uint32_t vm)
                                 shadow->in_place[PLACE_BALLOON]);
     }
     shadow->leaves = false;
-    for (uint64_t page = 0; page < shadow->pages; page++) {
-        shadow->place[page] &= ~SHADOW_LENT & UINT8_MAX;
-        const uint8_t place = shadow->place[page];
-        if (place == PLACE_OS || place == PLACE_TAKEN || place == PLACE_HELD ||
-            place == PLACE_HELD_PARTS || place == PLACE_REPORTED || place == PLACE_HINTED) {
-            continue;
-        }
-        shadow_move_page(oracle, vm, shadow->config.first_pfn + (page << shadow->config.page_order),
-                         &shadow->place[page],
-                         place == PLACE_REPORTING ? PLACE_REPORTED : PLACE_TAKEN);
-    }
+    shadow_end_loans(oracle, vm);
+    shadow_move_all_pages(oracle, vm, PLACE_INFLATING, PLACE_TAKEN);
+    shadow_move_all_pages(oracle, vm, PLACE_BALLOON, PLACE_TAKEN);
+    shadow_move_all_pages(oracle, vm, PLACE_DEFLATING, PLACE_TAKEN);
     oracle_observe_reset_without_driver(oracle, vm);
     shadow->in_flight = 0;
     shadow->unknown_pages = 0;
@@ -70,12 +56,9 @@ void oracle_observe_device_replaced(struct oracle *oracle, uint32_t vm)
 void oracle_observe_kernel_replaced(struct oracle *oracle, uint32_t vm)
 {
     struct shadow *shadow = &oracle->vms[vm];
-    const uint32_t order = shadow->config.page_order;
-    for (uint64_t page = 0; page < shadow->pages; page++) {
-        if (shadow->place[page] != PLACE_OS) {
-            shadow_move_page(oracle, vm, shadow->config.first_pfn + (page << order),
-                             &shadow->place[page], PLACE_OS);
-        }
+    shadow_end_loans(oracle, vm);
+    for (int place = PLACE_OS + 1; place < PLACE_COUNT; place++) {
+        shadow_move_all_pages(oracle, vm, (page_place)place, PLACE_OS);
     }
     shadow->in_flight = 0;
     shadow->uncompleted[0] = 0;

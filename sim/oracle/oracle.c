@@ -23,8 +23,10 @@ void oracle_destroy(struct oracle *oracle)
 {
     for (uint32_t i = 0; i < oracle->vm_count; i++) {
         struct shadow *shadow = &oracle->vms[i];
-        arena_free(oracle->arena, shadow->place, shadow->pages);
-        arena_free(oracle->arena, shadow->host, shadow->config.pfns);
+        for (uint64_t leaf = 0; leaf < shadow->leaf_count; leaf++) {
+            arena_free(oracle->arena, shadow->leaf[leaf], sizeof *shadow->leaf[leaf]);
+        }
+        arena_free(oracle->arena, shadow->leaf, shadow->leaf_count * sizeof(struct shadow_leaf *));
     }
     arena_free(oracle->arena, oracle->vms, oracle->vm_count * sizeof *oracle->vms);
     arena_free(oracle->arena, oracle, sizeof *oracle);
@@ -34,10 +36,10 @@ void oracle_init_vm(struct oracle *oracle, uint32_t vm, const struct oracle_vm_c
 {
     struct shadow *shadow = &oracle->vms[vm];
     shadow->config = *config;
-    shadow->pages = config->pfns >> config->page_order;
-    shadow->place = arena_alloc_zeroed(oracle->arena, shadow->pages);
-    shadow->host = arena_alloc_zeroed(oracle->arena, config->pfns);
-    shadow->in_place[PLACE_OS] = shadow->pages;
+    shadow->leaf_count = (config->pfns + SHADOW_LEAF_PFNS - 1) / SHADOW_LEAF_PFNS;
+    shadow->leaf =
+        arena_alloc_zeroed(oracle->arena, shadow->leaf_count * sizeof(struct shadow_leaf *));
+    shadow->in_place[PLACE_OS] = config->pfns >> config->page_order;
     shadow->epoch = 1;
 }
 
@@ -116,9 +118,7 @@ const struct oracle_violation *oracle_get_violation(const struct oracle *oracle)
 
 page_place oracle_get_page_place(const struct oracle *oracle, uint32_t vm, uint64_t pfn)
 {
-    const struct shadow *shadow = &oracle->vms[vm];
-    return shadow_get_place_without_lent_flag(
-        shadow->place[(pfn - shadow->config.first_pfn) >> shadow->config.page_order]);
+    return shadow_get_place_without_lent_flag(shadow_get_page_place(&oracle->vms[vm], pfn));
 }
 
 uint64_t oracle_count_pages_in_place(const struct oracle *oracle, uint32_t vm, page_place place)

@@ -16,7 +16,7 @@ void oracle_observe_pages_allocated(struct oracle *oracle, uint32_t vm, const ui
         oracle_record_violation(
             oracle, vm, INVARIANT_ONE_PLACE,
             "the driver allocated page %" PRIu64 " while the page is %s", pages[moved],
-            shadow_describe_page_place(*shadow_find_page_place(&oracle->vms[vm], pages[moved])));
+            shadow_describe_page_place(shadow_get_page_place(&oracle->vms[vm], pages[moved])));
     }
 }
 
@@ -48,16 +48,15 @@ void oracle_observe_pages_freed(struct oracle *oracle, uint32_t vm, const uint64
         if (!shadow_check_guest_pfn(oracle, vm, pages[i], "a free")) {
             return;
         }
-        uint8_t *place = shadow_find_page_place(shadow, pages[i]);
-        if (!may_driver_free_page(shadow, shadow_get_place_without_lent_flag(*place))) {
+        const uint8_t place = shadow_get_page_place(shadow, pages[i]);
+        if (!may_driver_free_page(shadow, shadow_get_place_without_lent_flag(place))) {
             oracle_record_violation(oracle, vm, INVARIANT_GIVEN_UNUSED,
                                     "the driver freed page %" PRIu64 " while the page is %s",
-                                    pages[i], shadow_describe_page_place(*place));
+                                    pages[i], shadow_describe_page_place(place));
             return;
         }
-        const uint8_t lent = *place == PLACE_DEFLATING ? SHADOW_LENT : *place & SHADOW_LENT;
-        shadow_move_page(oracle, vm, pages[i], place, PLACE_OS);
-        *place |= lent;
+        const uint8_t lent = place == PLACE_DEFLATING ? SHADOW_LENT : place & SHADOW_LENT;
+        shadow_move_page(oracle, vm, pages[i], PLACE_OS | lent);
     }
 }
 
@@ -74,8 +73,19 @@ void oracle_observe_report_pages_isolated(struct oracle *oracle, uint32_t vm, co
             oracle, vm, INVARIANT_ONE_PLACE,
             "the driver took page %" PRIu64 " for a free page report while the page is %s",
             pages[moved],
-            shadow_describe_page_place(*shadow_find_page_place(&oracle->vms[vm], pages[moved])));
+            shadow_describe_page_place(shadow_get_page_place(&oracle->vms[vm], pages[moved])));
     }
+}
+
+/** The PFNs that the device does not have and that no deflate in flight names. */
+static uint64_t find_undisturbed_pfns(const struct shadow_leaf *leaf, uint32_t word)
+{
+    uint64_t bits = 0;
+    for (uint32_t i = 0; i < SHADOW_WORD_PFNS; i++) {
+        const bool lent = (leaf->place[word * SHADOW_WORD_PFNS + i] & SHADOW_LENT) != 0;
+        bits |= (uint64_t)!lent << i;
+    }
+    return bits & ~leaf->host[word];
 }
 
 /** Whether the device ignores a reported block because it contains a ballooned page. This happens
@@ -83,20 +93,10 @@ void oracle_observe_report_pages_isolated(struct oracle *oracle, uint32_t vm, co
  * of a quirk. */
 static bool is_reported_block_ignored(const struct shadow *shadow, uint64_t pfn)
 {
-    const uint32_t order = shadow->config.page_order;
-    const uint64_t block = shadow->config.report_pages;
-    const uint64_t first = ((pfn - shadow->config.first_pfn) >> order) / block * block;
-    for (uint64_t page = first; page < first + block && page < shadow->pages; page++) {
-        if ((shadow->place[page] & SHADOW_LENT) != 0) {
-            return true;
-        }
-        for (uint64_t at = page << order; at < (page + 1) << order; at++) {
-            if (shadow->host[at] != HOST_GUEST) {
-                return true;
-            }
-        }
-    }
-    return false;
+    const uint64_t block = shadow->config.report_pages << shadow->config.page_order;
+    const uint64_t first = shadow_get_index(shadow, pfn) / block * block;
+    const uint64_t pfns = shadow_clip_run(shadow, first, block);
+    return shadow_count_run(shadow, first, pfns, find_undisturbed_pfns) < pfns;
 }
 
 /** The driver must not return reported pages before the device completed the report or was reset
@@ -110,17 +110,15 @@ void oracle_observe_report_pages_returned(struct oracle *oracle, uint32_t vm, co
         if (!shadow_check_guest_pfn(oracle, vm, pages[i], "a free")) {
             return;
         }
-        uint8_t *place = shadow_find_page_place(shadow, pages[i]);
-        const uint8_t lent = *place & SHADOW_LENT;
-        const bool declined = shadow_get_place_without_lent_flag(*place) == PLACE_REPORTING &&
+        const uint8_t place = shadow_get_page_place(shadow, pages[i]);
+        const bool declined = shadow_get_place_without_lent_flag(place) == PLACE_REPORTING &&
                               is_reported_block_ignored(shadow, pages[i]);
-        if (!declined && shadow_get_place_without_lent_flag(*place) != PLACE_REPORTED) {
+        if (!declined && shadow_get_place_without_lent_flag(place) != PLACE_REPORTED) {
             oracle_record_violation(oracle, vm, INVARIANT_GIVEN_UNUSED,
                                     "the driver freed page %" PRIu64 " while the page is %s",
-                                    pages[i], shadow_describe_page_place(*place));
+                                    pages[i], shadow_describe_page_place(place));
             return;
         }
-        shadow_move_page(oracle, vm, pages[i], place, PLACE_OS);
-        *place |= lent;
+        shadow_move_page(oracle, vm, pages[i], PLACE_OS | (place & SHADOW_LENT));
     }
 }

@@ -15,14 +15,9 @@
 static void move_huge_page_parts_to_driver(struct oracle *oracle, uint32_t vm,
                                            const struct bnt_guest_request *request)
 {
-    struct shadow *shadow = &oracle->vms[vm];
     for (uint32_t i = 0; i < request->page_count; i++) {
-        const uint64_t index = request->pages[i] - shadow->config.first_pfn;
-        uint8_t *place =
-            index < shadow->config.pfns ? shadow_find_page_place(shadow, request->pages[i]) : NULL;
-        if (place != NULL && *place == PLACE_HELD_PARTS) {
-            shadow_move_page(oracle, vm, request->pages[i], place, PLACE_TAKEN);
-        }
+        i += shadow_move_pages(oracle, vm, request->pages + i, request->page_count - i,
+                               PLACE_HELD_PARTS, PLACE_TAKEN);
     }
 }
 
@@ -88,7 +83,7 @@ static void record_submitted_request(struct oracle *oracle, uint32_t vm,
      * the pages.
      */
     while (request->repeats_unknown && moved < request->page_count &&
-           (*shadow_find_page_place(shadow, request->pages[moved]) & SHADOW_LENT) != 0) {
+           (shadow_get_page_place(shadow, request->pages[moved]) & SHADOW_LENT) != 0) {
         moved++;
     }
     if (moved < request->page_count &&
@@ -97,7 +92,7 @@ static void record_submitted_request(struct oracle *oracle, uint32_t vm,
             oracle, vm, INVARIANT_ONE_PLACE,
             "the driver sent page %" PRIu64 " in %s while the page is %s", request->pages[moved],
             request->inflate ? "an inflate" : "a deflate",
-            shadow_describe_page_place(*shadow_find_page_place(shadow, request->pages[moved])));
+            shadow_describe_page_place(shadow_get_page_place(shadow, request->pages[moved])));
     }
 }
 
@@ -246,25 +241,26 @@ static void record_completed_request(struct oracle *oracle, uint32_t vm, bool ve
     const uint32_t whole =
         request->outcome_unknown ? 0 : record_accepted_request(oracle, vm, verdicts, request);
     for (uint32_t i = whole; i < request->page_count; i++) {
-        uint8_t *place = shadow_find_page_place(shadow, request->pages[i]);
-        if (!request->inflate && (*place & SHADOW_LENT) != 0) {
+        const uint8_t place = shadow_get_page_place(shadow, request->pages[i]);
+        if (!request->inflate && (place & SHADOW_LENT) != 0) {
             /* The page is lent, so the OS owns it now, whatever its `place` is. If the outcome is
              * unknown, the page stays lent. */
-            *place &= request->outcome_unknown && !shadow->releasing ? UINT8_MAX
-                                                                     : ~SHADOW_LENT & UINT8_MAX;
+            if (!request->outcome_unknown || shadow->releasing) {
+                shadow_move_page(oracle, vm, request->pages[i], place & ~SHADOW_LENT & UINT8_MAX);
+            }
             continue;
         }
-        if (*place != (request->inflate ? PLACE_INFLATING : PLACE_DEFLATING)) {
+        if (place != (request->inflate ? PLACE_INFLATING : PLACE_DEFLATING)) {
             oracle_record_violation(oracle, vm, INVARIANT_IN_FLIGHT,
                                     "a completed request named page %" PRIu64
                                     " while the page is %s",
-                                    request->pages[i], shadow_describe_page_place(*place));
+                                    request->pages[i], shadow_describe_page_place(place));
             return;
         }
         const uint8_t verdict =
             verdicts ? get_page_verdict(shadow, request, i) : (uint8_t)BNT_VERDICT_ACCEPTED;
-        shadow_move_page(oracle, vm, request->pages[i], place,
-                         find_page_place_after_completion(shadow, request, verdict));
+        shadow_move_page(oracle, vm, request->pages[i],
+                         (uint8_t)find_page_place_after_completion(shadow, request, verdict));
     }
 }
 
@@ -286,10 +282,7 @@ void oracle_observe_queue_reset(struct oracle *oracle, uint32_t vm, uint32_t rol
     if (role <= BNT_BALLOON_QUEUE_DEFLATE) {
         shadow->uncompleted[role == BNT_BALLOON_QUEUE_INFLATE] = 0;
     }
-    for (uint64_t page = 0; role == BNT_BALLOON_QUEUE_REPORT && page < shadow->pages &&
-                            shadow->in_place[PLACE_REPORTING] > 0;
-         page++) {
-        const uint64_t pfn = shadow->config.first_pfn + (page << shadow->config.page_order);
-        (void)shadow_move_pages(oracle, vm, &pfn, 1, PLACE_REPORTING, PLACE_REPORTED);
+    if (role == BNT_BALLOON_QUEUE_REPORT) {
+        shadow_move_all_pages(oracle, vm, PLACE_REPORTING, PLACE_REPORTED);
     }
 }
