@@ -12,12 +12,11 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
-#define TEXT_BYTES    65536
+#define TEXT_BYTES    1024
 #define FEW           1
 #define MORE          9
 #define FLEET_MINUTES 2
 #define FLEET_FULL    10000 /**< guests that the aim of the whole is for */
-#define LISTED_MAX    64    /**< more VMs are one description with a count */
 
 #define FLEET_GIB_MAX 8 /**< a world that wants more ends, before the machine is out of memory */
 
@@ -52,53 +51,29 @@ static struct footprint_world get_world(uint32_t which)
 
 /* ---- In the process of a world ---- */
 
-static size_t write_vms(char *text, const struct footprint_world *world)
+static void scenario_write(char text[TEXT_BYTES], const struct footprint_world *world)
 {
-    const char *order = order_names[world->order];
+    char count[32] = "";
     size_t at = 0;
-    if (world->vms > LISTED_MAX) {
-        return (size_t)snprintf(text, TEXT_BYTES,
-                                "  - {name: vm, count: %" PRIu32 ", memory: 4GiB, free_list: %s}\n",
-                                world->vms, order);
+    if (world->vms > 1) {
+        (void)snprintf(count, sizeof count, "count: %" PRIu32 ", ", world->vms);
     }
-    for (uint32_t i = 0; i < world->vms; i++) {
-        at +=
-            (size_t)snprintf(text + at, TEXT_BYTES - at,
-                             "  - {name: vm%" PRIu32 ", memory: 4GiB, free_list: %s}\n", i, order);
-    }
-    return at;
-}
-
-/** A change of each target a minute: a little memory goes, and comes back. */
-static size_t write_script(char *text, size_t bytes, const struct footprint_world *world)
-{
-    const bool listed = world->vms <= LISTED_MAX;
-    size_t at = (size_t)snprintf(text, bytes, "script:\n");
-    for (uint32_t minute = 0; minute < FLEET_MINUTES; minute++) {
-        for (uint32_t i = 0; i < (listed ? world->vms : 1); i++) {
-            char name[16] = "vm";
-            (void)snprintf(name, sizeof name, listed ? "vm%" PRIu32 : "vm", i);
-            at += (size_t)snprintf(text + at, bytes - at,
-                                   "  - {at: %" PRIu32 "s, do: target, vm: %s, balloon: %dMiB}\n",
-                                   minute * 60 + 1, name, minute % 2 == 0 ? 2 : 1);
-        }
-    }
-    return at;
-}
-
-static void scenario_write(char *text, const struct footprint_world *world)
-{
-    size_t at = (size_t)snprintf(text, TEXT_BYTES,
-                                 "schema: 1\n"
-                                 "title: Footprint\n"
-                                 "limits: {events: 1000000000}\n"
-                                 "phases:\n"
-                                 "  - {name: run, for: %ds}\n"
-                                 "vms:\n",
-                                 world->is_fleet ? FLEET_MINUTES * 60 : 1);
-    at += write_vms(text + at, world);
+    at = (size_t)snprintf(text, TEXT_BYTES,
+                          "schema: 1\n"
+                          "title: Footprint\n"
+                          "limits: {events: 1000000000}\n"
+                          "phases:\n"
+                          "  - {name: run, for: %ds}\n"
+                          "vms:\n"
+                          "  - {name: vm, %smemory: 4GiB, free_list: %s}\n",
+                          world->is_fleet ? FLEET_MINUTES * 60 : 1, count,
+                          order_names[world->order]);
+    /* A little memory goes, and comes back. */
     if (world->is_fleet) {
-        (void)write_script(text + at, TEXT_BYTES - at, world);
+        (void)snprintf(text + at, TEXT_BYTES - at,
+                       "script:\n"
+                       "  - {at: 1s, do: target, vm: vm, balloon: 2MiB}\n"
+                       "  - {at: 61s, do: target, vm: vm, balloon: 1MiB}\n");
     }
 }
 

@@ -16,7 +16,7 @@
 #define POLLS_QUICK     4000
 #define POLLS_SMOKE     100
 #define POLLS_OF_VM_MIN 100 /**< what a VM does once, at its start, weighs little */
-#define LISTED_VMS_MAX  64  /**< more are one description with a count */
+#define VMS_SMOKE       64
 #define AIM             1.3
 #define POINTS_MAX      6
 
@@ -58,15 +58,6 @@ __attribute__((format(printf, 2, 3))) static void append(struct text *text, cons
     }
 }
 
-static void append_vm(struct text *text, const char *name, uint32_t count, uint64_t memory_mib)
-{
-    append(text, "  - {name: %s, ", name);
-    if (count > 1) {
-        append(text, "count: %" PRIu32 ", ", count);
-    }
-    append(text, "memory: %" PRIu64 "MiB, device: {stats_poll: %dms}}\n", memory_mib, POLL_MS);
-}
-
 static void scenario_write(struct text *text, const struct point *point)
 {
     text->at = 0;
@@ -78,14 +69,12 @@ static void scenario_write(struct text *text, const struct point *point)
            "  - {name: run, for: %" PRIu64 "ms}\n"
            "vms:\n",
            (uint64_t)point->polls * POLL_MS);
-    if (point->vms > LISTED_VMS_MAX) {
-        append_vm(text, "vm", point->vms, point->memory_mib);
+    append(text, "  - {name: vm, ");
+    if (point->vms > 1) {
+        append(text, "count: %" PRIu32 ", ", point->vms);
     }
-    for (uint32_t i = 0; i < point->vms && point->vms <= LISTED_VMS_MAX; i++) {
-        char name[16];
-        (void)snprintf(name, sizeof name, "vm%" PRIu32, i);
-        append_vm(text, name, 1, point->memory_mib);
-    }
+    append(text, "memory: %" PRIu64 "MiB, device: {stats_poll: %dms}}\n", point->memory_mib,
+           POLL_MS);
     if (point->expectations > 0) {
         append(text, "expect:\n");
     }
@@ -169,7 +158,9 @@ static void measure(struct table *table, const struct bench_options *options,
     struct samples samples[POINTS_MAX] = {0};
     for (uint32_t round = 0; round < options->rounds; round++) {
         for (uint32_t i = 0; i < curve->count; i++) {
-            samples_take(&samples[i], event_ns(&curve->points[i]));
+            struct point point = curve->points[i];
+            point.vms = options->smoke && point.vms > VMS_SMOKE ? VMS_SMOKE : point.vms;
+            samples_take(&samples[i], event_ns(&point));
         }
     }
     for (uint32_t i = 1; i < curve->count; i++) {
