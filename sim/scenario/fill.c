@@ -384,10 +384,13 @@ static void fill_field_of_absent_key(struct loader *loader, const struct yaml_no
     } else if (fallback != NULL && fallback[0] != '(') {
         const struct yaml_mark mark = {0, 1, 1};
         const size_t bytes = strlen(fallback);
+        const uint32_t nodes = loader->tree.nodes;
+        loader->tree.nodes = 0; /* defaults are not a part of the file, whose nodes are limited */
         struct yaml_node *value = fallback[0] == '['
                                       ? yaml_parse_tree(&loader->tree, 0, fallback, bytes, 1)
                                       : yaml_create_text(&loader->tree, mark, fallback, bytes);
         const struct fill f = {loader, row, value, base};
+        loader->tree.nodes = nodes;
         fillers[row->type](&f);
     } else if ((row->flags & KEY_LIBRARY) != 0) {
         const struct scenario_vm defaults = keys_make_library_defaults();

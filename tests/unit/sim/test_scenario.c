@@ -361,6 +361,26 @@ START_TEST(test_a_group_stands_for_each_of_its_vms)
 }
 END_TEST
 
+/* The defaults of so many VMs have more nodes than a file may have. */
+START_TEST(test_many_listed_vms_load)
+{
+    enum {
+        LISTED = 1500
+    };
+    static const char head[] = "schema: 1\ntitle: Test\nvms:\n";
+    static const char item[] = "  - {memory: 1MiB}\n";
+    static char text[sizeof head + LISTED * sizeof item];
+    memcpy(text, head, sizeof head);
+    for (size_t i = 0; i < LISTED; i++) {
+        memcpy(text + sizeof head - 1 + i * (sizeof item - 1), item, sizeof item);
+    }
+    struct scenario *s = load_text(text);
+    ck_assert_uint_eq(s->vm_count, LISTED);
+    ck_assert_str_eq(s->vms[LISTED - 1].name, "vm1499");
+    scenario_free(arena, s);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("scenario");
@@ -372,6 +392,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, test_digest_ignores_layout_and_sees_values);
     tcase_add_test(tcase, test_overrides_replace_and_add);
     tcase_add_test(tcase, test_a_group_stands_for_each_of_its_vms);
+    tcase_add_test(tcase, test_many_listed_vms_load);
     tcase_add_loop_test(tcase, test_bad_override_is_told_with_its_column, 0,
                         (int)(sizeof bad_overrides / sizeof bad_overrides[0]));
     tcase_add_test(tcase, test_at_most_fifty_errors_come_in_order_of_place);
