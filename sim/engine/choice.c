@@ -21,27 +21,55 @@ static uint64_t hash_stream_name(uint64_t key, const char *name)
     return fold_get_result(&fold);
 }
 
+/** Finds the entry of a name in the hash table, or the empty entry where it would be stored. At
+ * least half of the entries are empty. */
+static uint32_t *find_stream_entry(const struct engine *engine, const char *name)
+{
+    const uint32_t mask = engine->stream_capacity * 2 - 1;
+    uint32_t at = UINT32_C(2166136261);
+    for (const char *c = name; *c != '\0'; c++) {
+        at = (at ^ (uint8_t)*c) * UINT32_C(16777619);
+    }
+    at ^= at >> 15;
+    for (;; at++) {
+        uint32_t *entry = &engine->stream_index[at & mask];
+        if (*entry == 0 || strcmp(engine->streams[*entry - 1].name, name) == 0) {
+            return entry;
+        }
+    }
+}
+
+static void grow_streams(struct engine *engine)
+{
+    struct arena *arena = engine->config.arena;
+    const uint32_t old = engine->stream_capacity;
+    engine->stream_capacity = old > 0 ? old * 2 : 16;
+    engine->streams = arena_realloc(arena, engine->streams, old * sizeof *engine->streams,
+                                    engine->stream_capacity * sizeof *engine->streams);
+    arena_free(arena, engine->stream_index, (size_t)old * 2 * sizeof *engine->stream_index);
+    engine->stream_index = arena_alloc_zeroed(arena, (size_t)engine->stream_capacity * 2 *
+                                                         sizeof *engine->stream_index);
+    for (uint32_t i = 0; i < engine->stream_count; i++) {
+        *find_stream_entry(engine, engine->streams[i].name) = i + 1;
+    }
+}
+
 static uint32_t add_stream(struct engine *engine)
 {
     if (engine->stream_count == ENGINE_STREAMS_MAX) {
         engine_abort_on_misuse("more streams than ENGINE_STREAMS_MAX");
     }
     if (engine->stream_count == engine->stream_capacity) {
-        const uint32_t old = engine->stream_capacity;
-        engine->stream_capacity = old > 0 ? old * 2 : 16;
-        engine->streams =
-            arena_realloc(engine->config.arena, engine->streams, old * sizeof *engine->streams,
-                          engine->stream_capacity * sizeof *engine->streams);
+        grow_streams(engine);
     }
     return engine->stream_count++;
 }
 
 uint32_t engine_open_stream(struct engine *engine, const char *name)
 {
-    for (uint32_t i = 0; i < engine->stream_count; i++) {
-        if (strcmp(engine->streams[i].name, name) == 0) {
-            return i;
-        }
+    const uint32_t known = engine->stream_count > 0 ? *find_stream_entry(engine, name) : 0;
+    if (known != 0) {
+        return known - 1;
     }
     const size_t length = strlen(name);
     if (length == 0 || length >= ENGINE_NAME_MAX) {
@@ -50,6 +78,7 @@ uint32_t engine_open_stream(struct engine *engine, const char *name)
     const uint32_t index = add_stream(engine);
     struct stream *stream = &engine->streams[index];
     memcpy(stream->name, name, length + 1);
+    *find_stream_entry(engine, name) = index + 1;
     stream->key = hash_stream_name(engine->config.seed, name);
     stream->whiten = bnt_add_to_hash(stream->key, engine->config.seed);
     stream->counter = 0;

@@ -30,6 +30,8 @@ void engine_destroy(struct engine *engine)
     queue_free_storage(&engine->queue);
     arena_free(engine->config.arena, engine->streams,
                engine->stream_capacity * sizeof *engine->streams);
+    arena_free(engine->config.arena, engine->stream_index,
+               (size_t)engine->stream_capacity * 2 * sizeof *engine->stream_index);
     arena_free(engine->config.arena, engine, sizeof *engine);
 }
 

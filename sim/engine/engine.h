@@ -20,7 +20,7 @@
 
 struct engine;
 
-#define ENGINE_STREAMS_MAX 4096
+#define ENGINE_STREAMS_MAX 131072
 #define ENGINE_NAME_MAX    48
 
 /** An event that is waiting or is being handled. The world defines the meaning of kind, actor, a

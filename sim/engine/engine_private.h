@@ -38,6 +38,7 @@ struct engine {
     struct stream *streams;
     uint32_t stream_count;
     uint32_t stream_capacity;
+    uint32_t *stream_index; /**< hash table of names: stream + 1, or 0; twice the capacity */
 };
 
 /** Prints how the world misused the engine, and aborts. This happens in every build. */

@@ -30,7 +30,7 @@ static uint32_t index_compute_home_slot(const struct event_queue *queue, uint64_
 
 static uint64_t index_get_sequence(const struct event_queue *queue, uint32_t at)
 {
-    return queue->slots[queue->index[at] - 1].event.sequence;
+    return queue->slots[queue->index[at] - 1].sequence;
 }
 
 /** Finds the entry of a sequence number in the hash table, or the empty entry where it would be
@@ -71,7 +71,7 @@ static bool is_node_before(const struct queue_node *left, const struct queue_nod
 static void store_heap_node(struct event_queue *queue, uint32_t position, struct queue_node node)
 {
     queue->heap[position] = node;
-    queue->slots[node.slot].position = position;
+    queue->positions[node.slot] = position;
 }
 
 static void move_node_up(struct event_queue *queue, uint32_t position, struct queue_node node)
@@ -124,13 +124,16 @@ static void grow_storage(struct event_queue *queue, uint32_t capacity, uint32_t 
     queue->index = arena_alloc_zeroed(queue->arena, (size_t)capacity * 2 * sizeof *queue->index);
     queue->index_bits = index_bits;
     queue->capacity = capacity;
+    queue->positions =
+        arena_realloc(queue->arena, queue->positions, (size_t)old * sizeof *queue->positions,
+                      (size_t)capacity * sizeof *queue->positions);
     for (uint32_t slot = old; slot < capacity; slot++) {
-        queue->slots[slot].free_next = slot + 1;
+        queue->positions[slot] = slot + 1;
     }
     queue->slot_free = old;
     for (uint32_t i = 0; i < queue->count; i++) {
         const uint32_t slot = queue->heap[i].slot;
-        queue->index[index_find_sequence(queue, queue->slots[slot].event.sequence)] = slot + 1;
+        queue->index[index_find_sequence(queue, queue->slots[slot].sequence)] = slot + 1;
     }
 }
 
@@ -144,6 +147,7 @@ void queue_free_storage(struct event_queue *queue)
 {
     const size_t capacity = queue->capacity;
     arena_free(queue->arena, queue->slots, capacity * sizeof *queue->slots);
+    arena_free(queue->arena, queue->positions, capacity * sizeof *queue->positions);
     arena_free(queue->arena, queue->heap, capacity * sizeof *queue->heap);
     arena_free(queue->arena, queue->index, capacity * 2 * sizeof *queue->index);
 }
@@ -163,8 +167,8 @@ void queue_add_event(struct event_queue *queue, const struct engine_event *event
         grow_storage(queue, queue->capacity * 2, queue->index_bits + 1);
     }
     const uint32_t slot = queue->slot_free;
-    queue->slot_free = queue->slots[slot].free_next;
-    queue->slots[slot].event = *event;
+    queue->slot_free = queue->positions[slot];
+    queue->slots[slot] = *event;
     queue->index[index_find_sequence(queue, event->sequence)] = slot + 1;
     move_node_up(queue, queue->count++,
                  (struct queue_node){.time_ns = event->time_ns,
@@ -174,15 +178,15 @@ void queue_add_event(struct event_queue *queue, const struct engine_event *event
 
 const struct engine_event *queue_get_first(const struct event_queue *queue)
 {
-    return queue->count > 0 ? &queue->slots[queue->heap[0].slot].event : NULL;
+    return queue->count > 0 ? &queue->slots[queue->heap[0].slot] : NULL;
 }
 
 static void free_event_slot(struct event_queue *queue, uint32_t slot)
 {
-    const uint32_t position = queue->slots[slot].position;
+    const uint32_t position = queue->positions[slot];
     assert(queue->heap[position].slot == slot);
-    index_remove_sequence(queue, queue->slots[slot].event.sequence);
-    queue->slots[slot].free_next = queue->slot_free;
+    index_remove_sequence(queue, queue->slots[slot].sequence);
+    queue->positions[slot] = queue->slot_free;
     queue->slot_free = slot;
     const struct queue_node last = queue->heap[--queue->count];
     if (position == queue->count) {

@@ -17,12 +17,6 @@
 /** The most events that can wait at once. */
 #define QUEUE_EVENTS_MAX (UINT32_C(1) << 26)
 
-struct queue_slot {
-    struct engine_event event;
-    uint32_t position;  /**< in the heap */
-    uint32_t free_next; /**< index of the next free slot, if this slot is free */
-};
-
 struct queue_node {
     uint64_t time_ns;
     uint64_t rank; /**< priority in the top byte, sequence number below */
@@ -31,7 +25,10 @@ struct queue_node {
 
 struct event_queue {
     struct arena *arena;
-    struct queue_slot *slots;
+    struct engine_event *slots;
+    /** where the heap has each slot; of a free slot, the next free slot. They are apart from the
+     * slots, because each level that an event sinks or rises changes one of them. */
+    uint32_t *positions;
     struct queue_node *heap;
     uint32_t *index; /**< the hash table: each entry is slot + 1, or 0 if it is empty; it has twice
                           as many entries as the capacity */

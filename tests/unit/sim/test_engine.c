@@ -438,6 +438,23 @@ START_TEST(test_chance_draws_only_where_it_is_open)
 }
 END_TEST
 
+START_TEST(test_each_of_many_streams_is_found_by_its_name)
+{
+    enum {
+        MANY = 10000
+    };
+    char name[ENGINE_NAME_MAX];
+    start();
+    for (int again = 0; again < 2; again++) {
+        for (uint32_t i = 0; i < MANY; i++) {
+            (void)snprintf(name, sizeof name, "workload.load[%u]", i);
+            ck_assert_uint_eq(engine_open_stream(engine, name), i);
+        }
+    }
+    finish();
+}
+END_TEST
+
 /* ---- A source ---- */
 
 static bool serve(void *opaque, const char *stream, uint32_t kind, uint64_t bound, uint64_t *value)
@@ -484,6 +501,7 @@ Suite *test_suite(void)
     TCase *tcase = tcase_create("engine");
 
     tcase_add_test(tcase, test_events_come_by_time_then_priority_then_sequence);
+    tcase_add_test(tcase, test_each_of_many_streams_is_found_by_its_name);
     tcase_add_loop_test(tcase, test_cancelling_at_random_agrees_with_a_plain_list, 0, 5);
     tcase_add_test(tcase, test_an_event_in_the_past_is_now);
     tcase_add_test(tcase, test_every_end_has_its_name);
