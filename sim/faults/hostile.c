@@ -68,7 +68,7 @@ static void corrupt_page_content(struct vm *vm, uint64_t content)
 {
     const uint64_t page = gmem_find_page_in_use(vm->gmem, PAGE_USE_ANON);
     if (page != UINT64_MAX) {
-        vm->content[(page - vm->spec.first_pfn) >> vm->spec.page_order] = content;
+        backing_corrupt_content(vm, page, content);
     }
 }
 

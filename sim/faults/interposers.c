@@ -49,8 +49,7 @@ static void fill_pages(void *opaque, const uint64_t *pages, uint32_t count, uint
 static void corrupt_initialised_page(struct vm *vm, const uint64_t *pages, uint32_t count)
 {
     if (count > 0 && vm_consume_armed_fault(vm, CORRUPT_INIT_FALSE)) {
-        vm->content[(pages[0] - vm->spec.first_pfn) >> vm->spec.page_order] =
-            UINT64_C(0xF0E1D2C3B4A59687);
+        backing_corrupt_content(vm, pages[0], UINT64_C(0xF0E1D2C3B4A59687));
     }
 }
 

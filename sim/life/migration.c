@@ -53,11 +53,6 @@ static uint64_t get_page_pfns(const struct vm *vm)
     return UINT64_C(1) << vm->spec.page_order;
 }
 
-static bool is_page_backed(const struct vm *vm, uint64_t page)
-{
-    return is_bit_set(vm->backed, page << vm->spec.page_order);
-}
-
 /* ---- Life ---- */
 
 static void free_migration(struct vm *vm)
@@ -167,7 +162,7 @@ static void skip_hinted_pages(struct vm *vm, const struct observation *seen)
         const uint64_t bit = UINT64_C(1) << (page % 64);
         if ((m->bitmap[page / 64] & bit) != 0) {
             m->bitmap[page / 64] &= ~bit;
-            vm->moves.skipped_pfns += is_page_backed(vm, page) ? get_page_pfns(vm) : 0;
+            vm->moves.skipped_pfns += backing_is_page_backed(vm, page) ? get_page_pfns(vm) : 0;
         }
     }
 }
@@ -185,10 +180,10 @@ static uint64_t send_migrated_page(struct vm *vm, uint64_t page)
 {
     struct migration *m = vm->migration;
     const uint64_t bit = UINT64_C(1) << (page % 64);
-    const bool backed = is_page_backed(vm, page);
+    const bool backed = backing_is_page_backed(vm, page);
     m->bitmap[page / 64] &= ~bit;
     m->there[page / 64] = backed ? m->there[page / 64] | bit : m->there[page / 64] & ~bit;
-    m->sent[page] = vm->content[page];
+    m->sent[page] = page_tags_get(&vm->content, page);
     vm->moves.sent_pfns += backed ? get_page_pfns(vm) : 0;
     return backed ? get_page_pfns(vm) << BNT_PFN_SHIFT : EMPTY_PAGE_BYTES;
 }
@@ -232,8 +227,8 @@ static uint64_t count_bitmap_bytes(const struct vm *vm)
     uint64_t bytes = 0;
     for (uint64_t page = 0; page < m->pages; page++) {
         if (is_bit_set(m->bitmap, page)) {
-            bytes +=
-                is_page_backed(vm, page) ? get_page_pfns(vm) << BNT_PFN_SHIFT : EMPTY_PAGE_BYTES;
+            bytes += backing_is_page_backed(vm, page) ? get_page_pfns(vm) << BNT_PFN_SHIFT
+                                                      : EMPTY_PAGE_BYTES;
         }
     }
     return bytes;
@@ -298,8 +293,8 @@ static void check_arrived_pages(struct vm *vm)
         const bool owned = use != PAGE_USE_FREE && use != PAGE_USE_BALLOON &&
                            use != PAGE_USE_REPORTED && use != PAGE_USE_HINTED;
         if (owned) {
-            OBSERVE(vm, OBSERVED_MIGRATE_ARRIVED, .at = pfn, .value = vm->content[page],
-                    .other = m->sent[page]);
+            OBSERVE(vm, OBSERVED_MIGRATE_ARRIVED, .at = pfn,
+                    .value = page_tags_get(&vm->content, page), .other = m->sent[page]);
         }
     }
 }
@@ -314,7 +309,7 @@ static void copy_arrived_memory(struct vm *vm)
             backing_write_page(vm, vm->spec.first_pfn + (page << vm->spec.page_order),
                                m->sent[page]);
         }
-        vm->content[page] = m->sent[page];
+        page_tags_set(&vm->content, page, m->sent[page]);
     }
     memcpy(vm->dma, m->dma, vm->dma_bytes);
 }

@@ -119,7 +119,7 @@ static void create_maps(struct gmem *gmem)
     const uint32_t pages = gmem->pages;
     page_map_init(&gmem->state, arena, PAGE_WIDTH_BYTE, pages, PAGE_USE_FREE);
     page_map_init(&gmem->links, arena, PAGE_WIDTH_U64, pages, 0);
-    page_map_init(&gmem->record, arena, PAGE_WIDTH_U32, pages, 0);
+    gmem->record = arena_alloc_zeroed(arena, pages * sizeof(uint32_t));
     page_map_init(&gmem->tag, arena, PAGE_WIDTH_U64, pages, 0);
     if (gmem->config.reports) {
         page_map_init(&gmem->reported, arena, PAGE_WIDTH_BIT, pages, 0);
@@ -130,6 +130,24 @@ static void create_maps(struct gmem *gmem)
     gmem->swap_free = BUDDY_NONE;
 }
 
+/** The new kernel writes to its pages and to the pinned pages, in their order. */
+static void write_kernel_pages(struct gmem *gmem)
+{
+    const uint64_t tag = gmem->config.tag_base + 1;
+    if (gmem->config.write_new == NULL) {
+        for (uint32_t page = 0; page < gmem->kernel_pages; page++) {
+            gmem_write_page(gmem, page);
+        }
+        return;
+    }
+    if (gmem->kernel_pages > 0) {
+        gmem->config.write_new(gmem->config.opaque, gmem->config.first_pfn, gmem->kernel_pages,
+                               tag);
+    }
+    page_tags_set_ascending(&gmem->tag, 0, gmem->kernel_pages, tag);
+    gmem->tags = gmem->kernel_pages;
+}
+
 /** Before anything else is allocated, creates the kernel's pages and the pinned pages, and writes
  * to them. */
 static void create_kernel_pages(struct gmem *gmem)
@@ -138,9 +156,7 @@ static void create_kernel_pages(struct gmem *gmem)
     const uint32_t image = (uint32_t)round_up_to_pages(gmem->config.kernel_bytes, page_bytes);
     page_map_set_run(&gmem->state, 0, image, PAGE_USE_KERNEL);
     page_map_set_run(&gmem->state, image, gmem->kernel_pages - image, PAGE_USE_PINNED);
-    for (uint32_t page = 0; page < gmem->kernel_pages; page++) {
-        gmem_write_page(gmem, page);
-    }
+    write_kernel_pages(gmem);
     for (uint32_t page = gmem->kernel_pages;
          gmem->config.free_tag != 0 && page < gmem->pages - gmem->offline_pages; page++) {
         gmem_fill_page(gmem, page); /* at boot, the kernel fills the free pages too */
@@ -174,7 +190,7 @@ void gmem_destroy(struct gmem *gmem)
     gmem_pool_destroy(&gmem->pool);
     page_map_destroy(&gmem->state);
     page_map_destroy(&gmem->links);
-    page_map_destroy(&gmem->record);
+    arena_free(arena, gmem->record, gmem->pages * sizeof(uint32_t));
     gmem_forget_links_above(gmem);
     page_map_destroy(&gmem->tag);
     if (gmem->config.reports) {

@@ -98,9 +98,14 @@ struct gmem_config {
     void *opaque;
     /**
      * Optional. The guest reads a page, which must contain `expected`, or writes `tag` to a page.
-     * gmem_create writes to the kernel's pages and to the pinned pages.
      */
     void (*access)(void *opaque, uint64_t pfn, uint64_t expected, bool write, uint64_t tag);
+    /**
+     * Optional. gmem_create writes to `pages` pages of the kernel and pinned pages, from the page
+     * at `pfn` on. The first page gets `tag`, and each page a tag that is larger by 1 than that of
+     * the page before. Without this callback, it calls `access` for each page.
+     */
+    void (*write_new)(void *opaque, uint64_t pfn, uint64_t pages, uint64_t tag);
     /**
      * Optional. Called when the use of pages changes. It gets the first PFN of each page, and at
      * most GMEM_BATCH_MAX pages. It is not called for the kernel's pages and the pinned pages when

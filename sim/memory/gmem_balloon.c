@@ -170,12 +170,12 @@ void gmem_balloon_free_huge_pages(struct gmem *gmem, const uint64_t *firsts, uin
 
 static uint32_t get_record_link(const struct gmem *gmem, uint32_t page)
 {
-    return page_link_decode(page, page_map_get_u32(&gmem->record, page));
+    return gmem->record[page];
 }
 
 static void set_record_link(struct gmem *gmem, uint32_t page, uint32_t to)
 {
-    page_map_set_u32(&gmem->record, page, page_link_encode(page, to));
+    gmem->record[page] = to;
 }
 
 /*
@@ -262,7 +262,7 @@ uint64_t gmem_pop_page_links(struct gmem *gmem, uint64_t head, uint64_t *pages, 
     return head;
 }
 
-bool gmem_remove_page_link(struct gmem *gmem, uint64_t *head, uint64_t pfn)
+bool gmem_remove_page_link(const struct gmem *gmem, uint64_t *head, uint64_t pfn)
 {
     const uint32_t page = gmem_find_page(gmem, pfn);
     const uint32_t first = *head == GMEM_NONE ? BUDDY_NONE : gmem_find_page(gmem, *head);

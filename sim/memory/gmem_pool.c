@@ -134,15 +134,15 @@ static void free_sequential_pages(struct gmem_pool *pool, const uint32_t *pages,
 /* ---- RANDOM: a shuffled stack ---- */
 
 /** A position is stored relative to the page that is there before the shuffle, so that a stack that
- * was never used takes no memory. */
+ * was never used is an array of zeros, to which the system gives no memory. */
 static uint32_t get_stack_page(const struct gmem_pool *pool, uint32_t at)
 {
-    return page_map_get_u32(&pool->stack, at) + pool->stack_bottom - at;
+    return pool->stack[at] + pool->stack_bottom - at;
 }
 
-static void set_stack_page(struct gmem_pool *pool, uint32_t at, uint32_t page)
+static void set_stack_page(const struct gmem_pool *pool, uint32_t at, uint32_t page)
 {
-    page_map_set_u32(&pool->stack, at, page - pool->stack_bottom + at);
+    pool->stack[at] = page - pool->stack_bottom + at;
 }
 
 /**
@@ -152,7 +152,7 @@ static void set_stack_page(struct gmem_pool *pool, uint32_t at, uint32_t page)
 static void init_free_page_stack(struct gmem_pool *pool, struct engine *engine, uint32_t end)
 {
     const uint32_t stream = engine_open_stream(engine, "shuffle");
-    page_map_init(&pool->stack, pool->arena, PAGE_WIDTH_U32, pool->state->pages, 0);
+    pool->stack = arena_alloc_zeroed(pool->arena, pool->state->pages * sizeof(uint32_t));
     pool->stack_bottom = end - 1;
     pool->unshuffled = pool->free_pages;
     pool->shuffle_key =
@@ -173,19 +173,20 @@ static void pop_stack_pages(struct gmem_pool *pool, uint32_t *pages, uint32_t co
 {
     const uint32_t top = pool->free_pages;
     for (uint32_t i = 0; i < count && top - i <= pool->unshuffled; i++) {
-        page_map_prefetch(&pool->stack, PAGE_WIDTH_U32, find_shuffle_partner(pool, top - i));
+        __builtin_prefetch(&pool->stack[find_shuffle_partner(pool, top - i)]);
     }
     for (uint32_t i = 0; i < count; i++) {
         const uint32_t at = top - i - 1;
-        const uint32_t page = get_stack_page(pool, at);
-        pages[i] = page;
+        uint32_t page = get_stack_page(pool, at);
         if (at < pool->unshuffled) {
             const uint32_t other = find_shuffle_partner(pool, at + 1);
-            pages[i] = get_stack_page(pool, other);
-            set_stack_page(pool, other, page);
+            const uint32_t moved = page;
+            page = get_stack_page(pool, other);
+            set_stack_page(pool, other, moved);
             pool->unshuffled = at;
         }
-        page_map_prefetch(pool->state, PAGE_WIDTH_BYTE, pages[i]);
+        pages[i] = page;
+        __builtin_prefetch(page_map_find_value(pool->state, PAGE_WIDTH_BYTE, page));
     }
     set_states(pool, pages, count, state);
 }
@@ -275,7 +276,7 @@ void gmem_pool_destroy(struct gmem_pool *pool)
         destroy_sequential_pool(pool);
         break;
     case PAGES_RANDOM:
-        page_map_destroy(&pool->stack);
+        arena_free(pool->arena, pool->stack, pool->state->pages * sizeof(uint32_t));
         break;
     }
 }

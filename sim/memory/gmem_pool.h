@@ -40,7 +40,7 @@ struct gmem_pool {
     uint32_t recent[GMEM_POOL_RECENT_MAX]; /**< the last entry is the page that was freed last */
     /* RANDOM: the pages of a stack. It is shuffled from its top as far as pages were taken; each
      * step of the shuffle makes one position final. */
-    struct page_map stack;
+    uint32_t *stack;       /**< zeros where it was never used (gmem_pool.c) */
     uint32_t stack_bottom; /**< the page at position 0 of the stack before it is shuffled */
     uint32_t unshuffled;   /**< so many positions, from the bottom, are not final */
     uint64_t shuffle_key;

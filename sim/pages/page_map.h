@@ -107,14 +107,15 @@ static inline uint64_t page_map_get_u64(const struct page_map *map, uint64_t pag
     return page_map_get_as(map, PAGE_WIDTH_U64, page);
 }
 
-/** Loads the value of a page into the cache, for a map of this width. */
-static inline void page_map_prefetch(const struct page_map *map, page_width width, uint64_t page)
+/** Returns where the value of a page is, or NULL if its leaf is uniform. Who will change many pages
+ * in no order prefetches their values first, since else each change waits for its own. (A function
+ * that only prefetches would be dropped by gcc, which takes it for one without effect.) */
+static inline const void *page_map_find_value(const struct page_map *map, page_width width,
+                                              uint64_t page)
 {
     const struct page_slot *slot = page_map_find_slot(map, page);
-    if (slot->kind == PAGE_SLOT_LEAF) {
-        const uint64_t bit = (page & (PAGE_LEAF_PAGES - 1)) * page_leaf_ops[width].bytes / 64;
-        __builtin_prefetch((const uint8_t *)slot->is.leaf->values + bit / 8, 1);
-    }
+    const uint64_t bits = (page & (PAGE_LEAF_PAGES - 1)) * (page_leaf_ops[width].bytes / 64);
+    return slot->kind == PAGE_SLOT_LEAF ? (const uint8_t *)slot->is.leaf->values + bits / 8 : NULL;
 }
 
 void page_map_set_bit(struct page_map *map, uint64_t page, bool value);

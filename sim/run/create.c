@@ -5,6 +5,7 @@
 #include "sim/life/life.h"
 #include "sim/peers/peers.h"
 #include "sim/run/run_private.h"
+#include "sim/world/backing.h"
 
 bool vm_can_start(struct vm *vm, char *error, size_t error_bytes)
 {
@@ -34,9 +35,7 @@ bool vm_create(struct world *world, uint32_t index, char *error, size_t error_by
     const uint64_t pages = pfns >> vm->spec.page_order;
     peers_fill_driver_and_device_ops(vm);
     faults_add_interposers(vm);
-    vm->content = arena_alloc_zeroed(arena, pages * sizeof *vm->content);
-    vm->backed_bytes = (pfns + 63) / 64 * sizeof *vm->backed;
-    vm->backed = arena_alloc_zeroed(arena, vm->backed_bytes);
+    backing_create(vm);
     if ((vm->spec.driver.config.features.wanted >> BNT_BALLOON_BIT_DEVICE_INIT_ON_INFLATE & 1) !=
         0) {
         vm->init_bytes = (pages + 63) / 64 * sizeof(uint64_t);
@@ -89,7 +88,6 @@ bool vm_create(struct world *world, uint32_t index, char *error, size_t error_by
 void vm_destroy(struct vm *vm)
 {
     struct arena *arena = vm->world->arena;
-    const uint64_t pfns = vm->spec.memory_bytes >> BNT_PFN_SHIFT;
     migration_destroy(vm);
     if (vm->ends.driver.destroy == NULL) {
         return; /* the world could not be created, and this VM was not created yet */
@@ -99,6 +97,5 @@ void vm_destroy(struct vm *vm)
     arena_free(arena, vm->dma, vm->dma_bytes);
     arena_free(arena, vm->record_bits, vm->record_bytes);
     arena_free(arena, vm->init_bits, vm->init_bytes);
-    arena_free(arena, vm->content, (pfns >> vm->spec.page_order) * sizeof *vm->content);
-    arena_free(arena, vm->backed, vm->backed_bytes);
+    backing_destroy(vm);
 }

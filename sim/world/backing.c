@@ -13,10 +13,10 @@
 
 #include <inttypes.h>
 
-/** Records a page in the dirty log, for a migration. */
-static void log_dirty_page(const struct vm *vm, uint64_t page)
+/** Records pages in the dirty log, for a migration. */
+static void log_dirty_pages(const struct vm *vm, uint64_t first, uint64_t count)
 {
-    if (vm->dirty_log != NULL) {
+    for (uint64_t page = first; vm->dirty_log != NULL && page < first + count; page++) {
         vm->dirty_log[page / 64] |= UINT64_C(1) << (page % 64);
     }
 }
@@ -34,27 +34,52 @@ static uint64_t get_page_index(const struct vm *vm, uint64_t pfn)
     return (pfn - vm->spec.first_pfn) >> vm->spec.page_order;
 }
 
-/** Gives host memory to one PFN. If the machine's memory is full, the host uses swap. */
-static void back_page_with_host_memory(struct vm *vm, uint64_t index)
+void backing_create(struct vm *vm)
+{
+    const uint64_t pfns = vm->spec.memory_bytes >> BNT_PFN_SHIFT;
+    page_map_init(&vm->content, vm->world->arena, PAGE_WIDTH_U64, pfns >> vm->spec.page_order, 0);
+    page_map_init(&vm->backed, vm->world->arena, PAGE_WIDTH_BIT, pfns, 0);
+}
+
+void backing_destroy(struct vm *vm)
+{
+    page_map_destroy(&vm->content);
+    page_map_destroy(&vm->backed);
+}
+
+/* ---- Host memory ---- */
+
+/** Takes the machine's memory for so many PFNs. If it is full, the host uses swap. */
+static void take_machine_memory(struct vm *vm, uint64_t pfns)
 {
     struct world *world = vm->world;
-    const uint64_t bit = UINT64_C(1) << (index % 64);
-    if ((vm->backed[index / 64] & bit) != 0) {
-        return;
-    }
-    vm->backed[index / 64] |= bit;
-    vm->backed_pfns++;
-    if (vm->away) {
-        return; /* the memory of the other host is not limited */
-    }
-    world->machine_backed_pfns++;
-    if (world->machine_backed_pfns > world->machine_pfns + world->machine_swap_pfns) {
+    const uint64_t before = world->machine_backed_pfns;
+    const uint64_t after = before + pfns;
+    const uint64_t memory = world->machine_pfns;
+    const uint64_t room = memory + world->machine_swap_pfns;
+    const uint64_t swap_begin = before > memory ? before : memory;
+    const uint64_t swap_end = after < room ? after : room;
+    world->machine_backed_pfns = after;
+    world->machine_swapped_pfns += swap_end > swap_begin ? swap_end - swap_begin : 0;
+    if (after > room) {
         world_fail_run(world, VERDICT_FAIL,
                        "the machine has too little memory and swap: its guests need %" PRIu64
                        " KiB",
-                       world->machine_backed_pfns << (BNT_PFN_SHIFT - 10));
-    } else if (world->machine_backed_pfns > world->machine_pfns) {
-        world->machine_swapped_pfns++;
+                       ((before > room ? before : room) + 1) << (BNT_PFN_SHIFT - 10));
+    }
+}
+
+/** Gives host memory to PFNs that have none. */
+static void back_pfns_with_host_memory(struct vm *vm, uint64_t first, uint64_t count)
+{
+    const uint64_t missing = count - page_map_count(&vm->backed, first, count, 1);
+    if (missing == 0) {
+        return;
+    }
+    page_map_set_run(&vm->backed, first, count, 1);
+    vm->backed_pfns += missing;
+    if (!vm->away) { /* the memory of the other host is not limited */
+        take_machine_memory(vm, missing);
     }
 }
 
@@ -70,76 +95,96 @@ static void widen_range_to_host_pages(const struct vm *vm, uint64_t *first_pfn, 
     *pfns = (end < high ? end : high) - *first_pfn;
 }
 
+/** Gives host memory to whole pages of the guest. */
+static void back_pages_with_host_memory(struct vm *vm, uint64_t pfn, uint64_t pages)
+{
+    uint64_t pfns = pages << vm->spec.page_order;
+    if (pfns == 1 && page_map_get_bit(&vm->backed, pfn - vm->spec.first_pfn)) {
+        return; /* this is usual; the host page that contains it has host memory as a whole */
+    }
+    widen_range_to_host_pages(vm, &pfn, &pfns);
+    back_pfns_with_host_memory(vm, pfn - vm->spec.first_pfn, pfns);
+}
+
 void backing_write_page(struct vm *vm, uint64_t pfn, uint64_t tag)
 {
-    uint64_t first_pfn = pfn;
-    uint64_t pfns = UINT64_C(1) << vm->spec.page_order;
-    widen_range_to_host_pages(vm, &first_pfn, &pfns);
-    for (uint64_t i = 0; i < pfns; i++) {
-        back_page_with_host_memory(vm, first_pfn - vm->spec.first_pfn + i);
-    }
-    vm->content[get_page_index(vm, pfn)] = tag;
-    log_dirty_page(vm, get_page_index(vm, pfn));
+    const uint64_t page = get_page_index(vm, pfn);
+    back_pages_with_host_memory(vm, pfn, 1);
+    page_tags_set(&vm->content, page, tag);
+    log_dirty_pages(vm, page, 1);
+}
+
+void backing_write_new_pages(void *opaque, uint64_t pfn, uint64_t pages, uint64_t tag)
+{
+    struct vm *vm = opaque;
+    const uint64_t first = get_page_index(vm, pfn);
+    back_pages_with_host_memory(vm, pfn, pages);
+    page_tags_set_ascending(&vm->content, first, pages, tag);
+    log_dirty_pages(vm, first, pages);
 }
 
 uint64_t backing_read_content_tag(const struct vm *vm, uint64_t pfn)
 {
-    return vm->content[get_page_index(vm, pfn)];
+    return page_tags_get(&vm->content, get_page_index(vm, pfn));
 }
 
-/** Discards the host memory of PFNs whose bits are in one word of `backed`. Returns the number of
- * PFNs that had host memory. */
-static uint64_t discard_backed_word(struct vm *vm, uint64_t word, uint64_t bits)
+void backing_corrupt_content(struct vm *vm, uint64_t pfn, uint64_t tag)
 {
-    uint64_t freed = 0;
-    bits &= vm->backed[word];
-    if (bits == 0) {
-        return 0; /* no PFN here has host memory; this is usual, since the guest never wrote to most
-                     ballooned pages */
-    }
-    vm->backed[word] &= ~bits;
-    for (; bits != 0; bits &= bits - 1) {
-        const uint64_t index = word * 64 + (uint64_t)__builtin_ctzll(bits);
-        vm->content[index >> vm->spec.page_order] = 0;
-        log_dirty_page(vm, index >> vm->spec.page_order);
-        freed++;
-    }
-    return freed;
+    page_tags_set(&vm->content, get_page_index(vm, pfn), tag);
+}
+
+bool backing_is_page_backed(const struct vm *vm, uint64_t page)
+{
+    return page_map_get_bit(&vm->backed, page << vm->spec.page_order);
+}
+
+/* ---- Discards ---- */
+
+/** Sets the content of all pages that have a PFN in a range. */
+static void set_content_of_pfns(struct vm *vm, uint64_t first, uint64_t count, uint64_t tag)
+{
+    const uint64_t page = first >> vm->spec.page_order;
+    const uint64_t last = (first + count - 1) >> vm->spec.page_order;
+    page_tags_set_equal(&vm->content, page, last - page + 1, tag);
+}
+
+/** Discards the host memory of a run of PFNs that all have it. A page without host memory has no
+ * content, so only the content of these PFNs is cleared. */
+static void discard_backed_run(struct vm *vm, uint64_t first, uint64_t count)
+{
+    const uint64_t page = first >> vm->spec.page_order;
+    const uint64_t last = (first + count - 1) >> vm->spec.page_order;
+    page_map_set_run(&vm->backed, first, count, 0);
+    set_content_of_pfns(vm, first, count, 0);
+    log_dirty_pages(vm, page, last - page + 1);
 }
 
 void backing_clear_content(struct vm *vm)
 {
     const uint64_t pages = vm->spec.memory_bytes >> BNT_PFN_SHIFT >> vm->spec.page_order;
-    for (uint64_t page = 0; page < pages; page++) {
-        vm->content[page] = 0;
-        log_dirty_page(vm, page);
-    }
+    page_map_set_run(&vm->content, 0, pages, 0);
+    log_dirty_pages(vm, 0, pages);
 }
 
-/** Clears only the content of pages that have host memory, since a page without host memory has no
- * content. */
 void backing_discard_pages(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint64_t *freed_bytes)
 {
     uint64_t freed = 0;
     widen_range_to_host_pages(vm, &first_pfn, &pfns);
-    uint64_t at = first_pfn - vm->spec.first_pfn;
-    for (uint64_t left = pfns; left > 0;) {
-        const uint64_t room = 64 - at % 64;
-        const uint64_t count = left < room ? left : room;
-        uint64_t bits = UINT64_MAX << (at % 64);
-        if (left < room) {
-            bits &= (UINT64_C(1) << (at % 64 + left)) - 1;
-        }
-        freed += discard_backed_word(vm, at / 64, bits);
-        at += count;
-        left -= count;
+    const uint64_t first = first_pfn - vm->spec.first_pfn;
+    const uint64_t end = first + pfns;
+    /* usually no PFN here has host memory, since the guest never wrote to most ballooned pages */
+    for (uint64_t at = page_map_find(&vm->backed, first, end, 1); at < end;
+         at = page_map_find(&vm->backed, at, end, 1)) {
+        const uint64_t run = page_map_find(&vm->backed, at, end, 0) - at;
+        discard_backed_run(vm, at, run);
+        freed += run;
     }
     vm->backed_pfns -= freed;
     vm->world->machine_backed_pfns -= vm->away ? 0 : freed;
     /* Pages that have no host memory, but were filled with a value by the host, read as 0 from now
      * on. */
-    for (uint64_t pfn = first_pfn; vm->spec.device.fill && pfn < first_pfn + pfns; pfn++) {
-        vm->content[get_page_index(vm, pfn)] = 0;
+    if (vm->spec.device.fill && pfns > 0) {
+        set_content_of_pfns(vm, first, pfns, 0);
     }
     *freed_bytes = freed << BNT_PFN_SHIFT;
 }
@@ -147,11 +192,13 @@ void backing_discard_pages(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uin
 void backing_fill_pages(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint32_t value,
                         uint64_t *freed_bytes)
 {
-    const uint64_t tag = vm_make_content_tag_of_value(value);
+    const uint64_t first = get_page_index(vm, first_pfn);
     backing_discard_pages(vm, first_pfn, pfns, freed_bytes);
-    for (uint64_t pfn = first_pfn; pfn < first_pfn + pfns; pfn++) {
-        vm->content[get_page_index(vm, pfn)] = tag;
-        log_dirty_page(vm, get_page_index(vm, pfn));
+    if (pfns > 0) {
+        const uint64_t last = get_page_index(vm, first_pfn + pfns - 1);
+        set_content_of_pfns(vm, first_pfn - vm->spec.first_pfn, pfns,
+                            vm_make_content_tag_of_value(value));
+        log_dirty_pages(vm, first, last - first + 1);
     }
 }
 

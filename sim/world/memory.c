@@ -76,6 +76,7 @@ static struct gmem_config make_gmem_config(struct vm *vm)
         .tag_base = (uint64_t)(vm->index + 1) << 48 | vm->account.restarts << 40,
         .opaque = vm,
         .access = backing_access_page,
+        .write_new = backing_write_new_pages,
         .moved = observe_moved_pages,
         .shrink = reclaim_hinted_pages,
     };

@@ -10,6 +10,7 @@
 #include "sim/conformance/conformance.h"
 #include "sim/memory/gmem.h"
 #include "sim/memory/workload.h"
+#include "sim/pages/page_tags.h"
 #include "sim/world/events.h"
 #include "sim/world/observation.h"
 #include "sim/world/peer.h"
@@ -71,11 +72,10 @@ struct vm {
     void *host_storage;
     size_t host_bytes;
     struct bnt_mem mem;
-    uint64_t *content;   /**< the host's content tag of each guest page; 0 means zeroes */
-    uint64_t *init_bits; /**< the driver's, for DEVICE_INIT_ON_INFLATE */
+    struct page_map content; /**< the host's content tag of each guest page; 0 means zeroes */
+    uint64_t *init_bits;     /**< the driver's, for DEVICE_INIT_ON_INFLATE */
     uint64_t init_bytes;
-    uint64_t *backed; /**< one bit for each PFN that has host memory */
-    uint64_t backed_bytes;
+    struct page_map backed; /**< one bit for each PFN that has host memory */
     uint64_t backed_pfns;
     /* between them */
     /** the functions that are called: those of `honest`, some with interposers for faults */

@@ -462,7 +462,7 @@ START_TEST(test_audit_sees_a_page_twice_in_a_random_pool)
     config.pages = PAGES_RANDOM;
     create();
     ck_assert_msg(gmem_audit(gmem, text, sizeof text), "%s", text);
-    page_map_set_u32(&gmem->pool.stack, 7, 1); /* the page that the next position has too */
+    gmem->pool.stack[7] = 1; /* the page that the next position has too */
     ck_assert(!gmem_audit(gmem, text, sizeof text));
     ck_assert_msg(strstr(text, "is listed as free twice") != NULL, "%s", text);
     engine_destroy(engine);
