@@ -10,6 +10,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- The files that the scenario names ---- */
@@ -250,6 +251,7 @@ run_verdict session_run(struct session *session)
         .files = session->files,
         .file_count = session->file_count,
         .oracles_off = config->oracles_off,
+        .audits_page_by_page = getenv("BALLONET_AUDIT_PAGES") != NULL,
         .hash_off = config->hash_off,
         .clauses = config->clauses,
         .observer = make_engine_observer(session),

@@ -104,8 +104,9 @@ static uint64_t change_run(struct oracle *oracle, struct shadow *shadow, uint64_
     for (uint64_t done = 0; done < pfns; done += cut) {
         const uint64_t first = at + done;
         cut = shadow_cut_run(first, pfns - done, SHADOW_WORD_PFNS);
-        changed += (uint64_t)__builtin_popcountll(change_pfns(
-            shadow_write_leaf(oracle, shadow, first), first, shadow_get_bits(first, cut), change));
+        changed += (uint64_t)__builtin_popcountll(
+            change_pfns(shadow_write_leaf(oracle, shadow, first, cut), first,
+                        shadow_get_bits(first, cut), change));
     }
     return changed;
 }
@@ -127,7 +128,7 @@ static inline uint64_t change_accepted_pfns(struct oracle *oracle, struct shadow
             run = count_accepted_run(request, i);
             changed += change_run(oracle, shadow, at, shadow_clip_run(shadow, at, run), change);
         } else {
-            changed += change_pfns(shadow_write_leaf(oracle, shadow, at), at,
+            changed += change_pfns(shadow_write_leaf(oracle, shadow, at, 1), at,
                                    UINT64_C(1) << at % SHADOW_WORD_PFNS, change) != 0;
         }
     }
@@ -223,6 +224,7 @@ void oracle_observe_report_completed(struct oracle *oracle, uint32_t vm, uint64_
 void oracle_observe_balloon_reset(struct oracle *oracle, uint32_t vm)
 {
     struct shadow *shadow = &oracle->vms[vm];
+    shadow->audit.ledger_pending = UINT64_MAX;
     for (uint64_t at = shadow_find_next_leaf(shadow, 0); shadow->host_pfns > 0;
          at = shadow_find_next_leaf(shadow, at + SHADOW_LEAF_PFNS)) {
         shadow->host_pfns -= change_run(oracle, shadow, at, SHADOW_LEAF_PFNS, BECOMES_GUESTS);

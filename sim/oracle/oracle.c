@@ -26,6 +26,8 @@ void oracle_destroy(struct oracle *oracle)
         for (uint64_t leaf = 0; leaf < shadow->leaf_count; leaf++) {
             arena_free(oracle->arena, shadow->leaf[leaf], sizeof *shadow->leaf[leaf]);
         }
+        arena_free(oracle->arena, shadow->audit.place,
+                   shadow->config.small ? shadow->config.pfns : 0);
         arena_free(oracle->arena, shadow->leaf, shadow->leaf_count * sizeof(struct shadow_leaf *));
     }
     arena_free(oracle->arena, oracle->vms, oracle->vm_count * sizeof *oracle->vms);
@@ -40,6 +42,10 @@ void oracle_init_vm(struct oracle *oracle, uint32_t vm, const struct oracle_vm_c
     shadow->leaf =
         arena_alloc_zeroed(oracle->arena, shadow->leaf_count * sizeof(struct shadow_leaf *));
     shadow->in_place[PLACE_OS] = config->pfns >> config->page_order;
+    if (config->small) {
+        shadow->audit.place = arena_alloc_zeroed(oracle->arena, config->pfns);
+        shadow->audit.in_place[PLACE_OS] = config->pfns;
+    }
     shadow->epoch = 1;
 }
 

@@ -56,9 +56,13 @@ struct oracle_vm_config {
     uint64_t
         answer_ns;    /**< the longest time that an answer or a notification takes without faults */
     uint64_t poll_ns; /**< the interval at which the driver polls configuration */
+    bool small; /**< the world is audited after every event, so an audit must look only at what
+                     changed; at most ORACLE_SMALL_PFNS PFNs */
     uint64_t reset_empty_ns; /**< after the driver has seen a reset, the balloon must be empty
                                   within this time */
 };
+
+#define ORACLE_SMALL_PFNS 4096
 
 struct oracle_violation {
     invariant_id invariant;
@@ -209,9 +213,17 @@ void oracle_check_step_progress(struct oracle *oracle, uint32_t vm, bool device)
  * those of the oracle. */
 void oracle_check_counters(struct oracle *oracle, uint32_t vm, const struct bnt_guest_info *guest,
                            const struct bnt_host_info *host);
-/** Computes all counts again, and compares every page. `host_page` reads the device's ledger. */
+/** Audits look at one page after the other from now on, and after each event at every page. This is
+ * slow; a test shows that it finds nothing else. */
+void oracle_audit_page_by_page(struct oracle *oracle);
+/** Computes all counts again, and compares every page. `host` is asked for the device's ledger. */
 void oracle_audit_pages(struct oracle *oracle, uint32_t vm, const struct bnt_host *host,
                         uint64_t allocator_pages, uint64_t reported_pages);
+/** The same for what changed since the last of these audits, in a small world. */
+void oracle_audit_changed_pages(struct oracle *oracle, uint32_t vm, const struct bnt_host *host,
+                                uint64_t allocator_pages, uint64_t reported_pages);
+/** The device's ledger was loaded from a saved state, so that all of it must be compared. */
+void oracle_observe_ledger_loaded(struct oracle *oracle, uint32_t vm);
 /** Checks the counters of both sides over the whole run: every PFN that was inflated was later
  * deflated or removed by a reset, or it is still ballooned. */
 void oracle_audit_counters(struct oracle *oracle, uint32_t vm, const struct bnt_guest_info *guest,
@@ -242,6 +254,8 @@ uint64_t oracle_count_pages_in_place(const struct oracle *oracle, uint32_t vm, p
  * engine_get_state_word.
  */
 uint64_t oracle_recompute_state(const struct oracle *oracle);
+/** The same in a small world, from what changed since the last call. */
+uint64_t oracle_recompute_changed_state(struct oracle *oracle);
 
 const char *invariant_get_name(invariant_id id);
 const char *invariant_get_text(invariant_id id);

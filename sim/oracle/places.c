@@ -129,7 +129,7 @@ static uint64_t move_run(struct oracle *oracle, uint32_t vm, uint64_t at, uint64
         const uint64_t first = at + moved;
         const uint64_t cut = shadow_cut_run(first, pfns - moved, SHADOW_LEAF_PFNS);
         uint8_t *places =
-            &shadow_write_leaf(oracle, shadow, first)->place[first % SHADOW_LEAF_PFNS];
+            &shadow_write_leaf(oracle, shadow, first, cut)->place[first % SHADOW_LEAF_PFNS];
         const uint64_t changed = change_places(places, cut, move->from, move->to);
         moved += changed;
         if (changed < cut) {
@@ -174,7 +174,7 @@ static uint32_t move_scattered_pages(struct oracle *oracle, uint32_t vm, const u
             (moved + 1 < count && pages[moved + 1] == pages[moved] + 1)) {
             break;
         }
-        uint8_t *place = &shadow_write_leaf(oracle, shadow, at)->place[at % SHADOW_LEAF_PFNS];
+        uint8_t *place = &shadow_write_leaf(oracle, shadow, at, 1)->place[at % SHADOW_LEAF_PFNS];
         if (change_places(place, 1, move->from, move->to) == 0) {
             break;
         }
@@ -235,8 +235,8 @@ void shadow_move_page(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint8_t 
     for (uint64_t done = 0; done < page_pfns; done += cut) {
         const uint64_t first = at + done;
         cut = shadow_cut_run(first, page_pfns - done, SHADOW_LEAF_PFNS);
-        memset(&shadow_write_leaf(oracle, shadow, first)->place[first % SHADOW_LEAF_PFNS], place,
-               cut);
+        memset(&shadow_write_leaf(oracle, shadow, first, cut)->place[first % SHADOW_LEAF_PFNS],
+               place, cut);
     }
     shadow->lends |= (place & SHADOW_LENT) != 0;
     add_to_move(&move, shadow, vm, at, page_pfns);
@@ -268,7 +268,7 @@ void shadow_end_loans(struct oracle *oracle, uint32_t vm)
     }
     for (uint64_t at = shadow_find_next_leaf(shadow, 0); at != SHADOW_NO_LEAF;
          at = shadow_find_next_leaf(shadow, at + SHADOW_LEAF_PFNS)) {
-        uint8_t *places = shadow_write_leaf(oracle, shadow, at)->place;
+        uint8_t *places = shadow_write_leaf(oracle, shadow, at, SHADOW_LEAF_PFNS)->place;
         for (uint32_t i = 0; i < SHADOW_LEAF_PFNS; i++) {
             places[i] &= ~SHADOW_LENT & UINT8_MAX;
         }

@@ -26,6 +26,18 @@ struct shadow_leaf {
                                           completes now names it */
 };
 
+/** What the audits after each event of a small world compare with: the places that the last of them
+ * found, and which words changed since. */
+struct shadow_audit {
+    uint8_t *place;                 /**< for each PFN; NULL in other worlds */
+    uint64_t in_place[PLACE_COUNT]; /**< number of PFNs */
+    uint64_t state;                 /**< the VM's part of the state word */
+    /* bit n: word n */
+    uint64_t touched;        /**< a place or an owner in it changed */
+    uint64_t ledger_pending; /**< not compared with the ledger since it changed */
+    uint64_t views_pending;  /**< guest and host not compared since it changed */
+};
+
 struct shadow_range {
     uint64_t first_pfn;
     uint64_t pfns;
@@ -124,10 +136,14 @@ void oracle_observe_balloon_reset(struct oracle *oracle, uint32_t vm);
 const struct shadow_leaf *shadow_read_leaf(const struct shadow *shadow, uint64_t at);
 /** Makes the leaf if there is none. */
 struct shadow_leaf *shadow_make_leaf(struct oracle *oracle, struct shadow *shadow, uint64_t at);
+/** The leaf, of which `pfns` PFNs from `at` on will be changed. All of them are in this leaf. */
 static inline struct shadow_leaf *shadow_write_leaf(struct oracle *oracle, struct shadow *shadow,
-                                                    uint64_t at)
+                                                    uint64_t at, uint64_t pfns)
 {
     struct shadow_leaf *leaf = shadow->leaf[at / SHADOW_LEAF_PFNS];
+    const uint64_t first = at / SHADOW_WORD_PFNS;
+    const uint64_t words = (at + pfns - 1) / SHADOW_WORD_PFNS - first + 1;
+    shadow->audit.touched |= UINT64_MAX >> (SHADOW_WORD_PFNS - words) << first % SHADOW_WORD_PFNS;
     return leaf != NULL ? leaf : shadow_make_leaf(oracle, shadow, at);
 }
 /** The index of the first PFN of the first leaf that exists, from the leaf that begins at `at` on;

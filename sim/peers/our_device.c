@@ -130,9 +130,15 @@ static bool has_page(const struct vm *vm, uint64_t pfn)
     return bnt_host_page_state_get(vm->host, pfn) != BNT_HOST_PAGE_GUEST;
 }
 
-static void audit_ledger(const struct vm *vm, uint64_t allocator_pages, uint64_t reported_pages)
+static void audit_ledger(const struct vm *vm, uint64_t allocator_pages, uint64_t reported_pages,
+                         bool all)
 {
-    oracle_audit_pages(vm->world->oracle, vm->index, vm->host, allocator_pages, reported_pages);
+    struct oracle *oracle = vm->world->oracle;
+    if (all) {
+        oracle_audit_pages(oracle, vm->index, vm->host, allocator_pages, reported_pages);
+    } else {
+        oracle_audit_changed_pages(oracle, vm->index, vm->host, allocator_pages, reported_pages);
+    }
 }
 
 /* ---- The VMM ---- */

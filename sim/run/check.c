@@ -72,7 +72,9 @@ void check_vm_after_event(struct vm *vm)
     oracle_check_counters(world->oracle, vm->index, &guest, &host);
 }
 
-void check_vm_in_full(struct vm *vm)
+/** Compares what the oracle knows about a VM with the VM itself: everything, or what changed since
+ * the last audit. */
+static void audit_vm(struct vm *vm, bool all)
 {
     struct world *world = vm->world;
     char text[256];
@@ -80,7 +82,7 @@ void check_vm_in_full(struct vm *vm)
         const struct bnt_guest_info guest = vm_get_guest_info(vm);
         const struct bnt_host_info host = vm_get_host_info(vm);
         vm->ends.device.audit(vm, gmem_count_pages_in_use(vm->gmem, PAGE_USE_BALLOON),
-                              gmem_count_pages_in_use(vm->gmem, PAGE_USE_REPORTED));
+                              gmem_count_pages_in_use(vm->gmem, PAGE_USE_REPORTED), all);
         oracle_audit_counters(world->oracle, vm->index, &guest, &host);
         oracle_audit_hint_pages(world->oracle, vm->index,
                                 gmem_count_pages_in_use(vm->gmem, PAGE_USE_HINTED),
@@ -90,4 +92,14 @@ void check_vm_in_full(struct vm *vm)
         world_fail_run(world, VERDICT_FAIL, "%s: the guest's memory is inconsistent: %s",
                        vm->spec.name, text);
     }
+}
+
+void check_vm_changes(struct vm *vm)
+{
+    audit_vm(vm, false);
+}
+
+void check_vm_in_full(struct vm *vm)
+{
+    audit_vm(vm, true);
 }

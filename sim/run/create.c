@@ -52,6 +52,7 @@ bool vm_create(struct world *world, uint32_t index, char *error, size_t error_by
             .pfns = pfns,
             .host_pages = vm->spec.device.config.memory.host_page_order > 0,
             .page_order = vm->spec.page_order,
+            .small = world->small,
             .refused_max = vm_get_refused_pages_max(vm),
             .vmware_quirks = vm_get_driver_quirks(vm),
             .stall_ns = vm->spec.device.config.target.stall_ns,

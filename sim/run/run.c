@@ -229,6 +229,9 @@ struct world *world_create(const struct world_config *config, char *error, size_
     create_engine(world);
     if (!config->oracles_off) {
         world->oracle = oracle_create(world->arena, world->engine, world->vm_count);
+        if (config->audits_page_by_page) {
+            oracle_audit_page_by_page(world->oracle);
+        }
     }
     if (config->clauses && !config->oracles_off) {
         world->conformance = conformance_create(world->arena, world->engine, world->vm_count);

@@ -69,6 +69,9 @@ void check_world_at_end(struct world *world);
 /* check.c */
 /** Checks a VM after an event that touched it. */
 void check_vm_after_event(struct vm *vm);
+/** Compares what the oracle knows about a VM of a small world with the VM itself, after an event
+ * that touched it. */
+void check_vm_changes(struct vm *vm);
 /** Compares everything that the oracle knows about a VM with the VM itself. */
 void check_vm_in_full(struct vm *vm);
 

@@ -117,6 +117,12 @@ static void forward_new_device(struct vm *vm, const struct observation *seen)
     oracle_observe_device_replaced(get_oracle(vm), vm->index);
 }
 
+static void forward_loaded_ledger_to_oracle(struct vm *vm, const struct observation *seen)
+{
+    (void)seen;
+    oracle_observe_ledger_loaded(get_oracle(vm), vm->index);
+}
+
 static void forward_new_target_to_oracle(struct vm *vm, const struct observation *seen)
 {
     oracle_observe_target_set(get_oracle(vm), vm->index, seen->value);
@@ -301,6 +307,7 @@ const struct observer oracle_observer = {
             [OBSERVED_PAGES_MOVED] = forward_page_use_change_to_oracle,
             [OBSERVED_PAGE_INITIALISED] = forward_initialised_page_to_oracle,
             [OBSERVED_PAGE_DIFFERS] = forward_page_content_mismatch_to_oracle,
+            [OBSERVED_DEVICE_RESTORED] = forward_loaded_ledger_to_oracle,
             [OBSERVED_DEVICE_NEW] = forward_new_device,
             [OBSERVED_KERNEL_ENDED] = forward_kernel_end,
             [OBSERVED_MIGRATE_ARRIVED] = forward_migrated_page_to_oracle,

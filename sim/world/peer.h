@@ -104,7 +104,7 @@ struct device_peer {
     bnt_status (*working_set)(const struct vm *vm, struct bnt_host_ws *ws);
     bool (*has_page)(const struct vm *vm, uint64_t pfn);
     /** Compares the ledger of the device with the pages that the oracle knows. */
-    void (*audit)(const struct vm *vm, uint64_t allocator_pages, uint64_t reported_pages);
+    void (*audit)(const struct vm *vm, uint64_t allocator_pages, uint64_t reported_pages, bool all);
     /* The VMM. */
     bnt_status (*target_set)(struct vm *vm, uint64_t pfns, uint64_t within_ns, uint64_t *id);
     bnt_status (*guest_memory_set)(struct vm *vm, uint64_t pfns, uint64_t within_ns, uint64_t *id);

@@ -25,7 +25,8 @@
 /** after the driver has seen a reset, the balloon must be empty within 1 s */
 #define WORLD_RESET_EMPTY_NS  1000000000
 #define WORLD_QUEUES          BNT_BALLOON_QUEUE_COUNT
-#define WORLD_AUDIT_PAGES_MAX 4096 /**< worlds with fewer pages are audited after every event */
+/** worlds with fewer pages are audited after every event */
+#define WORLD_AUDIT_PAGES_MAX ORACLE_SMALL_PFNS
 
 struct migration;
 struct vm;

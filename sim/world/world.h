@@ -56,9 +56,10 @@ struct world_config {
     uint64_t seed;
     const struct world_file *files;
     uint32_t file_count;
-    bool oracles_off; /**< a benchmark's world only */
-    bool hash_off;    /**< a benchmark's world only */
-    bool clauses;     /**< counts how clauses of the standard are kept; not without oracles */
+    bool oracles_off;         /**< a benchmark's world only */
+    bool audits_page_by_page; /**< audits are slow and look at every page (oracle.h) */
+    bool hash_off;            /**< a benchmark's world only */
+    bool clauses; /**< counts how clauses of the standard are kept; not without oracles */
     struct engine_observer observer;
     const struct choice_source *source; /**< NULL: draw */
     log_level log;

@@ -51,6 +51,12 @@ fails_as()
         echo "$output"
         return 1
     }
+    slow=$(BALLONET_AUDIT_PAGES=1 "$command" run --quiet "$1" 2>&1)
+    [ "$slow" = "$output" ] || {
+        echo "$1: audits page by page find something else:"
+        echo "$slow"
+        return 1
+    }
 }
 
 # expectations FOLDER: those that name an invariant; corrupted recordings are tested elsewhere

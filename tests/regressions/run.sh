@@ -39,6 +39,12 @@ for seed in $(seq 1 "$seeds"); do
         echo "$output"
         failed=1
     }
+    [ "$seed" -gt 1 ] || [ "$output" = "$(BALLONET_AUDIT_PAGES=1 "$mutant" run --quiet --seed 1 \
+        --mutate "$mutation" "$scenario" 2>&1)" ] || {
+        echo "audits page by page find something else than:"
+        echo "$output"
+        failed=1
+    }
 done
 [ $failed -eq 0 ] && echo "$mutation is caught under $seeds seeds: $text"
 exit $failed
