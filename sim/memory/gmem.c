@@ -218,10 +218,11 @@ uint32_t gmem_find_page(const struct gmem *gmem, uint64_t pfn)
     return (uint32_t)page;
 }
 
-void gmem_notify_moved_pages(const struct gmem *gmem, const uint32_t *pages, uint32_t count,
+void gmem_notify_moved_pages(struct gmem *gmem, const uint32_t *pages, uint32_t count,
                              page_use from, page_use to)
 {
     uint64_t pfns[GMEM_BATCH_MAX];
+    gmem->changes++;
     if (gmem->config.moved == NULL || count == 0) {
         return;
     }

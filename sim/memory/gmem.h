@@ -295,6 +295,10 @@ void gmem_read_kernel_pages(struct gmem *gmem, uint32_t count);
 /** Counts all pages again from the maps, and walks every list. Returns false with a description
  * of the error in `text`. */
 bool gmem_audit(const struct gmem *gmem, char *text, size_t text_bytes);
+/** The same after an event, but lists cannot be walked in part: it does nothing before
+ * GMEM_AUDIT_CHANGES changes of lists and of pages have come together. */
+bool gmem_audit_after_changes(struct gmem *gmem, char *text, size_t text_bytes);
+#define GMEM_AUDIT_CHANGES 64
 
 /* ---- Groups, which contain the memory of workloads (workload.c) ---- */
 

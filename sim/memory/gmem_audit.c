@@ -158,3 +158,12 @@ bool gmem_audit(const struct gmem *gmem, char *text, size_t text_bytes)
     page_map_destroy(&seen);
     return right;
 }
+
+bool gmem_audit_after_changes(struct gmem *gmem, char *text, size_t text_bytes)
+{
+    if (gmem->changes - gmem->audited_changes < GMEM_AUDIT_CHANGES) {
+        return true;
+    }
+    gmem->audited_changes = gmem->changes;
+    return gmem_audit(gmem, text, text_bytes);
+}

@@ -110,7 +110,7 @@ void gmem_balloon_free_pages(struct gmem *gmem, const uint64_t *pages, uint32_t 
 /* ---- 2 MiB blocks ---- */
 
 /** Notifies the observer about all pages of a block. */
-static void notify_block_moved(const struct gmem *gmem, uint32_t first, page_use from, page_use to)
+static void notify_block_moved(struct gmem *gmem, uint32_t first, page_use from, page_use to)
 {
     uint32_t pages[GMEM_BATCH_MAX];
     for (uint32_t done = 0; done < GMEM_POOL_BLOCK; done += GMEM_BATCH_MAX) {

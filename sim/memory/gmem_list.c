@@ -16,6 +16,7 @@ void gmem_list_push(struct gmem *gmem, struct gmem_list *list, uint32_t page)
     }
     list->head = page;
     list->count++;
+    gmem->changes++;
 }
 
 uint32_t gmem_list_pop_head(struct gmem *gmem, struct gmem_list *list)
@@ -29,6 +30,7 @@ uint32_t gmem_list_pop_head(struct gmem *gmem, struct gmem_list *list)
         list->tail = BUDDY_NONE;
     }
     list->count--;
+    gmem->changes++;
     return page;
 }
 
@@ -43,6 +45,7 @@ uint32_t gmem_list_pop_tail(struct gmem *gmem, struct gmem_list *list)
         list->head = BUDDY_NONE;
     }
     list->count--;
+    gmem->changes++;
     return page;
 }
 
@@ -80,6 +83,7 @@ void gmem_swap_push_tag(struct gmem *gmem, struct gmem_group *group, uint64_t ta
     group->swap_tail = slot;
     group->swapped++;
     gmem->swap_used++;
+    gmem->changes++;
 }
 
 uint64_t gmem_swap_pop_tag(struct gmem *gmem, struct gmem_group *group)
@@ -93,5 +97,6 @@ uint64_t gmem_swap_pop_tag(struct gmem *gmem, struct gmem_group *group)
     gmem->swap_free = slot;
     group->swapped--;
     gmem->swap_used--;
+    gmem->changes++;
     return gmem->swap_tag[slot];
 }

@@ -77,6 +77,8 @@ struct gmem {
     uint32_t high;
     bool reclaim_wanted;
     uint64_t tags;
+    uint64_t changes;         /**< of lists and uses of pages */
+    uint64_t audited_changes; /**< what `changes` was when the last audit after an event looked */
     /* numbers of pages, unless the name says that a time or events are counted */
     uint64_t allocations;
     uint64_t swapped_in;
@@ -122,7 +124,7 @@ static inline uint64_t gmem_compute_cost(const struct gmem *gmem, uint64_t pages
 /* gmem.c */
 uint32_t gmem_find_page(const struct gmem *gmem,
                         uint64_t pfn); /**< BUDDY_NONE: none begins there */
-void gmem_notify_moved_pages(const struct gmem *gmem, const uint32_t *pages, uint32_t count,
+void gmem_notify_moved_pages(struct gmem *gmem, const uint32_t *pages, uint32_t count,
                              page_use from, page_use to);
 /** Takes `count` <= GMEM_BATCH_MAX pages from the pool. If free memory is then below the low
  * watermark, this wakes background reclaim. */

@@ -40,7 +40,7 @@ static uint32_t find_unreported_blocks(const struct gmem *gmem, uint32_t *found,
 }
 
 /** Notifies the observer about the pages of one block. */
-static void notify_block_moved(const struct gmem *gmem, uint32_t first, page_use from, page_use to)
+static void notify_block_moved(struct gmem *gmem, uint32_t first, page_use from, page_use to)
 {
     const uint32_t size = UINT32_C(1) << gmem->config.report_order;
     uint32_t pages[GMEM_BATCH_MAX];

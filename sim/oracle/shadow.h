@@ -55,7 +55,8 @@ struct shadow {
     struct shadow_leaf **leaf; /**< by PFN; NULL: nothing ever happened to any page of it, so each
                                      is the guest's own */
     uint64_t leaf_count;
-    bool lends;                     /**< a page can be lent */
+    bool lends; /**< a page can be lent */
+    struct shadow_audit audit;
     uint64_t in_place[PLACE_COUNT]; /**< number of pages for each page_place */
     uint64_t host_pfns;             /**< number of PFNs that the device has */
     uint64_t unknown_pages;         /**< number of ballooned pages with an unknown outcome since the

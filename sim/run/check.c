@@ -88,7 +88,13 @@ static void audit_vm(struct vm *vm, bool all)
                                 gmem_count_pages_in_use(vm->gmem, PAGE_USE_HINTED),
                                 guest.hinting.hinted_pfns);
     }
-    if (vm->gmem != NULL && !gmem_audit(vm->gmem, text, sizeof text)) {
+    if (vm->gmem == NULL) {
+        return;
+    }
+    const bool right = all || world->config.audits_page_by_page
+                           ? gmem_audit(vm->gmem, text, sizeof text)
+                           : gmem_audit_after_changes(vm->gmem, text, sizeof text);
+    if (!right) {
         world_fail_run(world, VERDICT_FAIL, "%s: the guest's memory is inconsistent: %s",
                        vm->spec.name, text);
     }
