@@ -262,7 +262,7 @@ uint64_t gmem_pop_page_links(struct gmem *gmem, uint64_t head, uint64_t *pages, 
     return head;
 }
 
-bool gmem_remove_page_link(const struct gmem *gmem, uint64_t *head, uint64_t pfn)
+bool gmem_remove_page_link(struct gmem *gmem, uint64_t *head, uint64_t pfn)
 {
     const uint32_t page = gmem_find_page(gmem, pfn);
     const uint32_t first = *head == GMEM_NONE ? BUDDY_NONE : gmem_find_page(gmem, *head);
