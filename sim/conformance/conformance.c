@@ -6,8 +6,6 @@
  */
 #include "sim/conformance/places.h"
 
-#include <string.h>
-
 /** watch_pages_watcher updates where each page is. So the watchers before it in this list see where
  * pages were before the event, and the watchers after it see where pages are after the event. */
 static const struct watcher *const watchers[] = {
@@ -381,9 +379,7 @@ void conformance_observe_discard(struct conformance *seen, uint32_t vm, uint64_t
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
         pages_note_discard(watch, first_pfn, pfns);
-        /* legacy.c, reports.c and hints.c can have something to say about the discard only now;
-         * nearly all discards are of single pages, and none of the three applies to them */
-        if (watch->legacy || watch->reports.in_flight_pfns > 0 || watch->hints.pages != NULL) {
+        if (may_discard_concern_watchers(watch)) {
             CALL_WATCHERS(watch, discarded, watch, first_pfn, pfns);
         }
     }
@@ -454,8 +450,7 @@ void conformance_observe_pages_filled(struct conformance *seen, uint32_t vm, con
                                       uint32_t count)
 {
     for (uint32_t i = 0; seen != NULL && i < count; i++) {
-        struct watch *watch = &seen->vms[vm];
-        CALL_WATCHERS(watch, page_filled, watch, pages[i]);
+        CALL_WATCHERS(&seen->vms[vm], page_filled, &seen->vms[vm], pages[i]);
     }
 }
 

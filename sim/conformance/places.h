@@ -117,6 +117,13 @@ static inline uint64_t pages_count_held_refused(const struct watch *watch)
 /* pages.c, called by conformance.c before the watchers */
 void pages_note_discard(struct watch *watch, uint64_t first_pfn, uint64_t pfns);
 
+/** Whether the watchers of legacy.c, reports.c or hints.c have anything to say about a discard.
+ * Nearly all discards are of single pages that concern none of them. */
+static inline bool may_discard_concern_watchers(const struct watch *watch)
+{
+    return watch->legacy || watch->reports.in_flight_pfns > 0 || watch->hints.pages != NULL;
+}
+
 void pages_init(struct watch *watch);
 void pages_free(struct watch *watch);
 /** Records that the driver owns all pages that the device had, and sets this mark on them. */
