@@ -398,7 +398,9 @@ static struct trace *create_trace(struct arena *arena, const char *name)
     return trace;
 }
 
+/* NOLINTBEGIN(readability-non-const-parameter): `error` is written through `opening` */
 static struct trace *check_trace(struct trace *trace, char *error, size_t error_bytes)
+/* NOLINTEND(readability-non-const-parameter) */
 {
     const struct opening opening = {.trace = trace, .error = error, .error_bytes = error_bytes};
     if (!read_header(&opening) || !read_blocks(&opening)) {

@@ -2,6 +2,7 @@
  * The bytes of a trace, by place: from memory, or from a file of which only the pieces that are
  * needed are read. The reader of a trace calls this file; it does not know what the bytes mean.
  */
+/* NOLINTNEXTLINE(bugprone-reserved-identifier,readability-identifier-naming) */
 #define _FILE_OFFSET_BITS 64 /* a trace can be longer than 2 GiB */
 
 #include "sim/trace/reader.h"
