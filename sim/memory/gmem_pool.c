@@ -154,6 +154,7 @@ static void init_free_page_stack(struct gmem_pool *pool, struct engine *engine, 
     const uint32_t stream = engine_open_stream(engine, "shuffle");
     pool->stack = arena_alloc_zeroed(pool->arena, pool->state->pages * sizeof(uint32_t));
     pool->stack_bottom = end - 1;
+    pool->stack_first = end - pool->free_pages;
     pool->unshuffled = pool->free_pages;
     pool->shuffle_key =
         bnt_mix64(engine_draw_choice(engine, stream, CHOICE_PICK, UINT64_C(1) << 32));
@@ -374,18 +375,24 @@ void gmem_pool_free_huge_page(struct gmem_pool *pool, uint32_t first)
 
 /* ---- Audit ---- */
 
-static bool audit_loose_page(const struct gmem_pool *pool, uint32_t page, struct page_map *seen,
-                             char *text, size_t bytes)
+/** Checks that consecutive pages are free and were not found before, and marks them in `seen`. */
+static bool audit_loose_run(const struct gmem_pool *pool, uint64_t first, uint64_t count,
+                            struct page_map *seen, char *text, size_t bytes)
 {
-    if (page >= pool->state->pages || page_map_get_byte(pool->state, page) != GMEM_POOL_LOOSE) {
-        (void)snprintf(text, bytes, "pool: page %" PRIu32 " is listed as free but is in use", page);
+    const uint64_t end = first + count;
+    const uint64_t used = end <= pool->state->pages
+                              ? page_map_find_other(pool->state, first, end, GMEM_POOL_LOOSE)
+                              : first;
+    if (used < end) {
+        (void)snprintf(text, bytes, "pool: page %" PRIu64 " is listed as free but is in use", used);
         return false;
     }
-    if (page_map_get_bit(seen, page)) {
-        (void)snprintf(text, bytes, "pool: page %" PRIu32 " is listed as free twice", page);
+    const uint64_t twice = page_map_find(seen, first, end, 1);
+    if (twice < end) {
+        (void)snprintf(text, bytes, "pool: page %" PRIu64 " is listed as free twice", twice);
         return false;
     }
-    page_map_set_bit(seen, page, true);
+    page_map_set_run(seen, first, count, 1);
     return true;
 }
 
@@ -393,7 +400,7 @@ static bool audit_recent_pages(const struct gmem_pool *pool, struct page_map *se
                                size_t bytes)
 {
     for (uint32_t i = 0; i < pool->recent_count; i++) {
-        if (!audit_loose_page(pool, pool->recent[i], seen, text, bytes)) {
+        if (!audit_loose_run(pool, pool->recent[i], 1, seen, text, bytes)) {
             return false;
         }
     }
@@ -403,8 +410,13 @@ static bool audit_recent_pages(const struct gmem_pool *pool, struct page_map *se
 static bool audit_stack(const struct gmem_pool *pool, struct page_map *seen, char *text,
                         size_t bytes)
 {
-    for (uint32_t i = 0; i < pool->free_pages; i++) {
-        if (!audit_loose_page(pool, get_stack_page(pool, i), seen, text, bytes)) {
+    const uint32_t boot_pages = pool->stack_bottom + 1 - pool->stack_first;
+    const uint32_t unused = pool->unshuffled == boot_pages ? boot_pages : 0;
+    if (!audit_loose_run(pool, pool->stack_first, unused, seen, text, bytes)) {
+        return false;
+    }
+    for (uint32_t i = unused; i < pool->free_pages; i++) {
+        if (!audit_loose_run(pool, get_stack_page(pool, i), 1, seen, text, bytes)) {
             return false;
         }
     }

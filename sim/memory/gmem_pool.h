@@ -42,6 +42,7 @@ struct gmem_pool {
      * step of the shuffle makes one position final. */
     uint32_t *stack;       /**< zeros where it was never used (gmem_pool.c) */
     uint32_t stack_bottom; /**< the page at position 0 of the stack before it is shuffled */
+    uint32_t stack_first;  /**< the first page that was free at boot; it was on top of the stack */
     uint32_t unshuffled;   /**< so many positions, from the bottom, are not final */
     uint64_t shuffle_key;
     /* SEQUENTIAL: for each leaf of the map of states (2 MiB), how many of its pages are free */

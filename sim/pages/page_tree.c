@@ -183,7 +183,8 @@ static void merge_node(struct page_map *map, uint64_t page)
     struct page_slot *slot = find_root_slot(map, page);
     struct page_node *node = slot->is.node;
     const uint64_t value = node->slots[0].is.value;
-    for (uint32_t i = 0; i < PAGE_MAP_NODE_SLOTS; i++) {
+    /* from the end, since leaves that change in order differ there from the first one */
+    for (uint32_t i = PAGE_MAP_NODE_SLOTS; i-- > 0;) {
         if (node->slots[i].kind != PAGE_SLOT_UNIFORM || node->slots[i].is.value != value) {
             return;
         }

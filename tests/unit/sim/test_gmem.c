@@ -457,12 +457,15 @@ END_TEST
 
 START_TEST(test_audit_sees_a_page_twice_in_a_random_pool)
 {
+    uint64_t page = 0;
     struct engine *engine = engine_make(1);
     config.engine = engine;
     config.pages = PAGES_RANDOM;
     create();
     ck_assert_msg(gmem_audit(gmem, text, sizeof text), "%s", text);
-    gmem->pool.stack[7] = 1; /* the page that the next position has too */
+    ck_assert_uint_eq(gmem_balloon_alloc_pages(gmem, &page, 1), 1);
+    ck_assert_msg(gmem_audit(gmem, text, sizeof text), "%s", text);
+    gmem->pool.stack[7] = gmem->pool.stack[8] - 1; /* the page of the next position */
     ck_assert(!gmem_audit(gmem, text, sizeof text));
     ck_assert_msg(strstr(text, "is listed as free twice") != NULL, "%s", text);
     engine_destroy(engine);
