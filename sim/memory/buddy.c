@@ -6,13 +6,12 @@
  * one.
  */
 #include "sim/memory/buddy.h"
-#include "sim/memory/page_links.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
 void buddy_init(struct buddy *buddy, struct arena *arena, struct page_map *state,
-                struct page_map *links, uint32_t pages)
+                struct page_links *links, uint32_t pages)
 {
     *buddy = (struct buddy){.arena = arena, .state = state, .links = links, .pages = pages};
     buddy->leaves = (pages - 1) / PAGE_LEAF_PAGES + 1;

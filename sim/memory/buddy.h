@@ -2,7 +2,7 @@
  * A buddy allocator for the pages 0 .. pages - 1, with blocks of the orders 0 to 10. It splits and
  * merges blocks like Linux: an allocation splits the smallest free block that is large enough and
  * takes the low half first; a freed block merges with its buddy as long as that buddy is free. The
- * caller provides the maps (gmem_pool.c).
+ * caller provides the map of states and the links (gmem_pool.c).
  *
  * Blocks that cover whole leaves of the maps are kept in an array of their own, with an element for
  * each leaf, so that their leaves stay uniform.
@@ -10,6 +10,7 @@
 #ifndef SIM_MEMORY_BUDDY_H
 #define SIM_MEMORY_BUDDY_H
 
+#include "sim/memory/page_links.h"
 #include "sim/pages/page_map.h"
 
 #include <stdbool.h>
@@ -36,7 +37,7 @@ struct buddy {
     /** one byte for each page; it is 0 for free pages, except for the first page of a small block
      */
     struct page_map *state;
-    struct page_map *links; /**< of the free lists, between the first pages of small blocks */
+    struct page_links *links; /**< of the free lists, between the first pages of small blocks */
     struct buddy_large *large;
     uint32_t leaves;
     uint32_t pages;
@@ -48,7 +49,7 @@ struct buddy {
 /** Initialises an allocator in which no page is free. `state` has a byte for each page, and `links`
  * 64 bits. */
 void buddy_init(struct buddy *buddy, struct arena *arena, struct page_map *state,
-                struct page_map *links, uint32_t pages);
+                struct page_links *links, uint32_t pages);
 void buddy_destroy(struct buddy *buddy);
 
 /** Frees a range that was never free before, as the largest aligned blocks that fit. Later

@@ -118,7 +118,7 @@ static void create_maps(struct gmem *gmem)
     struct arena *arena = gmem->config.arena;
     const uint32_t pages = gmem->pages;
     page_map_init(&gmem->state, arena, PAGE_WIDTH_BYTE, pages, PAGE_USE_FREE);
-    page_map_init(&gmem->links, arena, PAGE_WIDTH_U64, pages, 0);
+    gmem->links = page_links_create(arena, pages);
     gmem->record = arena_alloc_zeroed(arena, pages * sizeof(uint32_t));
     page_map_init(&gmem->tag, arena, PAGE_WIDTH_U64, pages, 0);
     if (gmem->config.reports) {
@@ -179,7 +179,7 @@ struct gmem *gmem_create(const struct gmem_config *config, char *error, size_t e
     gmem->config = *config;
     create_maps(gmem);
     gmem_pool_init(&gmem->pool, config->arena, config->engine, config->pages, &gmem->state,
-                   &gmem->links, gmem->kernel_pages, gmem->pages - gmem->offline_pages);
+                   gmem->links, gmem->kernel_pages, gmem->pages - gmem->offline_pages);
     create_kernel_pages(gmem);
     return gmem;
 }
@@ -189,7 +189,7 @@ void gmem_destroy(struct gmem *gmem)
     struct arena *arena = gmem->config.arena;
     gmem_pool_destroy(&gmem->pool);
     page_map_destroy(&gmem->state);
-    page_map_destroy(&gmem->links);
+    page_links_destroy(arena, gmem->links, gmem->pages);
     arena_free(arena, gmem->record, gmem->pages * sizeof(uint32_t));
     gmem_forget_links_above(gmem);
     page_map_destroy(&gmem->tag);

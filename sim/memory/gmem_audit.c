@@ -64,7 +64,7 @@ static bool audit_page_list(const struct gmem *gmem, uint32_t group, page_use us
             what = "has another use";
         } else if (page_map_get_bit(seen, page)) {
             what = "is also on another list";
-        } else if (page_links_get(&gmem->links, page).prev != before) {
+        } else if (page_links_get(gmem->links, page).prev != before) {
             what = "has inconsistent links";
         }
         if (what != NULL) {
@@ -74,7 +74,7 @@ static bool audit_page_list(const struct gmem *gmem, uint32_t group, page_use us
         }
         page_map_set_bit(seen, page, true);
         before = page;
-        page = page_links_get(&gmem->links, page).next;
+        page = page_links_get(gmem->links, page).next;
         count++;
     }
     if (count != list->count || list->tail != before) {

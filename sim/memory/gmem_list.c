@@ -8,9 +8,9 @@
 
 void gmem_list_push(struct gmem *gmem, struct gmem_list *list, uint32_t page)
 {
-    page_links_set(&gmem->links, page, list->head, BUDDY_NONE);
+    page_links_set(gmem->links, page, list->head, BUDDY_NONE);
     if (list->head != BUDDY_NONE) {
-        page_links_set_prev(&gmem->links, list->head, page);
+        page_links_set_prev(gmem->links, list->head, page);
     } else {
         list->tail = page;
     }
@@ -22,10 +22,10 @@ void gmem_list_push(struct gmem *gmem, struct gmem_list *list, uint32_t page)
 uint32_t gmem_list_pop_head(struct gmem *gmem, struct gmem_list *list)
 {
     const uint32_t page = list->head;
-    list->head = page_links_get(&gmem->links, page).next;
-    page_links_set(&gmem->links, page, BUDDY_NONE, BUDDY_NONE);
+    list->head = page_links_get(gmem->links, page).next;
+    page_links_set(gmem->links, page, BUDDY_NONE, BUDDY_NONE);
     if (list->head != BUDDY_NONE) {
-        page_links_set_prev(&gmem->links, list->head, BUDDY_NONE);
+        page_links_set_prev(gmem->links, list->head, BUDDY_NONE);
     } else {
         list->tail = BUDDY_NONE;
     }
@@ -37,10 +37,10 @@ uint32_t gmem_list_pop_head(struct gmem *gmem, struct gmem_list *list)
 uint32_t gmem_list_pop_tail(struct gmem *gmem, struct gmem_list *list)
 {
     const uint32_t page = list->tail;
-    list->tail = page_links_get(&gmem->links, page).prev;
-    page_links_set(&gmem->links, page, BUDDY_NONE, BUDDY_NONE);
+    list->tail = page_links_get(gmem->links, page).prev;
+    page_links_set(gmem->links, page, BUDDY_NONE, BUDDY_NONE);
     if (list->tail != BUDDY_NONE) {
-        page_links_set_next(&gmem->links, list->tail, BUDDY_NONE);
+        page_links_set_next(gmem->links, list->tail, BUDDY_NONE);
     } else {
         list->head = BUDDY_NONE;
     }

@@ -246,7 +246,7 @@ static void free_lifo_pages(struct gmem_pool *pool, const uint32_t *pages, uint3
 /* ---- All of them ---- */
 
 void gmem_pool_init(struct gmem_pool *pool, struct arena *arena, struct engine *engine,
-                    page_order_kind kind, struct page_map *state, struct page_map *links,
+                    page_order_kind kind, struct page_map *state, struct page_links *links,
                     uint32_t first_free, uint32_t end)
 {
     memset(pool, 0, sizeof *pool);

@@ -57,7 +57,7 @@ struct gmem_pool {
  * not. `state` has a byte for each page and `links` 64 bits, all 0 for free pages. Only RANDOM
  * needs `engine`. */
 void gmem_pool_init(struct gmem_pool *pool, struct arena *arena, struct engine *engine,
-                    page_order_kind kind, struct page_map *state, struct page_map *links,
+                    page_order_kind kind, struct page_map *state, struct page_links *links,
                     uint32_t first_free, uint32_t end);
 void gmem_pool_destroy(struct gmem_pool *pool);
 

@@ -43,9 +43,9 @@ struct gmem {
     uint32_t kernel_pages;  /**< number of the kernel's pages, which are at the start of memory;
                                  pinned pages are included */
     uint32_t kernel_cursor;
-    struct page_map state; /**< bytes: the low bits are the use of the page; the high bits are
-                                private to the pool */
-    struct page_map links; /**< of the groups' lists and of the pool (page_links.h) */
+    struct page_map state;    /**< bytes: the low bits are the use of the page; the high bits are
+                                   private to the pool */
+    struct page_links *links; /**< of the groups' lists and of the pool (page_links.h) */
     /** Links of the driver's list of ballooned pages. They are in any order, so this is an array;
      * the system gives it memory where it is used. */
     uint32_t *record;

@@ -1,13 +1,14 @@
 /*
- * Links from page to page, for doubly linked lists: one map of 64 bits with two links of each page.
+ * Links from page to page, for doubly linked lists: an array with two links of each page.
  *
- * A link is stored as the distance to the other page, and 0 is no link. So the links of pages that
- * are listed in order are equal, and a run of such pages takes no memory. Private to sim/memory.
+ * A link is stored as the other page plus 1, and 0 is no link. So an array of zeros has no links,
+ * and the system gives it memory only where a link is stored. Links are in any order and are stored
+ * for one page at a time, which is why they are not in a map of leaves. Private to sim/memory.
  */
 #ifndef SIM_MEMORY_PAGE_LINKS_H
 #define SIM_MEMORY_PAGE_LINKS_H
 
-#include "sim/pages/page_map.h"
+#include "sim/engine/arena.h"
 
 #define PAGE_LINK_NONE UINT32_MAX
 
@@ -16,37 +17,36 @@ struct page_links {
     uint32_t prev;
 };
 
-static inline uint32_t page_link_encode(uint32_t page, uint32_t to)
+static inline struct page_links *page_links_create(struct arena *arena, uint32_t pages)
 {
-    return to == PAGE_LINK_NONE ? 0 : to - page;
+    return arena_alloc_zeroed(arena, (uint64_t)pages * sizeof(struct page_links));
 }
 
-static inline uint32_t page_link_decode(uint32_t page, uint32_t distance)
+static inline void page_links_destroy(struct arena *arena, struct page_links *links, uint32_t pages)
 {
-    return distance == 0 ? PAGE_LINK_NONE : page + distance;
+    arena_free(arena, links, (uint64_t)pages * sizeof(struct page_links));
 }
 
-static inline struct page_links page_links_get(const struct page_map *map, uint32_t page)
+static inline struct page_links page_links_get(const struct page_links *links, uint32_t page)
 {
-    const uint64_t stored = page_map_get_u64(map, page);
-    return (struct page_links){.next = page_link_decode(page, (uint32_t)stored),
-                               .prev = page_link_decode(page, (uint32_t)(stored >> 32))};
+    return (struct page_links){.next = links[page].next - 1, .prev = links[page].prev - 1};
 }
 
-static inline void page_links_set(struct page_map *map, uint32_t page, uint32_t next, uint32_t prev)
+static inline void page_links_set_next(struct page_links *links, uint32_t page, uint32_t next)
 {
-    page_map_set_u64(map, page,
-                     (uint64_t)page_link_encode(page, prev) << 32 | page_link_encode(page, next));
+    links[page].next = next + 1;
 }
 
-static inline void page_links_set_next(struct page_map *map, uint32_t page, uint32_t next)
+static inline void page_links_set_prev(struct page_links *links, uint32_t page, uint32_t prev)
 {
-    page_links_set(map, page, next, page_links_get(map, page).prev);
+    links[page].prev = prev + 1;
 }
 
-static inline void page_links_set_prev(struct page_map *map, uint32_t page, uint32_t prev)
+static inline void page_links_set(struct page_links *links, uint32_t page, uint32_t next,
+                                  uint32_t prev)
 {
-    page_links_set(map, page, page_links_get(map, page).next, prev);
+    page_links_set_next(links, page, next);
+    page_links_set_prev(links, page, prev);
 }
 
 #endif

@@ -70,7 +70,7 @@ static void model_give(uint32_t page)
 
 static struct arena *arena;
 static struct page_map state;
-static struct page_map links;
+static struct page_links *links;
 static struct buddy buddy;
 static char text[256];
 
@@ -78,15 +78,15 @@ static void setup(void)
 {
     arena = arena_open(0xA5);
     page_map_init(&state, arena, PAGE_WIDTH_BYTE, PAGES, 0);
-    page_map_init(&links, arena, PAGE_WIDTH_U64, PAGES, 0);
-    buddy_init(&buddy, arena, &state, &links, PAGES);
+    links = page_links_create(arena, PAGES);
+    buddy_init(&buddy, arena, &state, links, PAGES);
 }
 
 static void teardown(void)
 {
     buddy_destroy(&buddy);
     page_map_destroy(&state);
-    page_map_destroy(&links);
+    page_links_destroy(arena, links, PAGES);
     ck_assert_uint_eq(arena_close(arena), 0);
 }
 
@@ -202,7 +202,7 @@ static void damage_small_link(void)
 {
     uint32_t first = 0;
     (void)buddy_alloc_run(&buddy, 3, &first);
-    page_links_set_prev(&links, buddy.head[2], 77);
+    page_links_set_prev(links, buddy.head[2], 77);
 }
 
 static void damage_count(void)
@@ -217,9 +217,9 @@ static void damage_double(void)
     page_map_set_byte(&state, first, 0);
     (void)buddy_free_block(&buddy, first,
                            0); /* now its neighbour is used; claim it is a block, too */
-    page_links_set(&links, first + 1, BUDDY_NONE, BUDDY_NONE);
+    page_links_set(links, first + 1, BUDDY_NONE, BUDDY_NONE);
     page_map_set_byte(&state, first + 1, BUDDY_HEAD(0));
-    page_links_set_next(&links, first, first + 1);
+    page_links_set_next(links, first, first + 1);
 }
 
 START_TEST(test_a_block_taken_out_of_a_larger_one_leaves_the_rest_and_merges_again)

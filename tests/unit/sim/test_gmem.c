@@ -357,7 +357,7 @@ static void damage_two_lists(void)
 
 static void damage_link(void)
 {
-    page_links_set_prev(&gmem->links, page_links_get(&gmem->links, any_anon()).next, 1);
+    page_links_set_prev(gmem->links, page_links_get(gmem->links, any_anon()).next, 1);
 }
 
 static void damage_list_count(void)
