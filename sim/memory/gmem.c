@@ -190,8 +190,10 @@ void gmem_destroy(struct gmem *gmem)
     gmem_pool_destroy(&gmem->pool);
     page_map_destroy(&gmem->state);
     page_links_destroy(arena, gmem->links, gmem->pages);
-    arena_free(arena, gmem->record, gmem->pages * sizeof(uint32_t));
-    gmem_forget_links_above(gmem);
+    arena_free(arena, gmem->record, (uint64_t)gmem->pages * sizeof(uint32_t));
+    if (gmem->above_known) {
+        page_map_destroy(&gmem->above);
+    }
     page_map_destroy(&gmem->tag);
     if (gmem->config.reports) {
         page_map_destroy(&gmem->reported);

@@ -177,8 +177,7 @@ void gmem_balloon_free_pages(struct gmem *gmem, const uint64_t *pages, uint32_t 
 /** Called when the driver fills pages with `free_tag`, which it does before it frees them. */
 void gmem_balloon_fill_pages(struct gmem *gmem, const uint64_t *pages, uint32_t count);
 
-/** The links of pages that bnt_guest_ops describes. The driver's list of ballooned pages is stored
- * in these links. */
+/** The links that bnt_guest_ops describes, which hold the driver's list of ballooned pages. */
 void gmem_push_page_links(struct gmem *gmem, uint64_t head, const uint64_t *pages, uint32_t count);
 uint64_t gmem_pop_page_links(struct gmem *gmem, uint64_t head, uint64_t *pages, uint32_t count);
 bool gmem_remove_page_link(struct gmem *gmem, uint64_t *head, uint64_t pfn);

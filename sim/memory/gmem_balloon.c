@@ -184,7 +184,7 @@ static void set_record_link(struct gmem *gmem, uint32_t page, uint32_t to)
  * pages follow the list, so that compaction does not walk the list for each page.
  */
 
-void gmem_forget_links_above(struct gmem *gmem)
+static void forget_links_above(struct gmem *gmem)
 {
     if (gmem->above_known) {
         page_map_destroy(&gmem->above);
@@ -195,7 +195,7 @@ void gmem_forget_links_above(struct gmem *gmem)
 static void learn_links_above(struct gmem *gmem, uint32_t head)
 {
     uint32_t above = GMEM_ABOVE_NONE;
-    gmem_forget_links_above(gmem);
+    forget_links_above(gmem);
     page_map_init(&gmem->above, gmem->config.arena, PAGE_WIDTH_U32, gmem->pages, 0);
     gmem->above_known = true;
     gmem->above_head = head;
@@ -217,7 +217,7 @@ static void set_head_above(struct gmem *gmem, uint32_t head)
 {
     gmem->above_head = head;
     if (head == BUDDY_NONE) {
-        gmem_forget_links_above(gmem);
+        forget_links_above(gmem);
     } else {
         page_map_set_u32(&gmem->above, head, GMEM_ABOVE_NONE);
     }

@@ -142,8 +142,6 @@ void gmem_fill_page(struct gmem *gmem, uint32_t page);
 void gmem_record_page_access_time(struct gmem *gmem, uint32_t page);
 
 /* gmem_balloon.c */
-/** Forgets the pages above the pages of the driver's list. */
-void gmem_forget_links_above(struct gmem *gmem);
 /** Takes up to `count` free pages above the min watermark for the balloon and stores their PFNs. */
 uint32_t gmem_balloon_alloc_free_pages(struct gmem *gmem, uint64_t *pfns, uint32_t count);
 
