@@ -76,12 +76,22 @@ struct move {
     uint64_t state;
 };
 
+static void add_to_state(struct move *move, const struct shadow *shadow, uint32_t vm, uint64_t at,
+                         uint64_t pfns)
+{
+    if (is_place_in_state_word(move->to)) {
+        move->state += shadow_hash_run(shadow, vm, at, pfns, move->to);
+    }
+    if (is_place_in_state_word(move->from)) {
+        move->state -= shadow_hash_run(shadow, vm, at, pfns, move->from);
+    }
+}
+
 static void add_to_move(struct move *move, const struct shadow *shadow, uint32_t vm, uint64_t at,
                         uint64_t pfns)
 {
     move->pfns += pfns;
-    move->state += shadow_hash_run(shadow, vm, at, pfns, move->to) -
-                   shadow_hash_run(shadow, vm, at, pfns, move->from);
+    add_to_state(move, shadow, vm, at, pfns);
 }
 
 static void count_moved_pages(struct oracle *oracle, struct shadow *shadow, const struct move *move)
@@ -179,10 +189,10 @@ static uint32_t move_scattered_pages(struct oracle *oracle, uint32_t vm, const u
             break;
         }
         if (hashed) {
-            add_to_move(move, shadow, vm, at, 1);
+            add_to_state(move, shadow, vm, at, 1);
         }
     }
-    move->pfns += hashed ? 0 : moved;
+    move->pfns += moved;
     return moved;
 }
 
