@@ -164,12 +164,28 @@ static struct scenario_workload make_pressure_workload_spec(const struct world *
     return spec;
 }
 
+/** Lists the slots of each VM in their order, so that no VM looks at the workloads of others. */
+static void list_workloads_of_vms(struct world *world)
+{
+    const struct scenario *scenario = world->scenario;
+    world->workload_next =
+        arena_alloc_zeroed(world->arena, world->workload_slots * sizeof *world->workload_next);
+    for (uint32_t i = world->workload_slots; i > 0; i--) {
+        const uint32_t vm = i > scenario->workload_count
+                                ? scenario->actions[i - 1 - scenario->workload_count].vm
+                                : scenario->workloads[i - 1].vm;
+        world->workload_next[i - 1] = world->vms[vm].first_workload;
+        world->vms[vm].first_workload = i;
+    }
+}
+
 bool memory_create(struct world *world, char *error, size_t error_bytes)
 {
     const struct scenario *scenario = world->scenario;
     world->workload_slots = scenario->workload_count + scenario->action_count;
     world->workloads =
         arena_alloc_zeroed(world->arena, world->workload_slots * sizeof *world->workloads);
+    list_workloads_of_vms(world);
     world->recordings =
         arena_alloc_zeroed(world->arena, world->config.file_count * sizeof(struct recording *));
     for (uint32_t i = 0; i < world->vm_count; i++) {
@@ -207,6 +223,8 @@ void memory_destroy(struct world *world)
         }
     }
     arena_free(world->arena, world->workloads, world->workload_slots * sizeof *world->workloads);
+    arena_free(world->arena, world->workload_next,
+               world->workload_slots * sizeof *world->workload_next);
     arena_free(world->arena, world->recordings,
                world->config.file_count * sizeof(struct recording *));
 }
@@ -245,9 +263,9 @@ bool memory_recreate_guest(struct vm *vm, char *error, size_t error_bytes)
 {
     struct world *world = vm->world;
     cancel_oom_event(vm);
-    for (uint32_t i = 0; i < world->workload_slots; i++) {
-        struct workload_slot *slot = &world->workloads[i];
-        if (slot->workload == NULL || slot->vm != vm->index) {
+    for (uint32_t i = vm->first_workload; i != 0; i = world->workload_next[i - 1]) {
+        struct workload_slot *slot = &world->workloads[i - 1];
+        if (slot->workload == NULL) {
             continue;
         }
         workload_destroy(slot->workload);
@@ -259,16 +277,15 @@ bool memory_recreate_guest(struct vm *vm, char *error, size_t error_bytes)
     if (!create_gmem(vm, error, error_bytes)) {
         return false;
     }
-    for (uint32_t i = 0; i < world->scenario->workload_count; i++) {
-        struct workload_slot *slot = &world->workloads[i];
-        if (slot->vm != vm->index) {
-            continue;
-        }
-        slot->workload = create_workload(world, &world->scenario->workloads[i], error, error_bytes);
+    for (uint32_t i = vm->first_workload; i != 0 && i <= world->scenario->workload_count;
+         i = world->workload_next[i - 1]) {
+        struct workload_slot *slot = &world->workloads[i - 1];
+        slot->workload =
+            create_workload(world, &world->scenario->workloads[i - 1], error, error_bytes);
         if (slot->workload == NULL) {
             return false;
         }
-        schedule_workload_tick(world, i, engine_get_time_ns(world->engine));
+        schedule_workload_tick(world, i - 1, engine_get_time_ns(world->engine));
     }
     return true;
 }
@@ -463,10 +480,10 @@ struct workload_info memory_sum_workloads(const struct vm *vm)
 {
     const struct world *world = vm->world;
     struct workload_info sum = {0};
-    for (uint32_t i = 0; i < world->workload_slots; i++) {
-        const struct workload_slot *slot = &world->workloads[i];
+    for (uint32_t i = vm->first_workload; i != 0; i = world->workload_next[i - 1]) {
+        const struct workload_slot *slot = &world->workloads[i - 1];
         struct workload_info info;
-        if (slot->workload == NULL || slot->vm != vm->index) {
+        if (slot->workload == NULL) {
             continue;
         }
         workload_get_info(slot->workload, &info);

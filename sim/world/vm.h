@@ -55,6 +55,7 @@ struct vm {
     bool touched;            /**< the current event has touched this VM, so that it is checked */
     uint8_t called_cores;    /**< VM_CORE_*: what was called since the last look at expectations */
     uint32_t first_look;     /**< the first look at an expectation about this VM, plus 1 */
+    uint32_t first_workload; /**< the first slot of a workload of this VM, plus 1 */
     struct scenario_vm spec; /**< settings of the scenario, with the values that the swarm drew */
     struct gmem *gmem;
     /* guest */
@@ -142,6 +143,7 @@ struct world {
     /** the workloads of the scenario, then one for each pressure action */
     struct workload_slot *workloads;
     uint32_t workload_slots;
+    uint32_t *workload_next;       /**< of each slot, the next slot of the same VM, plus 1 */
     struct recording **recordings; /**< the parsed recording of each file */
     uint32_t *touched; /**< the VMs that the current event has touched, sorted by index */
     uint32_t touched_count;
