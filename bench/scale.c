@@ -15,7 +15,7 @@
 #define POLLS           20000
 #define POLLS_QUICK     4000
 #define POLLS_SMOKE     100
-#define POLLS_OF_VM_MIN 100 /**< what a VM does once, at its start, weighs little */
+#define POLLS_OF_VM_MIN 30 /**< what a VM does once, at its start, weighs little */
 #define VMS_SMOKE       64
 #define AIM             1.3
 #define POINTS_MAX      6
