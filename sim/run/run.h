@@ -10,9 +10,11 @@
 
 #include "sim/world/world.h"
 
-/** The most pages that a world can have, counting memory and swap of all VMs: 1 TiB of 4 KiB
- * pages. */
-#define WORLD_PAGES_MAX (UINT64_C(1) << 28)
+/** The most pages that a VM can have, counting memory and swap: 1 TiB of 4 KiB pages. */
+#define VM_PAGES_MAX (UINT64_C(1) << 28)
+/** The most pages of all VMs of a world: 64 TiB of 4 KiB pages. Pages that were never touched take
+ * next to no memory. */
+#define WORLD_PAGES_MAX (UINT64_C(1) << 34)
 
 /**
  * Whether a world can be created from the scenario with every seed. The memory of the world is not

@@ -52,14 +52,17 @@ static bool check_page_count(const struct question *question)
     for (uint32_t i = 0; i < question->scenario->vm_count; i++) {
         const struct scenario_vm *vm = &question->scenario->vms[i];
         const uint32_t shift = BNT_PFN_SHIFT + vm->page_order;
-        pages += (vm->memory_max_bytes >> shift) + (vm->swap_bytes >> shift);
-        if (pages > WORLD_PAGES_MAX) {
+        const uint64_t own = (vm->memory_max_bytes >> shift) + (vm->swap_bytes >> shift);
+        pages += own;
+        if (own > VM_PAGES_MAX || pages > WORLD_PAGES_MAX) {
+            const bool alone = own > VM_PAGES_MAX;
             *question->place = vm->place;
             (void)snprintf(question->error, question->error_bytes,
-                           "%s: memory and swap of all VMs have more than %" PRIu64
-                           " pages, which is what a world simulates at most; take larger pages "
-                           "(page) or less memory",
-                           vm->name, WORLD_PAGES_MAX);
+                           "%s: memory and swap%s have more than %" PRIu64
+                           " pages, which is what a %s simulates at most; take larger pages "
+                           "(page_size) or less memory",
+                           vm->name, alone ? "" : " of all VMs",
+                           alone ? VM_PAGES_MAX : WORLD_PAGES_MAX, alone ? "VM" : "world");
             return false;
         }
     }

@@ -112,7 +112,8 @@ START_TEST(test_what_cannot_start_is_told_with_its_reason)
         const char *reason;
     } rows[] = {
         {"{memory: 64MiB, features: [huge-pages]}", "'huge-pages' needs 'verdicts'"},
-        {"{memory: 16TiB}", "more than 268435456 pages"},
+        {"{memory: 16TiB}", "more than 268435456 pages, which is what a VM"},
+        {"{count: 64, memory: 1TiB}", "of all VMs have more than 17179869184 pages"},
         {"{memory: 64KiB}", "no room above the min watermark"},
         {"{memory: 128KiB}", "no room above the min watermark"},
         {"{memory: 64MiB, features: [working-set], device: {ws_interval: 1us}}", "at least 1ms"},
