@@ -133,61 +133,41 @@ static void free_sequential_pages(struct gmem_pool *pool, const uint32_t *pages,
 
 /* ---- RANDOM: a shuffled stack ---- */
 
-/** A position is stored relative to the page that is there before the shuffle, so that a stack that
- * was never used is an array of zeros, to which the system gives no memory. */
-static uint32_t get_stack_page(const struct gmem_pool *pool, uint32_t at)
-{
-    return pool->stack[at] + pool->stack_bottom - at;
-}
-
-static void set_stack_page(const struct gmem_pool *pool, uint32_t at, uint32_t page)
-{
-    pool->stack[at] = page - pool->stack_bottom + at;
-}
-
 /**
- * Prepares the shuffle of all free pages. One choice is the key of the shuffle, so that a trace
- * does not have to contain a choice for each page.
+ * Shuffles all free pages. One choice is the key of the shuffle, so that a trace does not have to
+ * contain a choice for each page. Each random number is a counter to which a mixing function is
+ * applied. It is multiplied by the bound, and the high half of the product is a number below the
+ * bound.
  */
-static void init_free_page_stack(struct gmem_pool *pool, struct engine *engine, uint32_t end)
+static void shuffle_free_page_stack(struct gmem_pool *pool, struct engine *engine)
 {
     const uint32_t stream = engine_open_stream(engine, "shuffle");
-    pool->stack = arena_alloc_zeroed(pool->arena, pool->state->pages * sizeof(uint32_t));
-    pool->stack_bottom = end - 1;
-    pool->stack_first = end - pool->free_pages;
-    pool->unshuffled = pool->free_pages;
-    pool->shuffle_key =
+    const uint64_t key =
         bnt_mix64(engine_draw_choice(engine, stream, CHOICE_PICK, UINT64_C(1) << 32));
+    for (uint32_t i = pool->free_pages; i > 1; i--) {
+        const uint64_t drawn = bnt_mix64(key + i) >> 32;
+        const uint32_t other = (uint32_t)(drawn * i >> 32);
+        const uint32_t page = pool->stack[i - 1];
+        pool->stack[i - 1] = pool->stack[other];
+        pool->stack[other] = page;
+    }
 }
 
-/** Returns which of the lowest `count` positions the shuffle exchanges with the highest of them.
- * The random number is a counter to which a mixing function is applied. It is multiplied by the
- * bound, and the high half of the product is a number below the bound. */
-static uint32_t find_shuffle_partner(const struct gmem_pool *pool, uint32_t count)
+static void init_free_page_stack(struct gmem_pool *pool, struct engine *engine, uint32_t end)
 {
-    const uint64_t drawn = bnt_mix64(pool->shuffle_key + count) >> 32;
-    return (uint32_t)(drawn * count >> 32);
+    pool->stack = arena_alloc(pool->arena, pool->state->pages * sizeof(uint32_t));
+    for (uint32_t i = 0; i < pool->free_pages; i++) {
+        pool->stack[i] = end - 1 - i;
+    }
+    shuffle_free_page_stack(pool, engine);
 }
 
-/** Takes pages from the top of the stack. Positions that are not final are shuffled first. */
 static void pop_stack_pages(struct gmem_pool *pool, uint32_t *pages, uint32_t count, uint8_t state)
 {
-    const uint32_t top = pool->free_pages;
-    for (uint32_t i = 0; i < count && top - i <= pool->unshuffled; i++) {
-        __builtin_prefetch(&pool->stack[find_shuffle_partner(pool, top - i)]);
-    }
+    const uint32_t *top = pool->stack + pool->free_pages;
     for (uint32_t i = 0; i < count; i++) {
-        const uint32_t at = top - i - 1;
-        uint32_t page = get_stack_page(pool, at);
-        if (at < pool->unshuffled) {
-            const uint32_t other = find_shuffle_partner(pool, at + 1);
-            const uint32_t moved = page;
-            page = get_stack_page(pool, other);
-            set_stack_page(pool, other, moved);
-            pool->unshuffled = at;
-        }
-        pages[i] = page;
-        __builtin_prefetch(page_map_find_value(pool->state, PAGE_WIDTH_BYTE, page));
+        pages[i] = *--top;
+        __builtin_prefetch(page_map_find_value(pool->state, PAGE_WIDTH_BYTE, pages[i]));
     }
     set_states(pool, pages, count, state);
 }
@@ -195,9 +175,7 @@ static void pop_stack_pages(struct gmem_pool *pool, uint32_t *pages, uint32_t co
 static void push_stack_pages(struct gmem_pool *pool, const uint32_t *pages, uint32_t count)
 {
     set_states(pool, pages, count, GMEM_POOL_LOOSE);
-    for (uint32_t i = 0; i < count; i++) {
-        set_stack_page(pool, pool->free_pages + i, pages[i]);
-    }
+    memcpy(pool->stack + pool->free_pages, pages, count * sizeof *pages);
 }
 
 /* ---- LIFO: a stack of recently freed pages, then a buddy allocator ---- */
@@ -375,50 +353,22 @@ void gmem_pool_free_huge_page(struct gmem_pool *pool, uint32_t first)
 
 /* ---- Audit ---- */
 
-/** Checks that consecutive pages are free and were not found before, and marks them in `seen`. */
-static bool audit_loose_run(const struct gmem_pool *pool, uint64_t first, uint64_t count,
-                            struct page_map *seen, char *text, size_t bytes)
+/** Checks that listed pages are free and were not found before, and marks them in `seen`. */
+static bool audit_loose_pages(const struct gmem_pool *pool, const uint32_t *pages, uint32_t count,
+                              struct page_map *seen, char *text, size_t bytes)
 {
-    const uint64_t end = first + count;
-    const uint64_t used = end <= pool->state->pages
-                              ? page_map_find_other(pool->state, first, end, GMEM_POOL_LOOSE)
-                              : first;
-    if (used < end) {
-        (void)snprintf(text, bytes, "pool: page %" PRIu64 " is listed as free but is in use", used);
-        return false;
-    }
-    const uint64_t twice = page_map_find(seen, first, end, 1);
-    if (twice < end) {
-        (void)snprintf(text, bytes, "pool: page %" PRIu64 " is listed as free twice", twice);
-        return false;
-    }
-    page_map_set_run(seen, first, count, 1);
-    return true;
-}
-
-static bool audit_recent_pages(const struct gmem_pool *pool, struct page_map *seen, char *text,
-                               size_t bytes)
-{
-    for (uint32_t i = 0; i < pool->recent_count; i++) {
-        if (!audit_loose_run(pool, pool->recent[i], 1, seen, text, bytes)) {
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t page = pages[i];
+        if (page >= pool->state->pages || page_map_get_byte(pool->state, page) != GMEM_POOL_LOOSE) {
+            (void)snprintf(text, bytes, "pool: page %" PRIu32 " is listed as free but is in use",
+                           page);
             return false;
         }
-    }
-    return true;
-}
-
-static bool audit_stack(const struct gmem_pool *pool, struct page_map *seen, char *text,
-                        size_t bytes)
-{
-    const uint32_t boot_pages = pool->stack_bottom + 1 - pool->stack_first;
-    const uint32_t unused = pool->unshuffled == boot_pages ? boot_pages : 0;
-    if (!audit_loose_run(pool, pool->stack_first, unused, seen, text, bytes)) {
-        return false;
-    }
-    for (uint32_t i = unused; i < pool->free_pages; i++) {
-        if (!audit_loose_run(pool, get_stack_page(pool, i), 1, seen, text, bytes)) {
+        if (page_map_get_bit(seen, page)) {
+            (void)snprintf(text, bytes, "pool: page %" PRIu32 " is listed as free twice", page);
             return false;
         }
+        page_map_set_bit(seen, page, true);
     }
     return true;
 }
@@ -472,13 +422,13 @@ bool gmem_pool_audit(const struct gmem_pool *pool, struct page_map *seen, char *
     switch (pool->kind) {
     case PAGES_LIFO:
         return buddy_audit(&pool->buddy, seen, text, text_bytes) &&
-               audit_recent_pages(pool, seen, text, text_bytes);
+               audit_loose_pages(pool, pool->recent, pool->recent_count, seen, text, text_bytes);
     case PAGES_SEQUENTIAL:
         return audit_leaves(pool, seen, text, text_bytes) &&
                audit_tree(&pool->some_free, text, text_bytes) &&
                audit_tree(&pool->all_free, text, text_bytes);
     case PAGES_RANDOM:
-        return audit_stack(pool, seen, text, text_bytes);
+        return audit_loose_pages(pool, pool->stack, pool->free_pages, seen, text, text_bytes);
     }
     return false;
 }

@@ -38,13 +38,8 @@ struct gmem_pool {
                                  became free */
     uint32_t recent_count;
     uint32_t recent[GMEM_POOL_RECENT_MAX]; /**< the last entry is the page that was freed last */
-    /* RANDOM: the pages of a stack. It is shuffled from its top as far as pages were taken; each
-     * step of the shuffle makes one position final. */
-    uint32_t *stack;       /**< zeros where it was never used (gmem_pool.c) */
-    uint32_t stack_bottom; /**< the page at position 0 of the stack before it is shuffled */
-    uint32_t stack_first;  /**< the first page that was free at boot; it was on top of the stack */
-    uint32_t unshuffled;   /**< so many positions, from the bottom, are not final */
-    uint64_t shuffle_key;
+    /* RANDOM */
+    uint32_t *stack;
     /* SEQUENTIAL: for each leaf of the map of states (2 MiB), how many of its pages are free */
     uint16_t *leaf_free;
     uint32_t leaves;
@@ -54,8 +49,7 @@ struct gmem_pool {
 };
 
 /** Initialises a pool in which the pages from `first_free` up to `end` are free and all others are
- * not. `state` has a byte for each page and `links` 64 bits, all 0 for free pages. Only RANDOM
- * needs `engine`. */
+ * not. `state` has a byte for each page, which is 0 for free pages. Only RANDOM needs `engine`. */
 void gmem_pool_init(struct gmem_pool *pool, struct arena *arena, struct engine *engine,
                     page_order_kind kind, struct page_map *state, struct page_links *links,
                     uint32_t first_free, uint32_t end);

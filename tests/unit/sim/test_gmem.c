@@ -465,7 +465,7 @@ START_TEST(test_audit_sees_a_page_twice_in_a_random_pool)
     ck_assert_msg(gmem_audit(gmem, text, sizeof text), "%s", text);
     ck_assert_uint_eq(gmem_balloon_alloc_pages(gmem, &page, 1), 1);
     ck_assert_msg(gmem_audit(gmem, text, sizeof text), "%s", text);
-    gmem->pool.stack[7] = gmem->pool.stack[8] - 1; /* the page of the next position */
+    gmem->pool.stack[7] = gmem->pool.stack[8];
     ck_assert(!gmem_audit(gmem, text, sizeof text));
     ck_assert_msg(strstr(text, "is listed as free twice") != NULL, "%s", text);
     engine_destroy(engine);
