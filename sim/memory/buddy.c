@@ -108,7 +108,7 @@ static void remove_free_block(struct buddy *buddy, uint32_t order, uint32_t page
     mark_block(buddy, order, page, false);
 }
 
-/** The largest order of a block that begins at `offset` and has at most `pages` pages. */
+/** The largest order of a block that begins or ends at `offset` and has at most `pages` pages. */
 static uint32_t find_largest_order(uint32_t offset, uint32_t pages)
 {
     uint32_t order = 0;
@@ -119,23 +119,7 @@ static uint32_t find_largest_order(uint32_t offset, uint32_t pages)
     return order;
 }
 
-/** The largest order of a block that ends at `end` and begins at or after `first`. */
-static uint32_t find_largest_order_before(uint32_t end, uint32_t first)
-{
-    return find_largest_order(end, end - first);
-}
-
 /* ---- Allocating and freeing blocks ---- */
-
-void buddy_free_range(struct buddy *buddy, uint32_t first, uint32_t count)
-{
-    uint32_t end = first + count;
-    while (end > first) {
-        const uint32_t order = find_largest_order_before(end, first);
-        end -= UINT32_C(1) << order;
-        push_free_block(buddy, order, end);
-    }
-}
 
 uint32_t buddy_alloc_run(struct buddy *buddy, uint32_t want, uint32_t *first)
 {
@@ -187,6 +171,21 @@ uint32_t buddy_free_block(struct buddy *buddy, uint32_t page, uint32_t order)
     }
     push_free_block(buddy, order, page);
     return order;
+}
+
+uint32_t buddy_free_run(struct buddy *buddy, uint32_t first, uint32_t count, bool descends)
+{
+    uint32_t largest = 0;
+    while (count > 0) {
+        const uint32_t edge = descends ? first + count : first;
+        const uint32_t order = find_largest_order(edge, count);
+        const uint32_t pages = UINT32_C(1) << order;
+        const uint32_t freed = buddy_free_block(buddy, descends ? edge - pages : edge, order);
+        largest = freed > largest ? freed : largest;
+        first += descends ? 0 : pages;
+        count -= pages;
+    }
+    return largest;
 }
 
 bool buddy_alloc_block_at(struct buddy *buddy, uint32_t page, uint32_t order)

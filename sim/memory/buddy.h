@@ -52,10 +52,6 @@ void buddy_init(struct buddy *buddy, struct arena *arena, struct page_map *state
                 struct page_links *links, uint32_t pages);
 void buddy_destroy(struct buddy *buddy);
 
-/** Frees a range that was never free before, as the largest aligned blocks that fit. Later
- * allocations take the blocks with the lowest addresses first. */
-void buddy_free_range(struct buddy *buddy, uint32_t first, uint32_t count);
-
 /**
  * Takes up to `want` >= 1 consecutive pages from one block. Allocations of single pages would get
  * the same pages. Returns the number of pages; it is 0 if no page is free.
@@ -69,6 +65,9 @@ bool buddy_alloc_block(struct buddy *buddy, uint32_t order, uint32_t *first);
 /** Frees a block of 2^order pages, whose state bytes must be 0. Returns the order of the free block
  * after merging. */
 uint32_t buddy_free_block(struct buddy *buddy, uint32_t page, uint32_t order);
+/** Frees consecutive pages, whose state bytes must be 0. The result is the same as if each page was
+ * freed alone, in descending or ascending order. Returns the largest order of a free block. */
+uint32_t buddy_free_run(struct buddy *buddy, uint32_t first, uint32_t count, bool descends);
 
 /**
  * Takes the block of 2^order pages at `page` out of the free block that contains it; the remaining

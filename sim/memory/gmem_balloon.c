@@ -4,6 +4,8 @@
  */
 #include "sim/memory/gmem_private.h"
 
+#include <string.h>
+
 /* ---- Pages ---- */
 
 static void add_balloon_pages_to_counters(struct gmem *gmem, uint32_t count)
@@ -84,26 +86,43 @@ void gmem_balloon_fill_pages(struct gmem *gmem, const uint64_t *pages, uint32_t 
     }
 }
 
+/** Stores those of the pages that are the balloon's, and makes them free; the same page a second
+ * time is not the balloon's any more. Returns how many they are. */
+static uint32_t take_balloon_pages(struct gmem *gmem, uint32_t *pages, uint32_t count)
+{
+    uint32_t taken = 0;
+    for (uint32_t done = 0; done < count;) {
+        struct gmem_pool_run run = gmem_pool_find_run(pages + done, count - done);
+        const uint64_t end = (uint64_t)run.first + run.count;
+        if (end > gmem->pages ||
+            page_map_find_other(&gmem->state, run.first, end, PAGE_USE_BALLOON) < end) {
+            run = (struct gmem_pool_run){.first = pages[done], .count = 1};
+        }
+        if (run.first < gmem->pages && gmem_is_page_used_for(gmem, run.first, PAGE_USE_BALLOON)) {
+            page_map_set_run(&gmem->state, run.first, run.count, PAGE_USE_FREE);
+            memmove(pages + taken, pages + done, run.count * sizeof *pages);
+            taken += run.count;
+        } else {
+            gmem->bad_frees++;
+        }
+        done += run.count;
+    }
+    return taken;
+}
+
 void gmem_balloon_free_pages(struct gmem *gmem, const uint64_t *pages, uint32_t count)
 {
-    uint32_t batch[GMEM_BATCH_MAX];
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        const uint32_t page = gmem_find_page(gmem, pages[i]);
-        if (page == BUDDY_NONE || !gmem_is_page_used_for(gmem, page, PAGE_USE_BALLOON)) {
-            gmem->bad_frees++;
-            continue;
+    for (uint32_t done = 0; done < count;) {
+        uint32_t batch[GMEM_BATCH_MAX];
+        const uint32_t some = count - done < GMEM_BATCH_MAX ? count - done : GMEM_BATCH_MAX;
+        for (uint32_t i = 0; i < some; i++) {
+            batch[i] = gmem_find_page(gmem, pages[done + i]);
         }
-        /* if the same page is freed twice, the second free is counted as bad */
-        page_map_set_byte(&gmem->state, page, PAGE_USE_FREE);
-        batch[n++] = page;
-        if (n == GMEM_BATCH_MAX) {
-            gmem_free_pages(gmem, batch, n, PAGE_USE_BALLOON);
-            n = 0;
+        const uint32_t taken = take_balloon_pages(gmem, batch, some);
+        if (taken > 0) {
+            gmem_free_pages(gmem, batch, taken, PAGE_USE_BALLOON);
         }
-    }
-    if (n > 0) {
-        gmem_free_pages(gmem, batch, n, PAGE_USE_BALLOON);
+        done += some;
     }
 }
 

@@ -13,31 +13,28 @@
 #include <stdio.h>
 #include <string.h>
 
-/** Returns how many of the pages at the start of a list are consecutive, in ascending or in
- * descending order. The lowest of them is stored in `first`. */
-static uint32_t measure_run(const uint32_t *pages, uint32_t count, uint32_t *first)
+struct gmem_pool_run gmem_pool_find_run(const uint32_t *pages, uint32_t count)
 {
-    const bool descends = count > 1 && pages[1] + 1 == pages[0];
-    const uint32_t step = descends ? UINT32_MAX : 1;
-    uint32_t run = 1;
-    while (run < count && pages[run] == pages[run - 1] + step) {
-        run++;
+    struct gmem_pool_run run = {.first = pages[0], .count = 1};
+    run.descends = count > 1 && pages[1] + 1 == pages[0];
+    const uint32_t step = run.descends ? UINT32_MAX : 1;
+    while (run.count < count && pages[run.count] == pages[run.count - 1] + step) {
+        run.count++;
     }
-    *first = descends ? pages[run - 1] : pages[0];
+    run.first = run.descends ? pages[run.count - 1] : pages[0];
     return run;
 }
 
 static void set_states(struct gmem_pool *pool, const uint32_t *pages, uint32_t count, uint8_t state)
 {
     for (uint32_t done = 0; done < count;) {
-        uint32_t first = 0;
-        const uint32_t run = measure_run(pages + done, count - done, &first);
-        if (run == 1) {
-            page_map_set_byte(pool->state, first, state);
+        const struct gmem_pool_run run = gmem_pool_find_run(pages + done, count - done);
+        if (run.count == 1) {
+            page_map_set_byte(pool->state, run.first, state);
         } else {
-            page_map_set_run(pool->state, first, run, state);
+            page_map_set_run(pool->state, run.first, run.count, state);
         }
-        done += run;
+        done += run.count;
     }
 }
 
@@ -123,11 +120,10 @@ static uint32_t alloc_lowest_pages(struct gmem_pool *pool, uint32_t *pages, uint
 static void free_sequential_pages(struct gmem_pool *pool, const uint32_t *pages, uint32_t count)
 {
     for (uint32_t done = 0; done < count;) {
-        uint32_t first = 0;
-        const uint32_t run = measure_run(pages + done, count - done, &first);
-        page_map_set_run(pool->state, first, run, GMEM_POOL_LOOSE);
-        count_free_run(pool, first, run);
-        done += run;
+        const struct gmem_pool_run run = gmem_pool_find_run(pages + done, count - done);
+        page_map_set_run(pool->state, run.first, run.count, GMEM_POOL_LOOSE);
+        count_free_run(pool, run.first, run.count);
+        done += run.count;
     }
 }
 
@@ -184,10 +180,13 @@ static void push_stack_pages(struct gmem_pool *pool, const uint32_t *pages, uint
  * merge. */
 static void drain_recent_pages(struct gmem_pool *pool)
 {
-    for (uint32_t i = 0; i < GMEM_POOL_RECENT_DRAIN; i++) {
-        page_map_set_byte(pool->state, pool->recent[i], 0);
-        const uint32_t order = buddy_free_block(&pool->buddy, pool->recent[i], 0);
+    for (uint32_t done = 0; done < GMEM_POOL_RECENT_DRAIN;) {
+        const struct gmem_pool_run run =
+            gmem_pool_find_run(pool->recent + done, GMEM_POOL_RECENT_DRAIN - done);
+        page_map_set_run(pool->state, run.first, run.count, 0);
+        const uint32_t order = buddy_free_run(&pool->buddy, run.first, run.count, run.descends);
         pool->largest_freed = order < pool->largest_freed ? pool->largest_freed : order + 1;
+        done += run.count;
     }
     pool->recent_count -= GMEM_POOL_RECENT_DRAIN;
     memmove(pool->recent, pool->recent + GMEM_POOL_RECENT_DRAIN,
@@ -234,7 +233,7 @@ void gmem_pool_init(struct gmem_pool *pool, struct arena *arena, struct engine *
     pool->free_pages = end - first_free;
     if (kind == PAGES_LIFO) {
         buddy_init(&pool->buddy, arena, state, links, (uint32_t)state->pages);
-        buddy_free_range(&pool->buddy, first_free, pool->free_pages);
+        (void)buddy_free_run(&pool->buddy, first_free, pool->free_pages, true);
         return;
     }
     page_map_set_run(state, first_free, pool->free_pages, GMEM_POOL_LOOSE);

@@ -48,6 +48,16 @@ struct gmem_pool {
     struct bit_tree all_free;  /**< leaves whose pages are all free */
 };
 
+/** Consecutive pages of a list, in the ascending or descending order in which they are listed. */
+struct gmem_pool_run {
+    uint32_t first; /**< the lowest page */
+    uint32_t count;
+    bool descends;
+};
+
+/** Returns the run at the start of a list of `count` >= 1 pages. */
+struct gmem_pool_run gmem_pool_find_run(const uint32_t *pages, uint32_t count);
+
 /** Initialises a pool in which the pages from `first_free` up to `end` are free and all others are
  * not. `state` has a byte for each page, which is 0 for free pages. Only RANDOM needs `engine`. */
 void gmem_pool_init(struct gmem_pool *pool, struct arena *arena, struct engine *engine,

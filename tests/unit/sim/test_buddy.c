@@ -114,7 +114,7 @@ START_TEST(test_pages_come_out_as_from_the_plainest_model)
     uint32_t used_count = 0;
     uint64_t seed = 0;
     model_blocks = 0;
-    buddy_free_range(&buddy, 0, PAGES);
+    (void)buddy_free_run(&buddy, 0, PAGES, true);
     for (uint32_t page = PAGES; page-- > 0;) {
         model_give(page);
     }
@@ -157,7 +157,7 @@ START_TEST(test_freed_pages_merge_into_the_blocks_they_came_from)
     uint32_t first = 0;
     uint32_t blocks[BUDDY_ORDERS];
     page_map_set_run(&state, 0, 5, 1);
-    buddy_free_range(&buddy, 5, PAGES - 5);
+    (void)buddy_free_run(&buddy, 5, PAGES - 5, true);
     memcpy(blocks, buddy.blocks, sizeof blocks);
     uint32_t taken = 0;
     while (buddy_alloc_run(&buddy, 1, &first) == 1) {
@@ -179,7 +179,7 @@ END_TEST
 START_TEST(test_a_fresh_range_comes_out_lowest_first)
 {
     uint32_t first = 0;
-    buddy_free_range(&buddy, 0, 2048);
+    (void)buddy_free_run(&buddy, 0, 2048, true);
     for (uint32_t at = 0; at < 2048; at += 256) {
         ck_assert_uint_eq(buddy_alloc_run(&buddy, 256, &first), 256);
         ck_assert_uint_eq(first, at);
@@ -225,7 +225,7 @@ static void damage_double(void)
 START_TEST(test_a_block_taken_out_of_a_larger_one_leaves_the_rest_and_merges_again)
 {
     uint32_t blocks[BUDDY_ORDERS];
-    buddy_free_range(&buddy, 0, 2048);
+    (void)buddy_free_run(&buddy, 0, 2048, true);
     memcpy(blocks, buddy.blocks, sizeof blocks);
     for (uint32_t order = 0; order < BUDDY_ORDERS; order++) {
         const uint32_t size = UINT32_C(1) << order;
@@ -280,7 +280,7 @@ static const struct {
 
 START_TEST(test_audit_sees_each_kind_of_damage)
 {
-    buddy_free_range(&buddy, 0, 2048);
+    (void)buddy_free_run(&buddy, 0, 2048, true);
     ck_assert(audit());
     damages[_i].damage();
     ck_assert(!audit());
