@@ -23,8 +23,8 @@
 
 #define WORLD_BUDGET 4 /**< most work units that one step may do */
 /** after the driver has seen a reset, the balloon must be empty within 1 s */
-#define WORLD_RESET_EMPTY_NS  1000000000
-#define WORLD_QUEUES          BNT_BALLOON_QUEUE_COUNT
+#define WORLD_RESET_EMPTY_NS 1000000000
+#define WORLD_QUEUES         BNT_BALLOON_QUEUE_COUNT
 /** worlds with fewer pages are audited after every event */
 #define WORLD_AUDIT_PAGES_MAX ORACLE_SMALL_PFNS
 

@@ -60,7 +60,7 @@ struct bnti_host_ledger {
     uint64_t retained;
     uint64_t leafless;
     uint64_t leaves;
-    bool leaf_uniform; /**< a leaf became empty or full, and perhaps can be freed */
+    bool leaf_uniform;              /**< a leaf became empty or full, and perhaps can be freed */
     struct bnti_host_block *blocks; /**< with FIXED; NULL with LEAVES */
     uintptr_t *roots;               /**< with LEAVES: one word per 2 MiB, see ledger.c */
     void *(*leaf_alloc)(void *opaque, size_t bytes);

@@ -99,6 +99,8 @@ END_TEST
 
 START_TEST(test_limit_of_the_guest_clamps_the_target_by_name)
 {
+    bnt_le32 field = bnt_cpu_to_le32(1);
+
     open_with(ALL_CAPS, BNT_HOST_LEDGER_FIXED);
     start(ALL_CAPS, 100);
     ck_assert_int_eq(call(BNT_VMWARE_CMD_GET_TARGET, 40, 0), BNT_VMWARE_SUCCESS);
@@ -106,6 +108,8 @@ START_TEST(test_limit_of_the_guest_clamps_the_target_by_name)
     ck_assert_uint_eq(fake_event(&fake, BNT_HOST_EVENT_LIMIT, 0)->value, 40);
     ck_assert_uint_eq(fake_info(&fake).target.wanted_pfns, 100);
     ck_assert_uint_eq(fake_info(&fake).target.limit_pfns, 40);
+    bnt_host_config_read(fake.host, BNT_BALLOON_CONFIG_GUEST_LIMIT, &field, sizeof field);
+    ck_assert_uint_eq(bnt_le32_to_cpu(field), 0); /* the field is VIRTIO's */
     ck_assert_int_eq(batch(BNT_VMWARE_CMD_BATCHED_LOCK, 300, 41, 1), BNT_VMWARE_SUCCESS);
     ck_assert_int_eq((int32_t)entry_status(40), BNT_VMWARE_PPN_NOTNEEDED);
     ck_assert_int_eq((int)fake_info(&fake).target.outcome, BNT_OUTCOME_LIMITED);

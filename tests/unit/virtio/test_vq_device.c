@@ -253,6 +253,22 @@ START_TEST(test_ring_that_is_no_longer_memory_is_a_fault)
 }
 END_TEST
 
+START_TEST(test_used_ring_that_is_no_longer_memory_is_a_fault)
+{
+    struct bnt_mem_ops ops = memory.mem.ops;
+    const struct bnt_mem_region elsewhere = {DATA, 0x1000};
+
+    desc_put(DESC, 0, DATA, 1, 0, 0);
+    avail_put(0);
+    ck_assert_int_eq(pop(), BNT_OK);
+    ops.map = _i == 0 ? NULL : vq_memory_map;
+    ck_assert_int_eq(bnt_mem_init(&memory.mem, &ops, &memory, &elsewhere, 1), BNT_OK);
+    ck_assert_int_eq(push(0, 0), BNT_E_RING);
+    ck_assert(diag.gpa == USED + 4);
+    check_broken(BNT_FAULT_RING_ADDRESS);
+}
+END_TEST
+
 /** A mapping with another alignment than the guest's: an even address would be odd. */
 static void *misaligned_map(void *opaque, const struct bnt_mem_region *region)
 {
@@ -325,6 +341,18 @@ START_TEST(test_mapped_ring_and_table_may_be_in_different_regions)
 }
 END_TEST
 
+START_TEST(test_mapped_parts_of_a_ring_may_be_in_different_regions)
+{
+    const struct bnt_mem_ops ops = memory.mem.ops;
+    const struct bnt_mem_region regions[] = {
+        {DESC, 0x800}, {AVAIL, 0x800}, {USED, 0x800}, {DATA, 0x1000}};
+
+    ck_assert_int_eq(bnt_mem_init(&memory.mem, &ops, &memory, regions, 4), BNT_OK);
+    ck_assert_uint_eq(count_round_trip_copies(vq_memory_map), 0);
+    ck_assert_uint_eq(vq_memory_get16(&memory, USED + 4 + 8 * QUEUE_SIZE), 1); /* avail_event */
+}
+END_TEST
+
 START_TEST(test_failing_copy_breaks_the_queue_wherever_it_happens)
 {
     bool finished = false;
@@ -377,9 +405,11 @@ static void add_ring_tests(TCase *tcase)
     tcase_add_test(tcase, test_vs12_kicks_are_asked_for_by_the_event_and_flags_stay_0);
     tcase_add_test(tcase, test_buffer_exposed_while_the_device_goes_to_sleep_is_not_lost);
     tcase_add_loop_test(tcase, test_ring_that_is_no_longer_memory_is_a_fault, 0, 2);
+    tcase_add_loop_test(tcase, test_used_ring_that_is_no_longer_memory_is_a_fault, 0, 2);
     tcase_add_test(tcase, test_mapped_ring_is_accessed_directly_and_asked_for_again_in_each_call);
     tcase_add_test(tcase, test_without_a_usable_mapping_the_ring_is_copied);
     tcase_add_test(tcase, test_mapped_ring_and_table_may_be_in_different_regions);
+    tcase_add_test(tcase, test_mapped_parts_of_a_ring_may_be_in_different_regions);
     tcase_add_test(tcase, test_failing_copy_breaks_the_queue_wherever_it_happens);
     tcase_add_test(tcase, test_every_value_is_read_once);
 }
