@@ -160,7 +160,7 @@ static inline uint64_t shadow_cut_run(uint64_t at, uint64_t pfns, uint64_t unit)
 /** The bits in their word of `pfns` > 0 PFNs from `at` on that are within one word. */
 static inline uint64_t shadow_get_bits(uint64_t at, uint64_t pfns)
 {
-    return UINT64_MAX >> (SHADOW_WORD_PFNS - pfns) << at % SHADOW_WORD_PFNS;
+    return UINT64_MAX >> (-pfns % SHADOW_WORD_PFNS) << at % SHADOW_WORD_PFNS;
 }
 /** Reads a bit for each PFN of a word of a leaf. */
 typedef uint64_t (*shadow_find_bits)(const struct shadow_leaf *leaf, uint32_t word);
